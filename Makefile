@@ -1,0 +1,54 @@
+# Needs Python 3.11 or newer and make, nothing else: `make demo`, `make test`.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO_DB := demo.db
+PIP_QUIET := --quiet --disable-pip-version-check
+
+.PHONY: help
+help:  ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# A stamp instead of a phony target: the second `make` starts at once.
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "tandem_store needs Python 3.11 or newer, and $(PYTHON) is not. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	@echo "Installing tandem_store and its tools into $(VENV) ..."
+	@$(BIN)/python -m pip install $(PIP_QUIET) --editable '.[dev]'
+	@touch $@
+
+.PHONY: dev
+dev: $(STAMP)  ## Make the virtual environment with everything in it
+
+.PHONY: demo
+demo: $(STAMP)  ## Import the example state directory, verify it and look around
+	@rm -f $(DEMO_DB) $(DEMO_DB)-wal $(DEMO_DB)-shm $(DEMO_DB).lock
+	$(BIN)/tandem-store --db $(DEMO_DB) import examples/state
+	$(BIN)/tandem-store --db $(DEMO_DB) verify examples/state
+	$(BIN)/tandem-store --db $(DEMO_DB) runs list
+	$(BIN)/tandem-store --db $(DEMO_DB) stats
+
+.PHONY: lint
+lint: $(STAMP)  ## Check format, style, types and layers
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: test
+test: lint  ## Be sure: lint, then every test
+	$(BIN)/python -m pytest -n 2 --quiet
+
+.PHONY: bench
+bench: $(STAMP)  ## Measure import, reading and writing
+	$(BIN)/python -m benchmarks
+
+.PHONY: clean
+clean:  ## Remove what was made here, except the virtual environment
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -f $(DEMO_DB) $(DEMO_DB)-wal $(DEMO_DB)-shm $(DEMO_DB).lock
