@@ -1,0 +1,105 @@
+"""Every error that tandem_store raises on purpose.
+
+One class per decision that a caller can take; what the decision needs travels as attributes. Messages
+end with what to do next. ``StoreError`` is the root: catching it catches them all.
+"""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """Something the store refuses or cannot do, said in one sentence."""
+
+
+class ConflictError(StoreError):
+    """Another writer was here first: the id is taken, or the revision moved on.
+
+    Both revisions are ``None`` where telling them would reveal another tenant's run.
+    """
+
+    def __init__(
+        self, message: str, *, expected: int | None = None, found: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.expected = expected
+        self.found = found
+
+
+class NotFoundError(StoreError):
+    """The named run, month or quarantined item is not in the store."""
+
+
+class NotAStoreError(StoreError):
+    """The database exists but is not a tandem_store database, or is damaged."""
+
+
+class SchemaBehindError(StoreError):
+    """The database is older than this version of tandem_store: upgrade the database."""
+
+    def __init__(self, message: str, *, found: str | None, expected: str) -> None:
+        super().__init__(message)
+        self.found = found
+        self.expected = expected
+
+
+class SchemaAheadError(StoreError):
+    """The database was upgraded by a newer tandem_store: upgrade the package."""
+
+    def __init__(self, message: str, *, found: str, expected: str) -> None:
+        super().__init__(message)
+        self.found = found
+        self.expected = expected
+
+
+class RecordTooNewError(StoreError):
+    """One stored record has a newer shape than this version can read as a record."""
+
+
+class InvalidCursorError(StoreError):
+    """The cursor is damaged, or was made for another filter or order."""
+
+
+class StoreLockedError(StoreError):
+    """Another process holds the database longer than we are willing to wait."""
+
+
+class MonthDetachedError(StoreError):
+    """The month of this run is detached: attach it before writing to it."""
+
+
+class TenantScopeError(StoreError):
+    """The tenant scope is empty or does not match what is written."""
+
+
+class LeaseLostError(StoreError):
+    """The claim ran out or was taken over: stop working on this run."""
+
+
+class SourceError(StoreError):
+    """The legacy state directory cannot be read as one, or changed while it was read."""
+
+
+class LegacyFormatError(StoreError):
+    """A legacy file or entry is not what the engine could read.
+
+    ``chain`` holds the texts outermost first; ``str()`` joins them with ``": "`` as the engine did.
+    """
+
+    def __init__(self, *chain: str) -> None:
+        super().__init__(": ".join(chain))
+        self.chain = chain
+
+    def within(self, context: str) -> LegacyFormatError:
+        """The same error with one more outer context in front."""
+        return LegacyFormatError(context, *self.chain)
+
+
+class UnstorableError(StoreError):
+    """A well-formed record that a column cannot hold.
+
+    ``reason`` is the code that the quarantine lists: ``out_of_range`` or ``id_too_long``.
+    """
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason

@@ -1,0 +1,85 @@
+"""The month that a run belongs to: the unit by which documents are partitioned.
+
+A month is computed from integer arithmetic alone, because Python's calendar ends where the legacy
+format's 64-bit milliseconds do not.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, Self
+
+MILLISECONDS_PER_DAY: Final = 86_400_000
+#: The last millisecond that a stored time may have: 9999-12-31T23:59:59.999Z.
+LAST_MILLISECOND: Final = 253_402_300_799_999
+
+_LABEL = re.compile(r"(\d{4})-(\d{2})")
+
+
+def civil_month(at_ms: int) -> tuple[int, int]:
+    """Year and month (1 to 12) of a time in milliseconds since 1970, UTC, in the proleptic calendar.
+
+    Works for any integer, also before year 0 and after year 9999. The algorithm is Howard Hinnant's
+    ``civil_from_days`` (https://howardhinnant.github.io/date_algorithms.html).
+    """
+    days = at_ms // MILLISECONDS_PER_DAY + 719_468
+    era, day_of_era = divmod(days, 146_097)
+    year_of_era = (
+        day_of_era - day_of_era // 1_460 + day_of_era // 36_524 - day_of_era // 146_096
+    ) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    shifted = (5 * day_of_year + 2) // 153
+    month = shifted + 3 if shifted < 10 else shifted - 9
+    return year_of_era + era * 400 + (month <= 2), month
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Month:
+    """A calendar month, UTC, from 0001-01 to 9999-12.
+
+    Raises ``ValueError`` outside that range.
+    """
+
+    year: int
+    month: int
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.year <= 9999 and 1 <= self.month <= 12):
+            raise ValueError(f"{self.year}-{self.month} is not a month from 0001-01 to 9999-12")
+
+    @classmethod
+    def of_ms(cls, at_ms: int) -> Self:
+        """The month of a time in milliseconds since 1970, UTC."""
+        return cls(*civil_month(at_ms))
+
+    @classmethod
+    def of_key(cls, key: int) -> Self:
+        """The month stored as the integer ``YYYYMM``."""
+        return cls(*divmod(key, 100))
+
+    @classmethod
+    def parse(cls, label: str) -> Self:
+        """The month written ``YYYY-MM``."""
+        match = _LABEL.fullmatch(label)
+        if match is None:
+            raise ValueError(f"{label!r} is not a month; write it as 2026-08")
+        return cls(int(match[1]), int(match[2]))
+
+    @property
+    def key(self) -> int:
+        """The integer ``YYYYMM``, as stored."""
+        return self.year * 100 + self.month
+
+    @property
+    def label(self) -> str:
+        """``YYYY-MM``, for people and JSON."""
+        return f"{self.year:04d}-{self.month:02d}"
+
+    @property
+    def suffix(self) -> str:
+        """``YYYY_MM``, the ending of the month's table name; sorts as the months do."""
+        return f"{self.year:04d}_{self.month:02d}"
+
+    def __str__(self) -> str:
+        return self.label
