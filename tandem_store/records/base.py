@@ -1,0 +1,143 @@
+"""What every record shares: strict reading, unknown fields kept, the engine's own spelling back."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from enum import Enum, StrEnum, auto
+from functools import cache
+from typing import Annotated, Any, ClassVar, Final, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
+
+MAX_U64: Final = 2**64 - 1
+MIN_I64: Final = -(2**63)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+#: An integer from 0 to 2**64 - 1; floats, booleans and strings are refused.
+U64 = Annotated[int, Field(ge=0, le=MAX_U64)]
+#: An integer from 0 to 2**32 - 1; floats, booleans and strings are refused.
+U32 = Annotated[int, Field(ge=0, le=2**32 - 1)]
+
+_Name = TypeVar("_Name", bound=StrEnum)
+#: An enum that is given by its name; strict mode alone would take members only.
+Named = Annotated[_Name, Field(strict=False)]
+
+
+class Written(Enum):
+    """When a field is part of the written record.
+
+    Unless marked otherwise, a field whose default is none is omitted when none, and any other is
+    always written.
+    """
+
+    ALWAYS = auto()
+    UNLESS_NONE = auto()
+    UNLESS_EMPTY = auto()
+    #: When it was given, or differs from its default: readers that do not know it never meet it.
+    IF_GIVEN = auto()
+
+
+class Record(BaseModel):
+    """One object of the engine's stored JSON: frozen, strict, and whole.
+
+    Fields that this version does not know are kept at every level and written again. Frozen means
+    that no attribute can be set; the lists and dicts inside belong to the record and are not to be
+    changed.
+    """
+
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="allow", allow_inf_nan=False, protected_namespaces=()
+    )
+
+    #: The engine's name of the type where ours differs; part of its error texts.
+    ENGINE_NAME: ClassVar[str | None] = None
+
+    @classmethod
+    def engine_name(cls) -> str:
+        """The name that the engine has for this type."""
+        return cls.ENGINE_NAME or cls.__name__
+
+    def to_legacy(self) -> dict[str, Any]:
+        """A new dict, spelled as the engine writes this record.
+
+        Known fields in the engine's order, with its omissions; then the unknown ones in the order
+        in which they stood. Keys of maps and of free-form JSON are sorted by code point.
+
+        Raises:
+            TypeError: a free-form field holds something that JSON has no form for.
+            ValueError: a number is not finite, or an integer does not fit in 64 bits.
+        """
+        values = self.__dict__
+        given = self.__pydantic_fields_set__
+        legacy = {}
+        for name, key, written in _fields_as_written(type(self)):
+            value = values[name]
+            if written is Written.ALWAYS or _is_written(written, value, given=name in given):
+                legacy[key] = json_value(value)
+        for key, value in (self.__pydantic_extra__ or {}).items():
+            legacy[key] = json_value(value)
+        return legacy
+
+
+@cache
+def _fields_as_written(record: type[Record]) -> tuple[tuple[str, str, Written], ...]:
+    """Attribute, JSON key and omission rule of each field, in the order of writing."""
+    return tuple(
+        (name, field.alias or name, _when_written(field))
+        for name, field in record.model_fields.items()
+    )
+
+
+def _when_written(field: FieldInfo) -> Written:
+    for mark in field.metadata:
+        if isinstance(mark, Written):
+            return mark
+    return Written.UNLESS_NONE if field.default is None else Written.ALWAYS
+
+
+def _is_written(written: Written, value: object, *, given: bool) -> bool:
+    """Whether a field is written although it is not always."""
+    if written is Written.UNLESS_NONE:
+        return value is not None
+    return bool(value) or (written is Written.IF_GIVEN and given)
+
+
+def json_value(value: Any) -> Any:
+    """A copy of a record's value as plain JSON types, dict keys sorted by code point.
+
+    Raises:
+        TypeError: JSON has no form for the value.
+        ValueError: a number is not finite, or an integer does not fit in 64 bits.
+    """
+    kind: type = type(value)
+    if kind is str or kind is bool or value is None:
+        return value
+    if kind is int and MIN_I64 <= value <= MAX_U64:
+        return value
+    if kind is dict:
+        return {key: json_value(value[key]) for key in sorted(value)}
+    if kind is list:
+        return [json_value(item) for item in value]
+    if Record in kind.__mro__:  # isinstance asks Pydantic's metaclass, which takes far longer
+        return value.to_legacy()
+    if isinstance(value, StrEnum):
+        return value.value
+    if kind is float and math.isfinite(value):
+        return value
+    if kind is int:
+        raise ValueError(f"the integer {value} does not fit in 64 bits; give it as a string")
+    if kind is float:
+        raise ValueError(f"{value} has no form in JSON; give None or a string")
+    raise TypeError(f"{kind.__name__} has no form in JSON; give str, int, float, list or dict")
+
+
+def aware_datetime(at_ms: int | None) -> datetime | None:
+    """The time in UTC; none where there is none, or where Python's calendar ends (year 9999)."""
+    if at_ms is None:
+        return None
+    try:
+        return EPOCH + timedelta(milliseconds=at_ms)
+    except OverflowError:
+        return None

@@ -1,0 +1,164 @@
+"""The closed lists of names that records use.
+
+Names that later engines added (marked with the release) are members too: a record that holds one is
+well-formed here.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class RunStatus(StrEnum):
+    """Where a run stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    AWAITING_APPROVAL = "awaiting_approval"
+    COMPLETED = "completed"
+    BLOCKED = "blocked"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+#: A run in one of these never continues.
+TERMINAL_STATUSES: Final = frozenset(
+    {RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.BLOCKED, RunStatus.CANCELLED}
+)
+
+
+class StopKind(StrEnum):
+    """What stopped a run before its end."""
+
+    CANCELLED = "cancelled"
+    OPERATOR_STOPPED = "operator_stopped"
+    GUARDRAIL_STOPPED = "guardrail_stopped"
+    PANIC = "panic"
+    SHUTDOWN = "shutdown"
+    SERVER_RESTART = "server_restart"
+    STALE_REAPED = "stale_reaped"
+
+
+class ExecutionProfile(StrEnum):
+    """How strictly a run holds to its definition."""
+
+    STRICT = "strict"
+    GUIDED = "guided"
+    YOLO = "yolo"
+
+
+class TenantSource(StrEnum):
+    """Whether a tenant was named or is the implied local one."""
+
+    LOCAL_IMPLICIT = "local_implicit"
+    EXPLICIT = "explicit"
+
+
+class QueueReason(StrEnum):
+    """Why a run waits."""
+
+    CAPACITY = "capacity"
+    WORKSPACE_LOCK = "workspace_lock"
+    RATE_LIMIT = "rate_limit"
+    #: since engine 0.6.5
+    RETRY_BACKOFF = "retry_backoff"
+
+
+class ExpiryAction(StrEnum):
+    """What happens to a gate that nobody decided in time."""
+
+    CANCEL = "cancel"
+    ESCALATE = "escalate"
+    REMIND = "remind"
+    #: since engine 0.6.9
+    RESUME = "resume"
+
+
+class ActorKind(StrEnum):
+    """Who decided at a gate."""
+
+    HUMAN = "human"
+    AGENT = "agent"
+    SYSTEM = "system"
+
+
+class ContextScope(StrEnum):
+    """How far a context object is visible."""
+
+    MISSION = "mission"
+    PLAN = "plan"
+    ROUTINE = "routine"
+    STEP = "step"
+    HANDOFF = "handoff"
+
+
+class ValidationStatus(StrEnum):
+    """Whether a context object passed its check."""
+
+    PENDING = "pending"
+    VALID = "valid"
+    INVALID = "invalid"
+
+
+class AutomationStatus(StrEnum):
+    """Whether an automation fires."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    DRAFT = "draft"
+
+
+class ScheduleType(StrEnum):
+    """What makes an automation fire."""
+
+    CRON = "cron"
+    INTERVAL = "interval"
+    MANUAL = "manual"
+
+
+class ReuseMode(StrEnum):
+    """When earlier knowledge is consulted."""
+
+    DISABLED = "disabled"
+    PREFLIGHT = "preflight"
+    ON_DEMAND = "on_demand"
+
+
+class TrustLevel(StrEnum):
+    """How well tried knowledge must be before it is used."""
+
+    WORKING = "working"
+    PROMOTED = "promoted"
+    APPROVED_DEFAULT = "approved_default"
+
+
+class KnowledgeScope(StrEnum):
+    """Whom a knowledge space belongs to."""
+
+    RUN = "run"
+    PROJECT = "project"
+    GLOBAL = "global"
+
+
+class StageKind(StrEnum):
+    """The part that a flow node plays."""
+
+    ORCHESTRATOR = "orchestrator"
+    WORKSTREAM = "workstream"
+    REVIEW = "review"
+    TEST = "test"
+    APPROVAL = "approval"
+
+
+class ValidatorKind(StrEnum):
+    """Which check a node's output has to pass."""
+
+    CODE_PATCH = "code_patch"
+    RESEARCH_BRIEF = "research_brief"
+    REVIEW_DECISION = "review_decision"
+    STRUCTURED_JSON = "structured_json"
+    GENERIC_ARTIFACT = "generic_artifact"
+    STANDUP_UPDATE = "standup_update"

@@ -1,0 +1,103 @@
+"""Which runs are meant: the one filter that listing, counting, exporting and deleting share."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from tandem_store.records.base import EPOCH
+from tandem_store.records.enums import RunStatus, StopKind
+
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_KNOWN_NAMES: Final[dict[str, type[StrEnum]]] = {"status": RunStatus, "stop_kind": StopKind}
+_CHOICES: Final = ("automation_id", "status", "trigger_type", "stop_kind", "org_id", "workspace_id")
+_TIMES: Final = ("created", "updated", "finished")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFilter:
+    """The runs that fit every condition given; without conditions, all runs.
+
+    A condition by name takes one name or several, any of which fits; an empty set fits no run.
+    Times are aware datetimes, half-open: ``created_from`` itself is in, ``created_to`` is not.
+
+    Raises:
+        ValueError: a time is naive, or a status or stop kind is unknown.
+    """
+
+    #: Runs of these automations.
+    automation_id: str | Collection[str] | None = None
+    #: Runs that stand here.
+    status: str | Collection[str] | None = None
+    #: Runs started by these triggers.
+    trigger_type: str | Collection[str] | None = None
+    #: Runs stopped by these.
+    stop_kind: str | Collection[str] | None = None
+    #: Runs made at this time or later.
+    created_from: datetime | None = None
+    #: Runs made before this time.
+    created_to: datetime | None = None
+    #: Runs last changed at this time or later.
+    updated_from: datetime | None = None
+    #: Runs last changed before this time.
+    updated_to: datetime | None = None
+    #: Runs that ended at this time or later.
+    finished_from: datetime | None = None
+    #: Runs that ended before this time.
+    finished_to: datetime | None = None
+    #: Runs whose texts contain this.
+    text: str | None = None
+    #: Runs that will never continue, or only those that may.
+    terminal: bool | None = None
+    #: Runs of this organisation.
+    org_id: str | None = None
+    #: Runs of this workspace.
+    workspace_id: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in _TIMES:
+            for bound in (f"{name}_from", f"{name}_to"):
+                _check_aware(bound, getattr(self, bound))
+        for column, wanted in self.choices():
+            # Sets given by a caller may change later; what a filter means must not.
+            object.__setattr__(self, column, wanted)
+            _check_known(column, wanted)
+
+    def choices(self) -> Iterator[tuple[str, frozenset[str]]]:
+        """Each column that is filtered by name, with the names that fit."""
+        for column in _CHOICES:
+            wanted = getattr(self, column)
+            if wanted is not None:
+                names = (wanted,) if isinstance(wanted, str) else wanted
+                yield column, frozenset(str(name) for name in names)
+
+    def ranges(self) -> Iterator[tuple[str, int | None, int | None]]:
+        """Each time column that is filtered, with its first and its first excluded millisecond."""
+        for name in _TIMES:
+            first, end = getattr(self, f"{name}_from"), getattr(self, f"{name}_to")
+            if first is not None or end is not None:
+                yield f"{name}_at_ms", _millisecond(first), _millisecond(end)
+
+
+def _check_aware(name: str, at: datetime | None) -> None:
+    """Refuse a time that does not say where it lies."""
+    if at is not None and at.utcoffset() is None:
+        raise ValueError(
+            f"{name} has no time zone; give an aware time, as datetime(2026, 8, 1, tzinfo=UTC)"
+        )
+
+
+def _check_known(column: str, wanted: frozenset[str]) -> None:
+    """Refuse names that no run can have, which would silently fit nothing."""
+    names = _KNOWN_NAMES.get(column)
+    unknown = sorted(wanted.difference(names)) if names else []
+    if names and unknown:
+        raise ValueError(f"unknown {column} {', '.join(unknown)}; known are {', '.join(names)}")
+
+
+def _millisecond(at: datetime | None) -> int | None:
+    """The first whole millisecond that is not before the time."""
+    return None if at is None else -((EPOCH - at) // _MILLISECOND)

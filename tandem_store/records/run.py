@@ -1,0 +1,126 @@
+"""A run of an automation: the record that the store is about."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from tandem_store.records.automation import AutomationSpec
+from tandem_store.records.base import U64, Named, Record, Written, aware_datetime
+from tandem_store.records.checkpoint import AutomationRunCheckpoint
+from tandem_store.records.context import ProjectedAutomationContextMaterialization
+from tandem_store.records.enums import TERMINAL_STATUSES, ExecutionProfile, RunStatus, StopKind
+from tandem_store.records.learning import WorkflowLearningRunSummary
+from tandem_store.records.scheduler import ExecutionClaim, SchedulerMetadata
+from tandem_store.records.tenant import TenantContext, local_tenant
+
+
+class RunRecord(Record):
+    """One run of an automation, whole.
+
+    Ids are opaque: any text, also empty, never trimmed or normalised.
+    """
+
+    ENGINE_NAME = "AutomationV2RunRecord"
+
+    #: The id of the run.
+    run_id: str
+    #: The automation that it runs.
+    automation_id: str
+    #: Whom it belongs to.
+    tenant_context: TenantContext = Field(default_factory=local_tenant)
+    #: What started it, for example ``manual`` or ``schedule``; free text.
+    trigger_type: str
+    #: Where it stands.
+    status: Named[RunStatus]
+    #: When it was made, in milliseconds UTC.
+    created_at_ms: U64
+    #: When it last changed, in milliseconds UTC.
+    updated_at_ms: U64
+    #: When it began, in milliseconds UTC.
+    started_at_ms: U64 | None = None
+    #: When it ended, in milliseconds UTC.
+    finished_at_ms: U64 | None = None
+    #: Sessions at work.
+    active_session_ids: list[str] = Field(default_factory=list)
+    #: The session that was started last.
+    latest_session_id: str | None = None
+    #: Agent instances at work.
+    active_instance_ids: list[str] = Field(default_factory=list)
+    #: The state of its nodes and gates.
+    checkpoint: AutomationRunCheckpoint
+    #: What its routines can see of each other.
+    runtime_context: ProjectedAutomationContextMaterialization | None = None
+    #: The definition as it was when the run began.
+    automation_snapshot: AutomationSpec | None = None
+    #: The version of that definition (since engine 0.6.5).
+    workflow_definition_version: str | None = None
+    #: The digest of that definition (since engine 0.6.5).
+    workflow_definition_snapshot_hash: str | None = None
+    #: Who works on it (since engine 0.6.5).
+    execution_claim: ExecutionClaim | None = None
+    #: Grows with every claim (since engine 0.6.5, which always writes it). A record that came
+    #: without it is written without it, so that a 0.6.2 file stays one.
+    execution_claim_epoch: Annotated[U64, Written.IF_GIVEN] = 0
+    #: Why it was paused.
+    pause_reason: str | None = None
+    #: Why it was resumed.
+    resume_reason: str | None = None
+    #: What there is to say about its state.
+    detail: str | None = None
+    #: What stopped it.
+    stop_kind: Named[StopKind] | None = None
+    #: Why it was stopped.
+    stop_reason: str | None = None
+    #: Tokens sent to models.
+    prompt_tokens: U64 = 0
+    #: Tokens received from models.
+    completion_tokens: U64 = 0
+    #: Tokens in all, as the engine counted them.
+    total_tokens: U64 = 0
+    #: The estimated cost in US dollars.
+    estimated_cost_usd: float = 0.0
+    #: Why it waits.
+    scheduler: SchedulerMetadata | None = None
+    #: Why it was started.
+    trigger_reason: str | None = None
+    #: The handoff that started it.
+    consumed_handoff_id: str | None = None
+    #: Its part in workflow learning.
+    learning_summary: WorkflowLearningRunSummary | None = None
+    #: How strictly it holds to its definition.
+    effective_execution_profile: Named[ExecutionProfile] = ExecutionProfile.STRICT
+    #: How strictly it was asked to.
+    requested_execution_profile: Named[ExecutionProfile] | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the run will never continue."""
+        return self.status in TERMINAL_STATUSES
+
+    @property
+    def month_ms(self) -> int:
+        """The time that decides the run's month: the later of update and creation, in ms UTC."""
+        return max(self.updated_at_ms, self.created_at_ms)
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When the run was made, UTC; none after the year 9999."""
+        return aware_datetime(self.created_at_ms)
+
+    @property
+    def updated_at(self) -> datetime | None:
+        """When the run last changed, UTC; none after the year 9999."""
+        return aware_datetime(self.updated_at_ms)
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the run began, UTC; none if it did not, or after the year 9999."""
+        return aware_datetime(self.started_at_ms)
+
+    @property
+    def finished_at(self) -> datetime | None:
+        """When the run ended, UTC; none if it did not, or after the year 9999."""
+        return aware_datetime(self.finished_at_ms)

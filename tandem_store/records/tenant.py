@@ -1,0 +1,69 @@
+"""Who a run belongs to, and how much of the store a caller may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from tandem_store.errors import TenantScopeError
+from tandem_store.records.base import Named, Record
+from tandem_store.records.enums import TenantSource
+
+
+class TenantContext(Record):
+    """The tenant that a run or a queue entry belongs to."""
+
+    #: The organisation.
+    org_id: str
+    #: The workspace within the organisation.
+    workspace_id: str
+    #: The deployment within the workspace; none for the workspace itself.
+    deployment_id: str | None = None
+    #: The person or service that acted.
+    actor_id: str | None = None
+    #: Whether the tenant was named or implied.
+    source: Named[TenantSource] = TenantSource.LOCAL_IMPLICIT
+
+
+def local_tenant() -> TenantContext:
+    """The implicit local tenant: what a record without a tenant belongs to."""
+    return TenantContext(org_id="local", workspace_id="local")
+
+
+class AnyDeployment(Enum):
+    """The type of ``ANY_DEPLOYMENT``."""
+
+    ANY_DEPLOYMENT = "any deployment"
+
+
+#: In a scope: every deployment of the workspace, and the workspace itself.
+ANY_DEPLOYMENT: Final = AnyDeployment.ANY_DEPLOYMENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantScope:
+    """The one tenant whose runs a store shows and accepts.
+
+    ``deployment_id`` none means runs without a deployment only, a string that deployment only, and
+    ``ANY_DEPLOYMENT`` the whole workspace.
+
+    Raises:
+        TenantScopeError: an id is blank.
+    """
+
+    org_id: str
+    workspace_id: str
+    deployment_id: str | AnyDeployment | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("org_id", "workspace_id", "deployment_id"):
+            value = getattr(self, name)
+            if isinstance(value, str) and not value.strip():
+                raise TenantScopeError(f"a tenant scope needs a {name} that is not blank")
+
+    def covers(self, tenant: TenantContext) -> bool:
+        """Whether the tenant lies within this scope."""
+        return (tenant.org_id, tenant.workspace_id) == (self.org_id, self.workspace_id) and (
+            self.deployment_id is ANY_DEPLOYMENT or tenant.deployment_id == self.deployment_id
+        )
