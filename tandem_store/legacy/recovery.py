@@ -1,0 +1,128 @@
+"""What the engine makes of an entry of the hot file that it cannot read: a blocked run.
+
+Nothing of the checkpoint is saved, and most other fields are lost even where they are good.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeVar
+
+from tandem_store.errors import LegacyFormatError
+from tandem_store.legacy.json_text import WHITE_SPACE
+from tandem_store.legacy.verdict import read, read_run
+from tandem_store.records import (
+    AutomationSpec,
+    ExecutionProfile,
+    Record,
+    RunStatus,
+    TenantContext,
+    WorkflowLearningRunSummary,
+)
+
+_Kept = TypeVar("_Kept", bound=Record)
+
+_NODE: Final = "checkpoint"
+_EVENT: Final = "run_blocked_corrupt_checkpoint"
+_TOKENS: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
+
+
+def recover_entry(key: str, value: Any, *, error: str, now_ms: int) -> dict[str, Any]:
+    """The blocked run that stands for a damaged entry, as the engine would write it.
+
+    ``key`` is the entry's key in its file, ``error`` why it is damaged, and ``now_ms`` the time of
+    recovery in milliseconds UTC.
+
+    Raises:
+        LegacyFormatError: the entry is no object, or does not say which automation it belongs to.
+    """
+    entry, automation_id = _recoverable(value)
+    reason = f"automation run checkpoint could not be parsed during startup: {error}"
+    recovered = {
+        "run_id": _text(entry, "run_id", blank=False) or key,
+        "automation_id": automation_id,
+        "trigger_type": _first(_text(entry, "trigger_type"), "recovered"),
+        "status": RunStatus.BLOCKED,
+        "created_at_ms": _first(_u64(entry, "created_at_ms"), now_ms),
+        "updated_at_ms": now_ms,
+        "finished_at_ms": now_ms,
+        "checkpoint": _checkpoint(key, error, reason, now_ms),
+        "detail": reason,
+        "stop_reason": reason,
+    }
+    return read_run(recovered | _salvaged(entry)).to_legacy()
+
+
+def _recoverable(value: Any) -> tuple[dict[str, Any], str]:
+    if not isinstance(value, dict):
+        raise LegacyFormatError("corrupt automation v2 run entry is not recoverable")
+    automation_id = _text(value, "automation_id", blank=False)
+    if automation_id is None:
+        raise LegacyFormatError("corrupt automation v2 run entry is missing automation_id")
+    return value, automation_id
+
+
+def _checkpoint(key: str, error: str, reason: str, now_ms: int) -> dict[str, Any]:
+    event = {
+        "event": _EVENT,
+        "recorded_at_ms": now_ms,
+        "reason": reason,
+        "metadata": {"run_id_key": key, "parse_error": error},
+    }
+    return {
+        "blocked_nodes": [_NODE],
+        "lifecycle_history": [event],
+        "last_failure": {"node_id": _NODE, "reason": reason, "failed_at_ms": now_ms},
+    }
+
+
+def _salvaged(entry: dict[str, Any]) -> dict[str, Any]:
+    """The fields that are kept if they are good; the others take their defaults."""
+    kept: dict[str, Any] = {
+        "tenant_context": _record(TenantContext, entry, "tenant_context"),
+        "automation_snapshot": _record(AutomationSpec, entry, "automation_snapshot"),
+        "learning_summary": _record(WorkflowLearningRunSummary, entry, "learning_summary"),
+        "effective_execution_profile": _profile(entry, "effective_execution_profile"),
+        "requested_execution_profile": _profile(entry, "requested_execution_profile"),
+        "trigger_reason": _text(entry, "trigger_reason"),
+        "consumed_handoff_id": _text(entry, "consumed_handoff_id"),
+        "started_at_ms": _u64(entry, "started_at_ms"),
+        "estimated_cost_usd": _number(entry, "estimated_cost_usd"),
+    }
+    kept |= {name: _u64(entry, name) for name in _TOKENS}
+    return {name: value for name, value in kept.items() if value is not None}
+
+
+def _record(record: type[_Kept], entry: dict[str, Any], name: str) -> _Kept | None:
+    try:
+        return read(record, entry.get(name))
+    except LegacyFormatError:
+        return None
+
+
+def _profile(entry: dict[str, Any], name: str) -> str | None:
+    value = _text(entry, name)
+    return value if value in set(ExecutionProfile) else None
+
+
+def _text(entry: dict[str, Any], name: str, *, blank: bool = True) -> str | None:
+    """A string, never trimmed; a blank one only if wanted."""
+    value = entry.get(name)
+    if isinstance(value, str) and (blank or value.strip(WHITE_SPACE)):
+        return value
+    return None
+
+
+def _u64(entry: dict[str, Any], name: str) -> int | None:
+    value = entry.get(name)
+    return value if type(value) is int and 0 <= value < 2**64 else None
+
+
+def _number(entry: dict[str, Any], name: str) -> float | None:
+    value = entry.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value)
+
+
+def _first(value: Any, otherwise: Any) -> Any:
+    return otherwise if value is None else value

@@ -1,0 +1,218 @@
+"""The engine's verdict on one parsed value: a record, or one fault in the engine's words."""
+
+from __future__ import annotations
+
+import types
+from enum import StrEnum
+from functools import cache
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+import orjson
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from tandem_store.errors import LegacyFormatError
+from tandem_store.records import AutomationSpec, Record, RunRecord, TenantContext
+from tandem_store.records.base import U32
+
+_Read = TypeVar("_Read", bound=Record)
+
+#: Longer strings and keys are cut in a message; whole, they may be as large as the file.
+_LONGEST_QUOTE: Final = 200
+_UNIONS: Final = (Union, types.UnionType)
+#: The field that tells the variants of every union of several apart.
+_TAG: Final = "type"
+_TAG_FAULTS: Final = {"union_tag_not_found", "union_tag_invalid"}
+_OUT_OF_RANGE: Final = {"greater_than_equal", "less_than_equal"}
+_UNKNOWN_NAME: Final = {"enum", "literal_error", "union_tag_invalid"}
+_WORDS: Final[dict[Any, str]] = {
+    str: "a string",
+    float: "f64",
+    bool: "a boolean",
+    list: "a sequence",
+    dict: "a map",
+    Literal: "a string",
+}
+
+
+def read_run(value: Any) -> RunRecord:
+    """The run that a parsed value is.
+
+    Raises:
+        LegacyFormatError: it is none; the text is the engine's and names the field.
+    """
+    return read(RunRecord, value)
+
+
+def read_automation(value: Any) -> AutomationSpec:
+    """The automation definition that a parsed value is.
+
+    Raises:
+        LegacyFormatError: it is none; the text is the engine's and names the field.
+    """
+    return read(AutomationSpec, value)
+
+
+def read_tenant(value: Any) -> TenantContext:
+    """The tenant that a parsed value is.
+
+    Raises:
+        LegacyFormatError: it is none; the text is the engine's and names the field.
+    """
+    return read(TenantContext, value)
+
+
+def read(record: type[_Read], value: Any) -> _Read:
+    """The record of the given type that a parsed value is.
+
+    Raises:
+        LegacyFormatError: it is none; the text is the engine's and names the field.
+    """
+    try:
+        return record.model_validate(value)
+    except ValidationError as error:
+        faults = error.errors(include_url=False)
+        raise LegacyFormatError(_text(record, min(faults, key=_turn))) from None
+
+
+def _turn(fault: ErrorDetails) -> tuple[tuple[bool, str | int], ...]:
+    """When the engine meets a fault: members by name, then missing ones in the order of the type.
+
+    Pydantic lists missing fields in that order already, and ``min`` takes the first of equals.
+    """
+    last = len(fault["loc"]) - 1
+    return tuple(
+        (True, "") if at == last and fault["type"] == "missing" else (False, step)
+        for at, step in enumerate(fault["loc"])
+    )
+
+
+def _text(record: type[Record], fault: ErrorDetails) -> str:
+    """The fault in the engine's words, and where it is unless the words say so."""
+    path, expected = _place(record, fault["loc"])
+    if fault["type"] in _TAG_FAULTS:
+        path += f".{_TAG}"
+    text = _fault_text(fault, expected)
+    said = not path or (fault["type"] == "missing" and len(fault["loc"]) == 1)
+    return text if said else f"{text} at `{path}`"
+
+
+def _fault_text(fault: ErrorDetails, expected: Any) -> str:
+    kind, value = fault["type"], fault["input"]
+    if kind == "missing":
+        return f"missing field `{fault['loc'][-1]}`"
+    if kind == "union_tag_not_found":
+        return f"missing field `{_TAG}`"
+    if kind in _OUT_OF_RANGE:
+        return f"invalid value: integer `{value}`, expected {_described(expected)}"
+    if kind == "union_tag_invalid":
+        value = value[_TAG]
+    if kind in _UNKNOWN_NAME and isinstance(value, str):
+        return f"unknown variant `{value[:_LONGEST_QUOTE]}`, expected {_listed(_names(expected))}"
+    if kind == "enum" and isinstance(value, dict):
+        # The engine takes {"name": null}, by accident; nothing ever wrote it.
+        return f"invalid type: map, expected {_listed(_names(expected))}"
+    return f"invalid type: {_given(value)}, expected {_described(expected)}"
+
+
+def _place(record: type[Record], loc: tuple[str | int, ...]) -> tuple[str, Any]:
+    """The path of a fault as people write it, and the type that was expected there."""
+    path = ""
+    expected: Any = record
+    for step in loc:
+        container = _plain(expected)
+        if get_origin(container) in _UNIONS:
+            # Pydantic names the variant as a step of its own; it is no part of the path.
+            expected = next(one for one in get_args(container) if step in _names(one))
+            continue
+        name = f"[{step}]" if isinstance(step, int) else step[:_LONGEST_QUOTE]
+        path += f".{name}" if path and isinstance(step, str) else name
+        expected = _inside(container, step)
+    return path, expected
+
+
+def _inside(container: Any, step: str | int) -> Any:
+    if isinstance(container, type) and issubclass(container, Record):
+        return _field_types(container)[str(step)]
+    return get_args(container)[-1]
+
+
+@cache
+def _field_types(record: type[Record]) -> dict[str, Any]:
+    """The annotated type of each field, by its name in JSON."""
+    hints = get_type_hints(record, include_extras=True)
+    return {field.alias or name: hints[name] for name, field in record.model_fields.items()}
+
+
+def _required(expected: Any) -> Any:
+    """The type without ``None``."""
+    if get_origin(expected) in _UNIONS and type(None) in get_args(expected):
+        return next(one for one in get_args(expected) if one is not type(None))
+    return expected
+
+
+def _plain(expected: Any) -> Any:
+    """The type without ``None`` and without annotations."""
+    while (bare := _bare(expected)) is not expected:
+        expected = bare
+    return expected
+
+
+def _bare(expected: Any) -> Any:
+    if get_origin(expected) is Annotated:
+        return get_args(expected)[0]
+    return _required(expected)
+
+
+def _names(expected: Any) -> list[str]:
+    """The names that an enum, or the tag of a union or variant, may have."""
+    plain = _plain(expected)
+    if get_origin(plain) in _UNIONS:
+        return [name for one in get_args(plain) for name in _names(one)]
+    if get_origin(plain) is Literal:
+        return [str(name) for name in get_args(plain)]
+    if issubclass(plain, StrEnum):
+        return [str(name) for name in plain]
+    return _names(_field_types(plain)[_TAG])
+
+
+def _described(expected: Any) -> str:
+    """The engine's words for a type."""
+    plain = _plain(expected)
+    if plain is int:
+        return "u32" if _required(expected) == U32 else "u64"
+    if plain in _WORDS:
+        return _WORDS[plain]
+    if isinstance(plain, type) and issubclass(plain, Record):
+        return f"struct {plain.engine_name()}"
+    if isinstance(plain, type) and issubclass(plain, StrEnum):
+        return "string or map"
+    return _WORDS.get(get_origin(plain), f"a map with `{_TAG}`")
+
+
+def _listed(names: list[str]) -> str:
+    quoted = [f"`{name}`" for name in names]
+    return " or ".join(quoted) if len(quoted) < 3 else f"one of {', '.join(quoted)}"
+
+
+def _given(value: Any) -> str:
+    """The engine's words for a value."""
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        return f"string {orjson.dumps(value[:_LONGEST_QUOTE]).decode()}"
+    if isinstance(value, bool):
+        return f"boolean `{str(value).lower()}`"
+    if isinstance(value, int | float):
+        return f"{'integer' if isinstance(value, int) else 'floating point'} `{value}`"
+    return "map" if isinstance(value, dict) else "sequence"
