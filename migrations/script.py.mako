@@ -1,0 +1,37 @@
+"""${message}
+
+Rules of this folder; delete what does not apply, answer what does.
+
+* A migration is frozen history. It imports alembic and sqlalchemy only and declares the tables it
+  touches itself: code of today would mean something else to it tomorrow.
+* Number it: `alembic revision --rev-id 0002 -m "..."`, and set `HEAD` in tandem_store/migrate.py.
+* One purpose. The first line of this docstring says what users gain.
+* It runs on SQLite and on PostgreSQL, in one transaction, with foreign keys off on SQLite; a broken
+  reference undoes it.
+* Months are tables of their own on SQLite, and detached months are on PostgreSQL: what changes
+  `run_documents` changes every table named `run_documents_YYYY_MM` as well (`inspect(op.get_bind())`).
+* One that changes the shape of records walks each month by key in bounded batches and moves the rows
+  and their `schema_version` together, so that it can be killed and started again.
+* What `downgrade` loses, it counts and prints first.
+* A column that services still write is removed in two releases: stop using it, then drop it.
+
+Revision: ${up_revision}, after ${down_revision | comma,n}
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+${imports if imports else ""}
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+branch_labels = ${repr(branch_labels)}
+depends_on = ${repr(depends_on)}
+
+
+def upgrade() -> None:
+    ${upgrades if upgrades else "pass"}
+
+
+def downgrade() -> None:
+    ${downgrades if downgrades else "pass"}

@@ -1,0 +1,106 @@
+"""What a driver's failure means to the caller: SQLite and PostgreSQL codes become our errors."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError
+
+from tandem_store.errors import NotAStoreError, StoreError, StoreLockedError
+
+_LOCKED: Final = "Another process is using the database. Wait for it to finish, then try again."
+_FULL: Final = "The disk is full. Free some space and try again; the last transaction was undone."
+_DAMAGED: Final = (
+    "The file is damaged or not an SQLite database. Restore it from a backup, or name another file."
+)
+
+# Extended SQLite codes begin with the name of the plain code, hence prefixes; first match wins.
+_SQLITE: Final[tuple[tuple[str, type[StoreError], str], ...]] = (
+    ("SQLITE_BUSY", StoreLockedError, _LOCKED),
+    ("SQLITE_LOCKED", StoreLockedError, _LOCKED),
+    ("SQLITE_PROTOCOL", StoreLockedError, _LOCKED),
+    ("SQLITE_FULL", StoreError, _FULL),
+    ("SQLITE_NOTADB", NotAStoreError, _DAMAGED),
+    ("SQLITE_CORRUPT", NotAStoreError, _DAMAGED),
+    (
+        "SQLITE_READONLY",
+        StoreError,
+        "The database file or its folder is read-only. Both must be writable, also for reading, "
+        "because SQLite keeps its write-ahead log beside the file.",
+    ),
+    (
+        "SQLITE_CANTOPEN",
+        StoreError,
+        "The database file cannot be opened. It must be a file that you may read, in a folder that "
+        "you may write to, also for reading, because SQLite keeps its write-ahead log beside it.",
+    ),
+    ("SQLITE_PERM", StoreError, "You have no permission to use the database file."),
+    ("SQLITE_AUTH", StoreError, "You have no permission to use the database file."),
+    ("SQLITE_IOERR", StoreError, "The database file cannot be read or written: check the disk."),
+)
+
+# SQLSTATE, or its class of two characters.
+_POSTGRESQL: Final[tuple[tuple[str, type[StoreError], str], ...]] = (
+    ("55P03", StoreLockedError, _LOCKED),
+    ("40001", StoreLockedError, _LOCKED),
+    ("40P01", StoreLockedError, _LOCKED),
+    ("53100", StoreError, _FULL),
+    ("53300", StoreError, "The PostgreSQL server has no connection left. Try again later."),
+    ("42501", StoreError, "The PostgreSQL user lacks a privilege on the store's schema."),
+    ("25006", StoreError, "This PostgreSQL transaction or server is read-only."),
+    ("3D000", StoreError, "The PostgreSQL server has no such database. Make it with: createdb"),
+    ("28", StoreError, "The PostgreSQL server refused the user or the password."),
+    ("57P", StoreError, "The PostgreSQL server is shutting down or starting. Try again later."),
+    ("08", StoreError, "The connection to the PostgreSQL server failed. Check host, port and net."),
+)
+
+
+def translate(error: BaseException) -> StoreError | None:
+    """Our error for a driver's failure, bare or wrapped by SQLAlchemy; None: not one we explain.
+
+    The driver's own words stand in brackets at the end, because they are what people search for.
+    """
+    original = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(original, sqlite3.Error):
+        return _match(_SQLITE, _sqlite_code(original), original)
+    # By name, because the PostgreSQL driver may not be installed.
+    if original is not None and type(original).__module__.partition(".")[0] == "psycopg":
+        return _match(_POSTGRESQL, _sqlstate(original), original)
+    return None
+
+
+def _sqlite_code(error: sqlite3.Error) -> str:
+    # Errors of the Python module itself, such as a closed connection, carry no code.
+    return getattr(error, "sqlite_errorname", "")
+
+
+def _sqlstate(error: BaseException) -> str:
+    # The client gives no code if it never reached a server: that is class 08 in all but name.
+    state = getattr(error, "sqlstate", None)
+    if state is None and type(error).__name__ in {"OperationalError", "ConnectionTimeout"}:
+        return "08001"
+    return state or ""
+
+
+def _match(
+    known: tuple[tuple[str, type[StoreError], str], ...], code: str, original: BaseException
+) -> StoreError | None:
+    for prefix, kind, message in known:
+        if code.startswith(prefix):
+            return kind(f"{message} [{' '.join(str(original).split())}]")
+    return None
+
+
+@contextmanager
+def translating() -> Iterator[None]:
+    """Let failures of the driver leave the block as our errors; all others pass unchanged."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        known = translate(error)
+        if known is None:
+            raise
+        raise known from error
