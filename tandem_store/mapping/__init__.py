@@ -1,0 +1,25 @@
+"""Between a run record and its rows: the only place that knows both shapes.
+
+A run is stored in three rows: its columns (``runs``), the rest of its record (``run_documents``) and the
+definition it ran with (``automation_snapshots``), which many runs share.
+"""
+
+from tandem_store.mapping.blob import pack, unpack
+from tandem_store.mapping.overlay import lay, lift
+from tandem_store.mapping.rows import STORED_VERSION, RunRows, record_of, rows_of
+from tandem_store.mapping.snapshot import Snapshot
+from tandem_store.mapping.text import from_column, to_column
+
+__all__ = [
+    "STORED_VERSION",
+    "RunRows",
+    "Snapshot",
+    "from_column",
+    "lay",
+    "lift",
+    "pack",
+    "record_of",
+    "rows_of",
+    "to_column",
+    "unpack",
+]

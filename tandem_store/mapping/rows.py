@@ -1,0 +1,149 @@
+"""A run's record taken apart into rows, and put together again.
+
+One fact, one place: a field that is a column is cut from the document. The one exception is the sign
+of a negative zero cost, which SQLite's REAL columns drop: such a cost stays in the document too.
+
+Documents are read and written by orjson itself: the limits of the legacy reader (depth, ``-0``) are
+not theirs, and a record at the very limit gains one level here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from tandem_store.errors import UnstorableError
+from tandem_store.mapping.overlay import lay, lift
+from tandem_store.mapping.snapshot import Snapshot
+from tandem_store.mapping.text import from_column, to_column
+from tandem_store.month import LAST_MILLISECOND, Month
+
+#: The shape of the records that this version writes.
+STORED_VERSION: Final = 1
+#: The longest id, in UTF-8 bytes after escaping; a PostgreSQL index row must hold several.
+LONGEST_ID: Final = 1_024
+
+_LARGEST_BIGINT: Final = 2**63 - 1
+_IDS: Final = ("run_id", "automation_id")
+_TENANT_IDS: Final = ("org_id", "workspace_id", "deployment_id")
+_TEXTS: Final = ("trigger_type", "status", "stop_kind", "detail")
+_TIMES: Final = ("created_at_ms", "updated_at_ms", "started_at_ms", "finished_at_ms")
+_TOKENS: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
+_COST: Final = "estimated_cost_usd"
+_COLUMNS: Final = frozenset((*_IDS, *_TEXTS, *_TIMES, *_TOKENS, _COST))
+
+#: Keys of the document that are ours, not the record's.
+_OVERLAY: Final = "snapshot_overlay"
+_RECORD: Final = "record"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRows:
+    """What one run is stored as.
+
+    ``columns`` are those of ``runs`` that follow from the record; revision, claim and the snapshot's
+    row id are the repository's. ``document`` is compact JSON, not yet packed.
+    """
+
+    columns: dict[str, Any]
+    document: bytes
+    snapshot: Snapshot | None
+
+
+def rows_of(record: dict[str, Any]) -> RunRows:
+    """Take a well-formed legacy record apart; changes no input.
+
+    Raises ``UnstorableError`` for ids longer than 1,024 bytes, times after 9999-12-31 and counters
+    beyond 2**63 - 1.
+    """
+    rest = {key: value for key, value in record.items() if key not in _COLUMNS}
+    tenant = dict(rest.pop("tenant_context", None) or {"org_id": "local", "workspace_id": "local"})
+    columns = _id_columns(record, tenant)
+    columns |= {name: _text(record.get(name)) for name in _TEXTS}
+    columns |= {name: _time(name, record.get(name)) for name in _TIMES}
+    columns |= {name: _counter(name, record.get(name, 0)) for name in _TOKENS}
+    columns[_COST] = cost = float(record.get(_COST, 0.0))
+    if cost == 0 and math.copysign(1, cost) < 0:
+        rest[_COST] = cost
+    columns |= _progress(record["checkpoint"])
+    columns["month"] = Month.of_ms(max(columns["created_at_ms"], columns["updated_at_ms"])).key
+    if tenant:
+        rest["tenant_context"] = tenant
+    return RunRows(columns, *_document(rest))
+
+
+def record_of(columns: dict[str, Any], document: bytes, snapshot: bytes | None) -> dict[str, Any]:
+    """The legacy record again, from the columns of ``runs``, the document and the snapshot's document."""
+    stored = orjson.loads(document)
+    record: dict[str, Any] = {name: from_column(columns[name]) for name in _IDS}
+    record["tenant_context"] = {
+        name: from_column(columns[name]) for name in _TENANT_IDS if columns[name] is not None
+    }
+    for name in _TEXTS:
+        if columns[name] is not None:
+            record[name] = from_column(columns[name])
+    record |= {name: columns[name] for name in _TIMES if columns[name] is not None}
+    record |= {name: columns[name] for name in (*_TOKENS, _COST)}
+    rest = stored[_RECORD]
+    record["tenant_context"] |= rest.pop("tenant_context", {})
+    record |= rest
+    if snapshot is not None:
+        record["automation_snapshot"] = lay(orjson.loads(snapshot), stored.get(_OVERLAY, {}))
+    return record
+
+
+def _document(rest: dict[str, Any]) -> tuple[bytes, Snapshot | None]:
+    core = rest.pop("automation_snapshot", None)
+    stored: dict[str, Any] = {_RECORD: rest}
+    snapshot = None
+    if core is not None:
+        core, overlay = lift(core)
+        snapshot = Snapshot.of(core)
+        if overlay:
+            stored[_OVERLAY] = overlay
+    return orjson.dumps(stored), snapshot
+
+
+def _id_columns(record: dict[str, Any], tenant: dict[str, Any]) -> dict[str, Any]:
+    columns: dict[str, Any] = {name: _id(name, record[name]) for name in _IDS}
+    for name in _TENANT_IDS:
+        value = tenant.pop(name, None)
+        columns[name] = None if value is None else _id(name, value)
+    return columns
+
+
+def _id(name: str, value: str) -> str:
+    escaped = to_column(value)
+    if len(escaped) > LONGEST_ID // 4 and len(escaped.encode()) > LONGEST_ID:
+        raise UnstorableError(f"{name} is longer than {LONGEST_ID} bytes", reason="id_too_long")
+    return escaped
+
+
+def _text(value: str | None) -> str | None:
+    return None if value is None else to_column(value)
+
+
+def _time(name: str, value: int | None) -> int | None:
+    if value is not None and value > LAST_MILLISECOND:
+        raise UnstorableError(f"{name} {value} lies after 9999-12-31", reason="out_of_range")
+    return value
+
+
+def _counter(name: str, value: int) -> int:
+    if value > _LARGEST_BIGINT:
+        raise UnstorableError(f"{name} {value} is beyond 2^63 - 1", reason="out_of_range")
+    return value
+
+
+def _progress(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    failure = checkpoint.get("last_failure") or {}
+    return {
+        "completed_nodes": len(checkpoint.get("completed_nodes", ())),
+        "pending_nodes": len(checkpoint.get("pending_nodes", ())),
+        "blocked_nodes": len(checkpoint.get("blocked_nodes", ())),
+        "failed_node": _text(failure.get("node_id")),
+        "failure_reason": _text(failure.get("reason")),
+    }

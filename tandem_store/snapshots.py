@@ -1,0 +1,66 @@
+"""Definition snapshots: each distinct one is stored once, however many runs share it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, Insert, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from tandem_store.mapping import STORED_VERSION, Snapshot, pack
+from tandem_store.mapping.blob import ENCODING
+from tandem_store.schema import automation_snapshots, runs
+
+#: How many digests are asked for in one statement.
+BATCH: Final = 500
+
+
+def ensure(connection: Connection, snapshots: Iterable[Snapshot]) -> dict[bytes, int]:
+    """Store the snapshots that are not there yet; gives the row id of every one by its digest.
+
+    Writes nothing when all are there.
+    """
+    # In the order of their digests, so that two writers never wait for each other in a circle.
+    wanted = {snapshot.digest: snapshot for snapshot in snapshots}
+    digests = sorted(wanted)
+    known = _ids(connection, digests)
+    if missing := [digest for digest in digests if digest not in known]:
+        connection.execute(_insert(connection), [_row(wanted[digest]) for digest in missing])
+        known |= _ids(connection, missing)
+    return known
+
+
+def _ids(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, int]:
+    table = automation_snapshots
+    known: dict[bytes, int] = {}
+    for first in range(0, len(digests), BATCH):
+        batch = digests[first : first + BATCH]
+        rows = connection.execute(
+            select(table.c.digest, table.c.id).where(table.c.digest.in_(batch))
+        )
+        known |= {bytes(row.digest): row.id for row in rows}
+    return known
+
+
+def _insert(connection: Connection) -> Insert:
+    # Another writer on PostgreSQL may have stored the same snapshot since we looked; then its row
+    # serves as well. SQLAlchemy has no common spelling for that.
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(automation_snapshots).on_conflict_do_nothing()
+    return postgresql.insert(automation_snapshots).on_conflict_do_nothing()
+
+
+def _row(snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        "digest": snapshot.digest,
+        "schema_version": STORED_VERSION,
+        "encoding": ENCODING,
+        "document": pack(snapshot.document),
+    }
+
+
+def forget_unused(connection: Connection) -> None:
+    """Delete the snapshots that no run has, as a run that was replaced leaves them behind."""
+    used = select(runs.c.snapshot_id).where(runs.c.snapshot_id == automation_snapshots.c.id)
+    connection.execute(delete(automation_snapshots).where(~used.exists()))
