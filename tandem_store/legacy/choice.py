@@ -1,4 +1,4 @@
-"""Which copy of a run wins, and what becomes of the others: a pure function over all copies of one id.
+"""Which copy of a run wins, and what becomes of the others: a pure function over all of them.
 
 It only sorts, so reading order, batches, processes and kills cannot change its answer.
 """
@@ -44,7 +44,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """The outcome of one copy; ``reason`` is a code for reports, empty where there is nothing to say."""
+    """The outcome of one copy, and a code for reports, empty where there is nothing to say."""
 
     outcome: Outcome
     reason: str = ""
@@ -66,8 +66,8 @@ class Judgement:
 def judge(candidates: Sequence[Candidate], *, strict: bool = False) -> Judgement:
     """Choose the winner among all copies of one run.
 
-    Well-formed beats stub beats damaged; then leftovers and context runs yield; then the newest, the
-    fullest, the most trusted. ``strict`` stores only well-formed winners.
+    Well-formed beats stub beats damaged; then leftovers and context runs yield; then the newest,
+    the fullest, the most trusted. ``strict`` stores only well-formed winners.
     """
     order = sorted(
         (at for at, one in enumerate(candidates) if not one.facts.ignored),

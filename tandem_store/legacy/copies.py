@@ -1,4 +1,4 @@
-"""One copy of a run as the importer sees it: what it is, whose it is, and how much of it is there."""
+"""One copy of a run as the importer sees it: what it is, whose, and how much of it is there."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ RESTORABLE: Final = {
 class Facts:
     """What the choice between copies needs to know of one, small enough to keep for all of them.
 
-    ``tenant`` and ``automation`` are 8-byte digests that are only compared. ``updated_at_ms`` is the
-    time that dates the copy; ``outputs`` is the number of node outputs.
+    ``tenant`` and ``automation`` are 8-byte digests that are only compared. ``updated_at_ms`` is
+    the time that dates the copy; ``outputs`` is the number of node outputs.
     """
 
     kind: Kind
@@ -64,6 +64,7 @@ class Facts:
 
     @property
     def terminal(self) -> bool:
+        """Whether the run had ended."""
         return Part.TERMINAL in self.parts
 
 

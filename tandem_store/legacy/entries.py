@@ -1,10 +1,10 @@
 """A file of many runs, cut into its entries without parsing them.
 
 The old reader took such a file whole or not at all: one bad byte hid every run. Here every complete
-entry counts. The outline of a file is found by one regular expression per bracket, so a file may be as
-large as the address space (pass an ``mmap``); what cannot be an entry becomes a fault with its range.
-Entries are validated by whoever reads them: the outline only has to be right for well-formed files and
-lose nothing from damaged ones.
+entry counts. The outline of a file is found by one regular expression per bracket, so a file may be
+as large as the address space (pass an ``mmap``); what cannot be an entry becomes a fault with its
+range. Entries are validated by whoever reads them: the outline only has to be right for well-formed
+files and lose nothing from damaged ones.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ class Fault(StrEnum):
 class Span:
     """A range of bytes: an entry from its key to the end of its value, or a fault.
 
-    ``value`` is where the value begins; for a fault there is none, and ``fault`` says what is wrong.
+    ``value`` is where the value begins; for a fault there is none, and ``fault`` says what is
+    wrong.
     """
 
     start: int
@@ -75,8 +76,8 @@ class Span:
 class Outline:
     """What a file of runs holds, in the order of the file.
 
-    ``version`` is the range of the last top-level ``schema_version``. Spans are kept as numbers in an
-    array, because a file may have millions.
+    ``version`` is the range of the last top-level ``schema_version``. Spans are kept as numbers in
+    an array, because a file may have millions.
     """
 
     passed: Callable[[int], None] = lambda _: None
@@ -85,6 +86,7 @@ class Outline:
     _spans: array[int] = field(default_factory=lambda: array("Q"))
 
     def add(self, start: int, value: int, stop: int) -> None:
+        """Note an entry by its range."""
         self._spans.extend((start, value, stop))
         self.passed(stop)
 
@@ -116,8 +118,8 @@ def outline(data: Buffer, passed: Callable[[int], None] = lambda _: None) -> Out
 def salvage(data: Buffer, start: int, stop: int) -> Iterator[Span]:
     """The complete entries inside a damaged range, each checked, and the faults between them.
 
-    An entry counts only if its key equals the run id written first in it, as the engine wrote all of
-    them, so an object that merely looks like a run inside some output is not taken for one.
+    An entry counts only if its key equals the run id written first in it, as the engine wrote all
+    of them, so an object that merely looks like a run inside some output is not taken for one.
     """
     done = at = start
     while match := _ENTRY.search(data, at, stop):
@@ -159,7 +161,7 @@ def _outline_object(data: Buffer, start: int, found: Outline) -> None:
 
 
 def _outline_map(data: Buffer, head: Head, found: Outline) -> int:
-    """Add the entries of one map of runs; returns where the map ends, which damage may have moved."""
+    """Add the entries of one map of runs; gives where it ends, which damage may have moved."""
     inside = _Members(data, head.value + 1, found.faults)
     while entry := inside.head():
         if member := inside.member(entry):
@@ -168,7 +170,7 @@ def _outline_map(data: Buffer, head: Head, found: Outline) -> int:
 
 
 def _add_loose(data: Buffer, loose: array[int], found: Outline, *, versioned: bool) -> None:
-    """Top-level members: the entries of version 0; in a versioned file only what fell out of the map."""
+    """Add top-level members: entries of version 0, or what fell out of a damaged map."""
     for at in range(0, len(loose), 3):
         if not versioned or _ENTRY.match(data, loose[at]):
             found.add(*loose[at : at + 3])
@@ -210,7 +212,7 @@ class _Members:
     faults: list[Span]
 
     def head(self) -> Head | None:
-        """The next member's key, or ``None`` at the end of the object or of all that can be read."""
+        """The next member's key, or ``None`` at the end of what can be read."""
         while (start := _skip_space(self.data, self.position)) < len(self.data):
             if self.data[start] == ord("}"):
                 self.position = start + 1
@@ -251,6 +253,13 @@ class _Members:
         self.position = end
         if not (self.faults and self.faults[-1].stop == end):
             self.faults.append(Span(end, end, end, Fault.TRUNCATED))
+
+
+def value_at(data: bytes) -> int | None:
+    """Where the value of the member begins that ``data`` is, or ``None`` if it is no member."""
+    name = _MEMBER.match(data, 0)
+    whole = name is not None and _value_end(data, name.end()) == len(data)
+    return name.end() if name is not None and whole else None
 
 
 def _next_line_like(data: Buffer, start: int, stop: int) -> int | None:

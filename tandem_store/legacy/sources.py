@@ -1,7 +1,8 @@
 """Every file of a legacy state directory that can hold runs or definitions, found by its place.
 
-The walk is a generator: a tree of millions of shards costs no memory. It follows links that stay inside
-the root (or inside a root that the operator allowed), never reads a file's content and never writes.
+The walk is a generator: a tree of millions of shards costs no memory. It follows links that stay
+inside the root (or inside a root that the operator allowed), never reads a file's content and never
+writes.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class StateDirectory:
         try:
             if path.is_file():
                 return cls(_root_of(path.parent), path.parent, path.name, allowed)
-            os.listdir(path)
+            next(path.iterdir(), None)
         except FileNotFoundError as error:
             raise SourceError(
                 f"{path} does not exist; give the engine's state directory"
@@ -113,7 +114,7 @@ class StateDirectory:
         return cls(path if data != path else _root_of(path), data, HOT_NAME, allowed)
 
     def walk(self) -> Iterator[SourceFile | Passed]:
-        """Everything that can hold runs or definitions, and what was passed over, in a fixed order."""
+        """All that can hold runs or definitions, and what was passed over, in a fixed order."""
         walker = _Walker(self)
         yield from walker.definitions()
         yield from walker.folder(self.data, Source.HOT)

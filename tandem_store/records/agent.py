@@ -12,13 +12,13 @@ from tandem_store.records.base import Record, Written
 class RunAsCurrentActor(Record):
     """The connection is used in the name of whoever runs the automation."""
 
-    type: Literal["current_actor"] = Field(default="current_actor")
+    type: Literal["current_actor"] = "current_actor"
 
 
 class RunAsServicePrincipal(Record):
     """The connection is used in the name of a service."""
 
-    type: Literal["service_principal"] = Field(default="service_principal")
+    type: Literal["service_principal"] = "service_principal"
     #: The service.
     principal_id: str
 
@@ -26,7 +26,7 @@ class RunAsServicePrincipal(Record):
 class RunAsAutomationPrincipal(Record):
     """The connection is used in the name of an automation."""
 
-    type: Literal["automation_principal"] = Field(default="automation_principal")
+    type: Literal["automation_principal"] = "automation_principal"
     #: The automation.
     automation_id: str
 
@@ -34,7 +34,7 @@ class RunAsAutomationPrincipal(Record):
 class RunAsSharedConnection(Record):
     """The connection is shared under a grant."""
 
-    type: Literal["shared_connection"] = Field(default="shared_connection")
+    type: Literal["shared_connection"] = "shared_connection"
     #: The grant.
     grant_id: str
 

@@ -61,7 +61,7 @@ class WatchCondition(Record):
     """What an automation waits for besides its schedule: a handoff, the only kind there is."""
 
     #: Names the kind of condition.
-    kind: Literal["handoff_available"] = Field()
+    kind: Literal["handoff_available"]
     #: The automation that hands over; none: any.
     source_automation_id: str | None = None
     #: The type of artifact; none: any.

@@ -13,19 +13,19 @@ from tandem_store.records.enums import ScheduleType
 class MisfireSkip(Record):
     """Missed firings are forgotten."""
 
-    type: Literal["skip"] = Field(default="skip")
+    type: Literal["skip"] = "skip"
 
 
 class MisfireRunOnce(Record):
     """Missed firings are made up for by one run."""
 
-    type: Literal["run_once"] = Field(default="run_once")
+    type: Literal["run_once"] = "run_once"
 
 
 class MisfireCatchUp(Record):
     """Missed firings are made up for one by one."""
 
-    type: Literal["catch_up"] = Field(default="catch_up")
+    type: Literal["catch_up"] = "catch_up"
     #: The most runs that are made up for, 0 to 2**32 - 1.
     max_runs: U32
 

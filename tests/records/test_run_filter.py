@@ -1,0 +1,71 @@
+"""The filter that listing, counting and exporting share."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from tandem_store.records import RunFilter, RunStatus
+
+_BOUNDS = [f"{name}_{end}" for name in ("created", "updated", "finished") for end in ("from", "to")]
+
+
+@pytest.mark.parametrize("bound", _BOUNDS)
+def test_a_naive_time_is_refused_by_name(bound: str) -> None:
+    """A time without a zone would mean another moment on another machine."""
+    given: dict[str, Any] = {bound: datetime(2026, 8, 1)}  # noqa: DTZ001
+
+    with pytest.raises(ValueError, match=f"^{bound} has no time zone"):
+        RunFilter(**given)
+
+
+@pytest.mark.parametrize(
+    ("field", "known"),
+    [("status", "queued, running"), ("stop_kind", "cancelled, operator_stopped")],
+)
+def test_an_unknown_name_is_refused_with_the_known_ones(field: str, known: str) -> None:
+    """A typing error would otherwise find nothing, silently."""
+    given: dict[str, Any] = {field: {"failed", "Faild"} if field == "status" else "Faild"}
+
+    with pytest.raises(ValueError, match=f"unknown {field} Faild; known are {known}"):
+        RunFilter(**given)
+
+
+@pytest.mark.parametrize(
+    "wanted", ["failed", {"failed"}, ["failed"], RunStatus.FAILED, {RunStatus.FAILED}]
+)
+def test_one_name_and_a_set_of_one_mean_the_same(wanted: Any) -> None:
+    """Names and enum members alike."""
+    assert RunFilter(status=wanted) == RunFilter(status="failed")
+    assert dict(RunFilter(status=wanted).choices()) == {"status": frozenset({"failed"})}
+
+
+def test_a_filter_does_not_change_with_the_set_it_was_made_from() -> None:
+    """It keeps its own copy."""
+    wanted = {"a"}
+    run_filter = RunFilter(automation_id=wanted)
+
+    wanted.add("b")
+
+    assert dict(run_filter.choices()) == {"automation_id": frozenset({"a"})}
+
+
+def test_an_empty_set_fits_no_run_while_none_fits_all() -> None:
+    """Nothing wanted is not the same as no condition."""
+    assert dict(RunFilter(status=set()).choices()) == {"status": frozenset()}
+    assert dict(RunFilter().choices()) == {}
+
+
+def test_ranges_are_whole_milliseconds_half_open() -> None:
+    """A bound between two milliseconds moves to the later one, at both ends."""
+    at = datetime(1970, 1, 1, 1, tzinfo=timezone(timedelta(hours=1)))
+    run_filter = RunFilter(
+        created_from=at + timedelta(microseconds=1), created_to=at + timedelta(milliseconds=5)
+    )
+
+    assert list(run_filter.ranges()) == [("created_at_ms", 1, 5)]
+    assert list(RunFilter(finished_to=datetime(1969, 12, 31, tzinfo=UTC)).ranges()) == [
+        ("finished_at_ms", None, -86_400_000)
+    ]
