@@ -1,7 +1,7 @@
 """Every error that tandem_store raises on purpose.
 
-One class per decision that a caller can take; what the decision needs travels as attributes. Messages
-end with what to do next. ``StoreError`` is the root: catching it catches them all.
+One class per decision that a caller can take; what the decision needs travels as attributes.
+Messages end with what to do next. ``StoreError`` is the root: catching it catches them all.
 """
 
 from __future__ import annotations

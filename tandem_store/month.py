@@ -18,7 +18,7 @@ _LABEL = re.compile(r"(\d{4})-(\d{2})")
 
 
 def civil_month(at_ms: int) -> tuple[int, int]:
-    """Year and month (1 to 12) of a time in milliseconds since 1970, UTC, in the proleptic calendar.
+    """Year and month (1 to 12) of a time in milliseconds since 1970, UTC, proleptic.
 
     Works for any integer, also before year 0 and after year 9999. The algorithm is Howard Hinnant's
     ``civil_from_days`` (https://howardhinnant.github.io/date_algorithms.html).

@@ -1,16 +1,17 @@
 """Between a run record and its rows: the only place that knows both shapes.
 
-A run is stored in three rows: its columns (``runs``), the rest of its record (``run_documents``) and the
-definition it ran with (``automation_snapshots``), which many runs share.
+A run is stored in three rows: its columns (``runs``), the rest of its record (``run_documents``)
+and the definition it ran with (``automation_snapshots``), which many runs share.
 """
 
 from tandem_store.mapping.blob import pack, unpack
 from tandem_store.mapping.overlay import lay, lift
-from tandem_store.mapping.rows import STORED_VERSION, RunRows, record_of, rows_of
+from tandem_store.mapping.rows import LARGEST_BIGINT, STORED_VERSION, RunRows, record_of, rows_of
 from tandem_store.mapping.snapshot import Snapshot
 from tandem_store.mapping.text import from_column, to_column
 
 __all__ = [
+    "LARGEST_BIGINT",
     "STORED_VERSION",
     "RunRows",
     "Snapshot",

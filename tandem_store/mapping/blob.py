@@ -39,7 +39,7 @@ def pack(document: bytes) -> bytes:
 
 
 def unpack(blob: bytes, encoding: str) -> bytes:
-    """The document's bytes; raises ``NotAStoreError`` when they are damaged or the encoding is unknown."""
+    """The document's bytes; raises ``NotAStoreError`` for damage or an unknown encoding."""
     if encoding == "json":
         return blob
     if encoding != ENCODING:

@@ -2,14 +2,13 @@
 
 The engine rewrites the fire times of a definition at every fire and stamps the execution profile at
 every run. The overlay names what was lifted by JSON pointer (RFC 6901), so ``lay`` works with any
-overlay, whatever keys the version that made it lifted. Absent and null stay apart: an absent key has
-no pointer.
+overlay, whatever keys the version that made it lifted. Absent and null stay apart: an absent key
+has no pointer.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
-
 
 VOLATILE: Final = ("/next_fire_at_ms", "/last_fired_at_ms", "/execution/profile")
 

@@ -1,7 +1,8 @@
 """A run's record taken apart into rows, and put together again.
 
-One fact, one place: a field that is a column is cut from the document. The one exception is the sign
-of a negative zero cost, which SQLite's REAL columns drop: such a cost stays in the document too.
+One fact, one place: a field that is a column is cut from the document. The one exception is the
+sign of a negative zero cost, which SQLite's REAL columns drop: such a cost stays in the document
+too.
 
 Documents are read and written by orjson itself: the limits of the legacy reader (depth, ``-0``) are
 not theirs, and a record at the very limit gains one level here.
@@ -26,7 +27,8 @@ STORED_VERSION: Final = 1
 #: The longest id, in UTF-8 bytes after escaping; a PostgreSQL index row must hold several.
 LONGEST_ID: Final = 1_024
 
-_LARGEST_BIGINT: Final = 2**63 - 1
+#: The greatest number that a counter or time column holds.
+LARGEST_BIGINT: Final = 2**63 - 1
 _IDS: Final = ("run_id", "automation_id")
 _TENANT_IDS: Final = ("org_id", "workspace_id", "deployment_id")
 _TEXTS: Final = ("trigger_type", "status", "stop_kind", "detail")
@@ -44,8 +46,8 @@ _RECORD: Final = "record"
 class RunRows:
     """What one run is stored as.
 
-    ``columns`` are those of ``runs`` that follow from the record; revision, claim and the snapshot's
-    row id are the repository's. ``document`` is compact JSON, not yet packed.
+    ``columns`` are those of ``runs`` that follow from the record; revision, claim and the
+    snapshot's row id are the repository's. ``document`` is compact JSON, not yet packed.
     """
 
     columns: dict[str, Any]
@@ -76,7 +78,7 @@ def rows_of(record: dict[str, Any]) -> RunRows:
 
 
 def record_of(columns: dict[str, Any], document: bytes, snapshot: bytes | None) -> dict[str, Any]:
-    """The legacy record again, from the columns of ``runs``, the document and the snapshot's document."""
+    """The legacy record again, from the columns of ``runs`` and the two documents."""
     stored = orjson.loads(document)
     record: dict[str, Any] = {name: from_column(columns[name]) for name in _IDS}
     record["tenant_context"] = {
@@ -133,7 +135,7 @@ def _time(name: str, value: int | None) -> int | None:
 
 
 def _counter(name: str, value: int) -> int:
-    if value > _LARGEST_BIGINT:
+    if value > LARGEST_BIGINT:
         raise UnstorableError(f"{name} {value} is beyond 2^63 - 1", reason="out_of_range")
     return value
 
