@@ -1,0 +1,73 @@
+"""A repository for the automation run records of the Tandem engine.
+
+``open_store`` is where to begin.
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from tandem_store.errors import (
+    ConflictError,
+    InvalidCursorError,
+    LeaseLostError,
+    LegacyFormatError,
+    MonthDetachedError,
+    NotAStoreError,
+    NotFoundError,
+    RecordTooNewError,
+    SchemaAheadError,
+    SchemaBehindError,
+    SourceError,
+    StoreError,
+    StoreLockedError,
+    TenantScopeError,
+    UnstorableError,
+)
+from tandem_store.month import Month
+from tandem_store.records import (
+    ANY_DEPLOYMENT,
+    AutomationSpec,
+    RunFilter,
+    RunRecord,
+    RunSummary,
+    TenantScope,
+)
+from tandem_store.runs import Page, RunStatistics, Versioned
+from tandem_store.store import ReadTransaction, Store, Transaction, open_store
+
+try:
+    __version__ = version("tandem-store")
+except PackageNotFoundError:  # A checkout that was never installed.
+    __version__ = "0+unknown"
+
+__all__ = [
+    "ANY_DEPLOYMENT",
+    "AutomationSpec",
+    "ConflictError",
+    "InvalidCursorError",
+    "LeaseLostError",
+    "LegacyFormatError",
+    "Month",
+    "MonthDetachedError",
+    "NotAStoreError",
+    "NotFoundError",
+    "Page",
+    "ReadTransaction",
+    "RecordTooNewError",
+    "RunFilter",
+    "RunRecord",
+    "RunStatistics",
+    "RunSummary",
+    "SchemaAheadError",
+    "SchemaBehindError",
+    "SourceError",
+    "Store",
+    "StoreError",
+    "StoreLockedError",
+    "TenantScope",
+    "TenantScopeError",
+    "Transaction",
+    "UnstorableError",
+    "Versioned",
+    "__version__",
+    "open_store",
+]

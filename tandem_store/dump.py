@@ -1,0 +1,77 @@
+"""The whole store as text: equal stores give equal bytes.
+
+Left out is what depends on how the store came to be: made-up row ids, the ledger of imports, and
+the times at which months were made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from tandem_store.legacy.json_text import canonical
+from tandem_store.mapping import to_column
+from tandem_store.store import ReadTransaction, open_store
+
+
+def dump_lines(url: str) -> Iterator[bytes]:
+    """JSON Lines with sorted keys, by kind and then id, without line ends. Read-only.
+
+    Raises ``RecordTooNewError`` when it comes to a record that a newer version wrote.
+    """
+    with open_store(url) as store, store.read() as tx:
+        lines = chain(_automations(tx), _claims(tx), _months(tx), _quarantine(tx), _runs(tx))
+        yield from map(canonical, lines)
+
+
+def _automations(tx: ReadTransaction) -> Iterator[dict[str, Any]]:
+    for definition in tx.automations.iterate():
+        yield {
+            "kind": "automation",
+            "automation_id": definition.automation_id,
+            "record": definition.to_legacy(),
+        }
+
+
+def _claims(tx: ReadTransaction) -> Iterator[dict[str, Any]]:
+    for claim in tx.runs.claims():
+        yield {
+            "kind": "claim",
+            "run_id": claim.run_id,
+            "worker": claim.worker,
+            "epoch": claim.epoch,
+            "expires_at_ms": claim.expires_at_ms,
+        }
+
+
+def _months(tx: ReadTransaction) -> Iterator[dict[str, Any]]:
+    for month in tx.months.states():
+        yield {"kind": "month", "month": month.month.label, "state": month.state}
+
+
+def _quarantine(tx: ReadTransaction) -> Iterator[dict[str, Any]]:
+    items = tx.quarantine.list(include_discarded=True)
+    for item in sorted(items, key=lambda item: (item.digest, item.path, item.start or 0)):
+        yield {
+            "kind": "quarantine",
+            "digest": item.digest.hex(),
+            # A file name that is not UTF-8 has no form in JSON but the column's.
+            "path": to_column(item.path),
+            "start": item.start,
+            "reason": item.reason,
+            "size": item.size,
+            "discarded": item.discarded,
+        }
+
+
+def _runs(tx: ReadTransaction) -> Iterator[dict[str, Any]]:
+    for stored in tx.runs.documents_by_id():
+        yield {
+            "kind": "run",
+            "run_id": stored.run_id,
+            "revision": stored.revision,
+            "month": stored.month.label,
+            "schema_version": stored.schema_version,
+            "record": stored.record().to_legacy(),
+        }

@@ -1,0 +1,64 @@
+"""The months: which there are, in what state, and what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from tandem_store import partitions
+from tandem_store.month import Month
+from tandem_store.schema import months, runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthState:
+    """One month; ``state`` is ``attached`` or ``detached``."""
+
+    month: Month
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthSummary(MonthState):
+    """One month and what it holds."""
+
+    runs: int
+    #: What the documents take, compressed, without indexes; 0 for a detached month.
+    bytes: int
+
+
+class Months:
+    """The months as the connection's transaction sees them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def states(self) -> Iterator[MonthState]:
+        """Every month, oldest first, without counting."""
+        query = select(months.c.month, months.c.state).order_by(months.c.month)
+        for row in self._connection.execute(query).all():
+            yield MonthState(month=Month.of_key(row.month), state=row.state)
+
+    def list(self) -> tuple[MonthSummary, ...]:
+        """Every month, oldest first; runs and bytes are counted now."""
+        held = self._runs()
+        return tuple(
+            MonthSummary(
+                month=known.month,
+                state=known.state,
+                runs=held.get(known.month.key, 0),
+                bytes=self._bytes(known.month) if known.state == "attached" else 0,
+            )
+            for known in self.states()
+        )
+
+    def _runs(self) -> Mapping[int, int]:
+        query = select(runs.c.month, func.count().label("held")).group_by(runs.c.month)
+        return {row.month: row.held for row in self._connection.execute(query)}
+
+    def _bytes(self, month: Month) -> int:
+        table = partitions.document_table(self._connection, month)
+        query = select(func.sum(func.length(table.c.document))).where(table.c.month == month.key)
+        return int(self._connection.execute(query).scalar() or 0)

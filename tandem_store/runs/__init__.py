@@ -1,0 +1,25 @@
+"""The runs: read, listed, counted and summed; added, saved and deleted.
+
+Everything here works on an open connection and never commits.
+"""
+
+from tandem_store.runs.claims import Claim
+from tandem_store.runs.filters import conditions
+from tandem_store.runs.listing import Page
+from tandem_store.runs.packed import PackedRun
+from tandem_store.runs.reader import RunReader
+from tandem_store.runs.repository import Runs
+from tandem_store.runs.statistics import RunStatistics
+from tandem_store.runs.whole import StoredRun, Versioned
+
+__all__ = [
+    "Claim",
+    "PackedRun",
+    "Page",
+    "RunReader",
+    "RunStatistics",
+    "Runs",
+    "StoredRun",
+    "Versioned",
+    "conditions",
+]

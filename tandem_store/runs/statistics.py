@@ -1,0 +1,60 @@
+"""Runs added up by month and status."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Integer, Row, func, literal, select
+
+from tandem_store.mapping import from_column
+from tandem_store.month import Month
+from tandem_store.records import RunFilter
+from tandem_store.runs.filters import conditions
+from tandem_store.schema import runs
+
+_LOW_BITS: Final = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStatistics:
+    """The runs of one month in one status.
+
+    ``total_tokens`` is exact however large; ``estimated_cost_usd`` is in US dollars.
+    """
+
+    month: Month
+    status: str
+    runs: int
+    total_tokens: int
+    estimated_cost_usd: float
+
+
+def statistics(connection: Connection, run_filter: RunFilter) -> tuple[RunStatistics, ...]:
+    """One entry for each month and status that has runs, oldest month first, then by status."""
+    tokens = runs.c.total_tokens
+    # Summed in two halves, because SQLite's sum() fails beyond 63 bits and total() is a float.
+    query = (
+        select(
+            runs.c.month,
+            runs.c.status,
+            func.count().label("runs"),
+            func.sum(tokens.bitwise_rshift(literal(_LOW_BITS, Integer))).label("high"),
+            func.sum(tokens.bitwise_and((1 << _LOW_BITS) - 1)).label("low"),
+            func.sum(runs.c.estimated_cost_usd).label("cost"),
+        )
+        .where(*conditions(run_filter))
+        .group_by(runs.c.month, runs.c.status)
+        .order_by(runs.c.month, runs.c.status)
+    )
+    return tuple(_entry(row) for row in connection.execute(query))
+
+
+def _entry(row: Row[Any]) -> RunStatistics:
+    return RunStatistics(
+        month=Month.of_key(row.month),
+        status=from_column(row.status),
+        runs=row.runs,
+        total_tokens=(int(row.high or 0) << _LOW_BITS) + int(row.low or 0),
+        estimated_cost_usd=float(row.cost or 0.0),
+    )

@@ -1,0 +1,148 @@
+"""Whole runs: the columns, the document and the snapshot, read together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import Connection, RowMapping, Select, Table, and_, bindparam, select
+
+from tandem_store import partitions
+from tandem_store.errors import NotAStoreError, RecordTooNewError
+from tandem_store.legacy.json_text import loads
+from tandem_store.legacy.verdict import read_run
+from tandem_store.mapping import STORED_VERSION, from_column, record_of, unpack
+from tandem_store.month import Month
+from tandem_store.records import RunRecord
+from tandem_store.schema import automation_snapshots, runs
+
+#: How often a run is looked for again while another transaction keeps moving it.
+ATTEMPTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """A run and the revision it was read at, which ``save`` asks for."""
+
+    run: RunRecord
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run as it lies in the database, whatever version wrote it.
+
+    ``document`` and ``snapshot`` are JSON, unpacked.
+    """
+
+    columns: dict[str, Any]
+    document: bytes
+    snapshot: bytes | None
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return from_column(self.columns["run_id"])
+
+    @property
+    def revision(self) -> int:
+        """How often the run was written."""
+        return int(self.columns["revision"])
+
+    @property
+    def schema_version(self) -> int:
+        """The shape of the record; greater than ours if a newer version wrote it."""
+        return int(self.columns["schema_version"])
+
+    @property
+    def month(self) -> Month:
+        """The month that the document lies in."""
+        return Month.of_key(self.columns["month"])
+
+    def raw(self) -> Any:
+        """The document's JSON value, readable even if the record is not."""
+        return loads(self.document)
+
+    def record(self) -> RunRecord:
+        """The record. Raises ``RecordTooNewError`` if a newer version wrote it."""
+        if self.schema_version > STORED_VERSION:
+            raise RecordTooNewError(
+                f"The run {self.run_id!r} was written in version {self.schema_version}; this "
+                f"tandem-store reads up to {STORED_VERSION}. Upgrade the package tandem-store."
+            )
+        return read_run(record_of(self.columns, self.document, self.snapshot))
+
+
+def read_one(connection: Connection, run_id: str) -> StoredRun | None:
+    """One run, ``run_id`` as the column has it.
+
+    The month says which table to read, and the second statement reads all parts at once: outside a
+    snapshot, on PostgreSQL, columns and document could otherwise be of different revisions.
+    """
+    for _ in range(ATTEMPTS):
+        month = connection.execute(_MONTH_OF, {"run_id": run_id}).scalar()
+        if month is None:
+            return None
+        table = partitions.document_table(connection, Month.of_key(month))
+        found = connection.execute(_one(table), {"run_id": run_id, "month": month})
+        row = found.mappings().one_or_none()
+        if row is not None:
+            return _stored(row)
+    raise _missing(run_id)
+
+
+def read_many(connection: Connection, month: Month, run_ids: Sequence[str]) -> Iterator[StoredRun]:
+    """The runs of one month, in no order; ids as the column has them."""
+    table = partitions.document_table(connection, month)
+    rows = connection.execute(_many(table), {"run_ids": list(run_ids), "month": month.key})
+    return map(_stored, rows.mappings())
+
+
+_MONTH_OF: Final = select(runs.c.month).where(runs.c.run_id == bindparam("run_id"))
+
+
+@cache
+def _one(table: Table) -> Select[Any]:
+    return _parts(table).where(runs.c.run_id == bindparam("run_id"))
+
+
+@cache
+def _many(table: Table) -> Select[Any]:
+    return _parts(table).where(runs.c.run_id.in_(bindparam("run_ids", expanding=True)))
+
+
+def _parts(table: Table) -> Select[Any]:
+    together = and_(table.c.run_id == runs.c.run_id, table.c.month == runs.c.month)
+    return (
+        select(
+            *runs.c,
+            table.c.encoding.label("document_encoding"),
+            table.c.document.label("document"),
+            automation_snapshots.c.encoding.label("snapshot_encoding"),
+            automation_snapshots.c.document.label("snapshot"),
+        )
+        .join(table, together)
+        .outerjoin(automation_snapshots, automation_snapshots.c.id == runs.c.snapshot_id)
+        # Said of the document too, so that PostgreSQL looks into one partition.
+        .where(table.c.month == bindparam("month"))
+    )
+
+
+def _stored(row: RowMapping) -> StoredRun:
+    columns: dict[str, Any] = dict(row)
+    snapshot = columns.pop("snapshot")
+    encoding = columns.pop("snapshot_encoding")
+    return StoredRun(
+        document=unpack(columns.pop("document"), columns.pop("document_encoding")),
+        snapshot=None if snapshot is None else unpack(snapshot, encoding),
+        columns=columns,
+    )
+
+
+def _missing(run_id: str) -> NotAStoreError:
+    return NotAStoreError(
+        f"The document of the run {from_column(run_id)!r} is missing: restore the database from a "
+        "backup."
+    )
