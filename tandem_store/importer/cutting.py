@@ -1,0 +1,101 @@
+"""A file of many runs, cut into batches of pieces for the parsers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from tandem_store.errors import LegacyFormatError
+from tandem_store.importer.copy import Copy, Fault, Range, Raw, Reading
+from tandem_store.importer.frozen import Frozen
+from tandem_store.importer.pool import Task
+from tandem_store.importer.reading import (
+    LARGEST_KEPT,
+    NewerVersionError,
+    Piece,
+    raw_of,
+    refuse_newer,
+)
+from tandem_store.legacy import entries
+from tandem_store.legacy.entries import Outline, Span, outline
+from tandem_store.legacy.json_text import loads
+from tandem_store.legacy.sources import SourceFile
+
+#: Bytes and pieces of one batch: enough to make a round trip to a parser worth it.
+BATCH_BYTES: Final = 1024 * 1024
+BATCH_PIECES: Final = 64
+
+
+def cut(file: SourceFile, content: Frozen, *, after: int) -> Iterator[Task]:
+    """Tasks for the pieces of a file, in its order; the last one ends the file.
+
+    Starts behind the byte ``after``, so that an interrupted import goes on where it stopped. A file
+    of a later format is one fault.
+    """
+    part = Reading(file, content.digest, last=False)
+    found = outline(content.data, content.release)
+    content.rewind()
+    try:
+        _note_bad_version(content, found)
+    except NewerVersionError as error:
+        fault = Fault("newer_schema_version", str(error))
+        copy = Copy(content.digest, fault=fault, raw=_whole(content))
+        yield Task(of=replace(part, copies=[copy], last=True))
+        return
+    for pieces in _batches(content, found, after):
+        yield Task(of=part, pieces=pieces)
+    yield Task(of=replace(part, last=True))
+
+
+def _batches(content: Frozen, found: Outline, after: int) -> Iterator[list[Piece]]:
+    batch: list[Piece] = []
+    size = 0
+    for span in _in_order(found):
+        if span.start <= after:
+            continue
+        batch.append(_piece(content, span))
+        size += span.stop - span.start
+        if size >= BATCH_BYTES or len(batch) >= BATCH_PIECES:
+            content.release(span.start)
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _in_order(found: Outline) -> Iterator[Span]:
+    """Entries and faults merged by their place."""
+    faults = sorted(found.faults, key=_place)
+    if not faults:
+        yield from found.entries()
+    else:
+        yield from sorted((*found.entries(), *faults), key=_place)
+
+
+def _place(span: Span) -> tuple[int, int]:
+    return span.start, span.stop
+
+
+def _piece(content: Frozen, span: Span) -> Piece:
+    place = Range(span.start, span.value, span.stop)
+    return Piece(place, bytes(content.data[span.start : span.stop]), span.fault)
+
+
+def _note_bad_version(content: Frozen, found: Outline) -> None:
+    """Make a version that is none a fault; the entries beside it count all the same."""
+    if found.version is None:
+        return
+    start, stop = found.version
+    try:
+        refuse_newer(loads(bytes(content.data[start:stop])))
+    except NewerVersionError:
+        raise
+    except LegacyFormatError:
+        found.faults.append(Span(start, start, stop, entries.Fault.BAD_VERSION))
+
+
+def _whole(content: Frozen) -> Raw:
+    if content.size <= LARGEST_KEPT:
+        return raw_of(bytes(content.data[:]))
+    return Raw(content.digest, content.size, None)

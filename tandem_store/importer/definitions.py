@@ -1,0 +1,145 @@
+"""The current definitions of the automations, from the files that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from tandem_store.errors import LegacyFormatError, UnstorableError
+from tandem_store.importer.copy import Copy, Fault
+from tandem_store.importer.reading import raw_of
+from tandem_store.importer.session import ImportSession
+from tandem_store.importer.writer import quarantine_row
+from tandem_store.ledger import KnownFile
+from tandem_store.legacy.json_text import dumps, loads
+from tandem_store.legacy.sources import Layout, Passed, SourceFile
+from tandem_store.legacy.verdict import read_automation
+from tandem_store.records import AutomationSpec
+from tandem_store.store import Transaction
+
+Found = tuple[SourceFile, KnownFile | None]
+
+
+def import_definitions(
+    session: ImportSession, root: Path, found: list[Found]
+) -> tuple[list[int], list[Passed]]:
+    """Store the definitions of new and changed files, the newest of each automation.
+
+    Gives the ledger ids of the files, and the files that could not be read.
+    """
+    ids: list[int] = []
+    passed: list[Passed] = []
+    read: list[tuple[SourceFile, KnownFile | None, bytes]] = []
+    for file, known in found:
+        try:
+            data = (root / file.path).read_bytes()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            passed.append(Passed(file.path, reason, alarming=True))
+            continue
+        if known is not None and known.complete and known.digest == sha256(data).digest():
+            ids.append(known.id)
+        else:
+            read.append((file, known, data))
+    if read:
+        with session.begin() as tx:
+            ids += _store(session, tx, read)
+    return ids, passed
+
+
+def _store(
+    session: ImportSession,
+    tx: Transaction,
+    read: list[tuple[SourceFile, KnownFile | None, bytes]],
+) -> list[int]:
+    import_id = session.ensure_begun(tx)
+    newest: dict[str, AutomationSpec] = {}
+    ids = []
+    for file, known, data in read:
+        ids.append(_file_id(session, tx, import_id, file, known, data))
+        for item in definitions_in(file, data):
+            if isinstance(item, Copy):
+                row = quarantine_row(import_id, None, file, item, now_ms=session.now_ms())
+                tx.quarantine.add([row])
+            elif is_newer(item, newest.get(item.automation_id)):
+                newest[item.automation_id] = item
+    for automation_id, definition in sorted(newest.items()):
+        if is_newer(definition, tx.automations.get(automation_id)):
+            tx.automations.put(definition)
+    return ids
+
+
+def definitions_in(file: SourceFile, data: bytes) -> Iterator[AutomationSpec | Copy]:
+    """The definitions in a file, and its faults."""
+    if not data.strip():
+        return
+    try:
+        value = loads(data)
+        if file.layout is Layout.DEFINITIONS and not isinstance(value, dict):
+            raise LegacyFormatError("not a JSON object")
+    except LegacyFormatError as error:
+        yield _faulty(data, None, "damaged_definition", str(error))
+        return
+    entries = value.items() if file.layout is Layout.DEFINITIONS else [(None, value)]
+    for key, entry in entries:
+        yield _definition(key, entry, data if key is None else None)
+
+
+def _definition(key: str | None, entry: Any, data: bytes | None) -> AutomationSpec | Copy:
+    try:
+        definition = read_automation(entry)
+        if definition.updated_at_ms >= 2**63:
+            raise UnstorableError("updated_at_ms is beyond 2^63 - 1", reason="out_of_range")
+    except UnstorableError as error:
+        return _faulty(data or dumps(entry), key, error.reason, str(error))
+    except LegacyFormatError as error:
+        return _faulty(data or dumps(entry), key, "damaged_definition", str(error))
+    return definition
+
+
+def is_newer(definition: AutomationSpec, other: AutomationSpec | None) -> bool:
+    """Whether a definition replaces another; one that is as new does, if its bytes sort later.
+
+    A tie is decided by content, so that the order of files does not matter.
+    """
+    if other is None or definition.updated_at_ms != other.updated_at_ms:
+        return other is None or definition.updated_at_ms > other.updated_at_ms
+    return _fired(definition) > _fired(other)
+
+
+def _fired(definition: AutomationSpec) -> tuple[int, int, bytes]:
+    """Fires change these times without the definition counting as updated."""
+    return (
+        definition.last_fired_at_ms or 0,
+        definition.next_fire_at_ms or 0,
+        dumps(definition.to_legacy()),
+    )
+
+
+def _faulty(data: bytes, key: str | None, reason: str, message: str) -> Copy:
+    raw = raw_of(data)
+    return Copy(raw.digest, key=key, fault=Fault(reason, message), raw=raw)
+
+
+def _file_id(
+    session: ImportSession,
+    tx: Transaction,
+    import_id: int,
+    file: SourceFile,
+    known: KnownFile | None,
+    data: bytes,
+) -> int:
+    state = {
+        "import_id": import_id,
+        "source": file.source.value,
+        "size": len(data),
+        "mtime_ns": file.mtime_ns,
+        "digest": sha256(data).digest(),
+        "complete": True,
+    }
+    if known is None:
+        return session.add_file(tx, PurePosixPath(file.path), state)
+    tx.ledger.update_file(known.id, **state)
+    return known.id

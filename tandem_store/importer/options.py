@@ -1,0 +1,31 @@
+"""How an import shall be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tandem_store.legacy.sources import SourceFile
+
+#: Told the phase, what is done and what there is to do (bytes while scanning, runs while settling).
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportOptions:
+    """Options of ``import_state``.
+
+    ``jobs`` is the number of parser processes; 1 parses in the calling process. ``batch`` is the
+    number of copies in one transaction. ``order`` rearranges the files before they are read, which
+    must not change the result. ``strict`` stores only runs whose winning copy is whole.
+    ``confirm_months`` allows more than 600 months.
+    """
+
+    jobs: int = 1
+    batch: int = 500
+    order: Callable[[list[SourceFile]], list[SourceFile]] | None = None
+    strict: bool = False
+    dry_run: bool = False
+    allow_roots: tuple[Path, ...] = ()
+    confirm_months: bool = False

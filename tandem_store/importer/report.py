@@ -1,0 +1,158 @@
+"""What an import did, for people and programs: every copy accounted for."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tandem_store.ledger import Tally
+from tandem_store.legacy.choice import Outcome
+from tandem_store.legacy.sources import Passed, Source
+from tandem_store.month import Month
+from tandem_store.quarantine import QuarantineItem
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """One source: its files and bytes, and its copies by outcome."""
+
+    source: Source
+    files: int
+    bytes: int
+    outcomes: dict[str, int]
+
+    @property
+    def copies(self) -> int:
+        """The copies of runs in the source's files."""
+        return sum(self.outcomes.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as a JSON object."""
+        return {
+            "source": self.source.value,
+            "files": self.files,
+            "bytes": self.bytes,
+            "copies": self.copies,
+            "outcomes": self.outcomes,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """The result of an import. ``runs`` and ``months`` tell what the store holds afterwards.
+
+    ``stubs`` are runs of which only the engine's stand-in was left, ``partial`` those that got back
+    less than they once had. ``by_month`` counts copies by the month of the copy, ``unknown`` for
+    what could not be read.
+    """
+
+    root: str
+    sources: list[SourceReport]
+    by_month: dict[str, dict[str, int]]
+    runs: int
+    months: dict[str, int]
+    quarantined: list[QuarantineItem]
+    stubs: list[str]
+    partial: list[str]
+    passed: list[Passed]
+    newer_in_engine_db: list[str]
+    definitions: int
+    seconds: float
+    dry_run: bool
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """Copies by outcome, all seven, zeros too."""
+        totals = Counter[str]()
+        for source in self.sources:
+            totals.update(source.outcomes)
+        return {outcome.value: totals[outcome.value] for outcome in Outcome}
+
+    @property
+    def copies(self) -> int:
+        """All copies of runs that the source holds."""
+        return sum(self.outcomes.values())
+
+    @property
+    def not_read(self) -> list[Passed]:
+        """What might hold runs and was not read."""
+        return [one for one in self.passed if one.alarming]
+
+    @property
+    def skipped_files(self) -> list[Passed]:
+        """Strays: no cause for alarm."""
+        return [one for one in self.passed if not one.alarming]
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 3 when something waits for a decision or was not read."""
+        return 3 if self.quarantined or self.not_read or self.newer_in_engine_db else 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as a JSON object."""
+        return {
+            "root": self.root,
+            "dry_run": self.dry_run,
+            "copies": self.copies,
+            "outcomes": self.outcomes,
+            "runs": self.runs,
+            "months": self.months,
+            "sources": [source.to_json() for source in self.sources],
+            "by_month": self.by_month,
+            "definitions": self.definitions,
+            "quarantined": [
+                {
+                    "path": item.path,
+                    "key": item.key,
+                    "reason": item.reason,
+                    "message": item.message,
+                }
+                for item in self.quarantined
+            ],
+            "stubs": self.stubs,
+            "partial": self.partial,
+            "skipped_files": _passed(self.skipped_files),
+            "not_read": _passed(self.not_read),
+            "newer_in_engine_db": self.newer_in_engine_db,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(slots=True)
+class Counts:
+    """Copies counted by source and by month, as they come out of the ledger."""
+
+    import_id: int | None
+    by_source: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    by_month: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+
+    def add(self, tallies: Iterable[Tally]) -> None:
+        """Count; what an earlier import judged is unchanged."""
+        for tally in tallies:
+            mine = tally.import_id == self.import_id and tally.outcome is not None
+            outcome = str(tally.outcome) if mine else Outcome.UNCHANGED.value
+            month = "unknown" if tally.month is None else Month.of_key(tally.month).label
+            self.by_source[tally.source][outcome] += tally.copies
+            self.by_month[month][outcome] += tally.copies
+
+    def sources(self, files: dict[Source, int], sizes: dict[Source, int]) -> list[SourceReport]:
+        """One report for every source that has files."""
+        return [
+            SourceReport(source, files[source], sizes[source], _all(self.by_source[source.value]))
+            for source in Source
+            if files.get(source)
+        ]
+
+    def months(self) -> dict[str, dict[str, int]]:
+        """The counts of each month, in order."""
+        return {month: _all(self.by_month[month]) for month in sorted(self.by_month)}
+
+
+def _all(counts: Counter[str]) -> dict[str, int]:
+    return {outcome.value: counts[outcome.value] for outcome in Outcome}
+
+
+def _passed(files: list[Passed]) -> list[dict[str, str]]:
+    return [{"path": one.path, "reason": one.reason} for one in files]

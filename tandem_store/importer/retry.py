@@ -1,0 +1,181 @@
+"""Quarantined bytes read again with the present code: what it understands now is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL
+
+from tandem_store import partitions
+from tandem_store.importer.alone import alone
+from tandem_store.importer.copy import Copy, Range
+from tandem_store.importer.cutting import cut
+from tandem_store.importer.definitions import definitions_in, is_newer
+from tandem_store.importer.frozen import Frozen
+from tandem_store.importer.place import file_of
+from tandem_store.importer.pool import perform
+from tandem_store.importer.reading import Piece, copies_of_file, copies_of_pieces
+from tandem_store.importer.session import ImportSession
+from tandem_store.importer.settle import stored_candidate
+from tandem_store.importer.writer import entry_row
+from tandem_store.ledger import Entry
+from tandem_store.legacy import entries
+from tandem_store.legacy.choice import Candidate, Fate, Outcome, judge
+from tandem_store.legacy.sources import Layout, Source, SourceFile
+from tandem_store.mapping import from_column
+from tandem_store.quarantine import QuarantineItem
+from tandem_store.runs.packed import place, replace
+from tandem_store.store import Transaction, open_store
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What came of one item: ``resolved`` if it left the quarantine, and why or why not."""
+
+    id: int
+    path: str
+    resolved: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryReport:
+    """What came of every item, in the order asked for."""
+
+    items: list[Retried] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 3 when something stays in quarantine."""
+        return 0 if all(item.resolved for item in self.items) else 3
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as a JSON object."""
+        return {
+            "items": [
+                {
+                    "id": item.id,
+                    "path": item.path,
+                    "resolved": item.resolved,
+                    "message": item.message,
+                }
+                for item in self.items
+            ]
+        }
+
+    def lines(self) -> list[str]:
+        """The report as sentences."""
+        return [f"{item.id}  {item.path}: {item.message}" for item in self.items]
+
+
+def retry_quarantined(url: str | URL, item_ids: Sequence[int]) -> RetryReport:
+    """Read the kept bytes of quarantined items again, each in a transaction of its own.
+
+    An item leaves the quarantine when everything in it could be taken; otherwise nothing changes.
+
+    Raises ``NotFoundError`` for a number that is no item's.
+    """
+    report = RetryReport()
+    with alone(url), open_store(url) as store:
+        for item_id in item_ids:
+            with store.begin() as tx:
+                report.items.append(_retry(tx, tx.quarantine.get(item_id)))
+    return report
+
+
+def _retry(tx: Transaction, item: QuarantineItem) -> Retried:
+    data = tx.quarantine.raw(item.id)
+    if item.discarded or data is None:
+        why = (
+            "was discarded" if item.discarded else "only the source has its bytes: import it again"
+        )
+        return Retried(item.id, item.path, False, why)
+    if item.entry_id is None:
+        fault = _retry_definitions(tx, item, data)
+    else:
+        entry = tx.ledger.entry(item.entry_id)
+        fault = _retry_runs(tx, entry, list(_copies(item, entry, data)))
+    if fault is None:
+        tx.quarantine.discard([item.id], now_ms=ImportSession.now_ms())
+    return Retried(item.id, item.path, fault is None, fault or "imported")
+
+
+def _copies(item: QuarantineItem, entry: Entry, data: bytes) -> Iterator[Copy]:
+    """The copies in the bytes, read as what they should have been."""
+    file = file_of(entry, len(data))
+    if item.layout == "entry":
+        yield from copies_of_pieces(file, [_piece(item, data)])
+    elif item.layout == Layout.RUNS.value:
+        frozen = Frozen(data, len(data), file.mtime_ns)
+        for task in cut(file, frozen, after=-1):
+            for reading in perform(Path(), task):
+                yield from reading.copies
+    else:
+        yield from copies_of_file(file, data)
+
+
+def _piece(item: QuarantineItem, data: bytes) -> Piece:
+    """An entry as a piece again; its range is that in the source."""
+    start, value = item.start or 0, entries.value_at(data)
+    place = Range(start, start + (value or 0), start + len(data))
+    return Piece(place, data, entries.Fault.DAMAGED if value is None else None)
+
+
+def _retry_runs(tx: Transaction, entry: Entry, copies: list[Copy]) -> str | None:
+    """Store the runs of an item; gives what still is wrong with it, having written nothing."""
+    judged = [(copy, *_judged(tx, entry, copy)) for copy in copies]
+    faults = [fault for _, fault, _ in judged if fault is not None]
+    if faults or not copies:
+        return f"still {faults[0] if faults else 'no run in it'}"
+    rows = []
+    for number, (copy, _, fate) in enumerate(
+        judged, start=tx.ledger.last_ids()["import_entries"] + 1
+    ):
+        assert fate is not None  # a copy without a fault has a fate
+        row = entry_row(number, entry.import_id, entry.file_id, copy)
+        rows.append(row | {"outcome": fate.outcome.value, "reason": fate.reason or None})
+        if fate.outcome is Outcome.IMPORTED:
+            rows[-1]["revision"] = _write(tx, copy)
+    tx.ledger.replace_entry(entry.id, rows)
+    return None
+
+
+def _judged(tx: Transaction, entry: Entry, copy: Copy) -> tuple[str | None, Fate | None]:
+    """What is wrong with a copy, or else what becomes of it beside the run in the store."""
+    if copy.fault is not None or copy.facts is None:
+        return (copy.fault.message if copy.fault else "no run"), None
+    stored = tx.runs.document(copy.facts.run_id)
+    candidates = [Candidate(copy.facts, Source(entry.source), entry.path, copy.ordinal)]
+    if stored is not None:
+        touched = not stored.columns["imported"]
+        candidates.append(stored_candidate(stored, touched=touched))
+    fate = judge(candidates).fates[0]
+    return (fate.reason, None) if fate.outcome is Outcome.QUARANTINED else (None, fate)
+
+
+def _write(tx: Transaction, copy: Copy) -> int:
+    assert copy.run is not None  # a winner is whole
+    run_id = from_column(copy.run.columns["run_id"])
+    partitions.ensure(tx.connection, [copy.run.month])
+    stored = tx.runs.document(run_id)
+    if stored is None:
+        place(tx.connection, [copy.run], imported=True)
+        return 1
+    revision = stored.revision + 1
+    replace(tx.connection, copy.run, old_month=stored.month, imported=True, revision=revision)
+    return revision
+
+
+def _retry_definitions(tx: Transaction, item: QuarantineItem, data: bytes) -> str | None:
+    """Store the definition of an item; gives what still is wrong with it."""
+    # A definition out of the older file of all is kept alone, as if it had a file of its own.
+    file = SourceFile(Source.DEFINITION, Layout.DEFINITION, item.path, len(data), 0)
+    for found in definitions_in(file, data):
+        if isinstance(found, Copy):
+            return f"still {found.fault.message if found.fault else 'damaged'}"
+        if is_newer(found, tx.automations.get(found.automation_id)):
+            tx.automations.put(found)
+    return None

@@ -1,0 +1,168 @@
+"""An import from beginning to end: survey, scan, settle, report."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
+from importlib.metadata import version
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from tandem_store import migrate, snapshots
+from tandem_store.engine import database_url, is_absent, sqlite_path
+from tandem_store.errors import SourceError, StoreError
+from tandem_store.importer.alone import alone
+from tandem_store.importer.definitions import import_definitions
+from tandem_store.importer.engine_db import newer_in_engine_database
+from tandem_store.importer.options import ImportOptions, Progress
+from tandem_store.importer.place import Places
+from tandem_store.importer.plan import scratch_folder, survey
+from tandem_store.importer.report import Counts, ImportReport
+from tandem_store.importer.scan import Scan
+from tandem_store.importer.session import ImportSession
+from tandem_store.importer.settle import Settlement
+from tandem_store.importer.writer import Writer
+from tandem_store.legacy.sources import Passed, StateDirectory
+from tandem_store.store import Store, open_store
+
+
+def silent(_phase: str, _done: int, _total: int) -> None:
+    """Progress for those who do not want to be told."""
+
+
+def import_state(
+    url: str, state: Path, options: ImportOptions, progress: Progress | None = None
+) -> ImportReport:
+    """Bring a legacy state directory into the store at ``url``; never writes to the source.
+
+    A new SQLite file is made first. An interrupted import of the same directory goes on where it
+    stopped; what was imported before and has not changed is not judged again.
+
+    Raises:
+        SourceError: the directory is none, or changed while it was read.
+        StoreLockedError: another import is running on this store.
+        SchemaBehindError: the store must be upgraded first.
+    """
+    source = StateDirectory.locate(state, options.allow_roots)
+    total = survey(url, source).total_bytes
+    rehearsal = _rehearsal(url) if options.dry_run else nullcontext(database_url(url))
+    with rehearsal as target, alone(target):
+        if is_absent(target):
+            migrate.upgrade(target)
+        with open_store(target) as store:
+            return _Import(store, source, options, progress or silent, scratch_folder(target)).run(
+                total
+            )
+
+
+class _Import:
+    """One import on an open store."""
+
+    def __init__(
+        self,
+        store: Store,
+        source: StateDirectory,
+        options: ImportOptions,
+        progress: Progress,
+        scratch: Path | None,
+    ) -> None:
+        self._store, self._source, self._options = store, source, options
+        self._progress, self._scratch = progress, scratch
+        root = str(source.root.resolve())
+        self._session = ImportSession(store, root, options.strict, version("tandem-store"))
+        self._writer = Writer(self._session, options.batch, options.strict, options.confirm_months)
+
+    def run(self, total_bytes: int) -> ImportReport:
+        started = time.monotonic()
+        self._session.resume()
+        strict = self._options.strict
+        if self._session.current is not None and self._session.current.strict != strict:
+            raise StoreError(
+                "An interrupted import of this directory has to be ended first: run it "
+                + ("without --strict" if strict else "with --strict")
+            )
+        scan = Scan(
+            self._store,
+            self._source,
+            self._options,
+            self._writer,
+            self._progress,
+            total_bytes,
+            self._scratch,
+        )
+        scan.run()
+        ids, passed = import_definitions(self._session, self._source.root, scan.definitions)
+        self._settle()
+        scan.passed += passed
+        newer = self._newer(scan)
+        return self._report(scan, definitions=len(ids), newer=newer, started=started)
+
+    def _settle(self) -> None:
+        Settlement(
+            self._session,
+            Places(self._source.root),
+            self._options.strict,
+            self._options.confirm_months,
+            self._progress,
+        ).run()
+        if (current := self._session.current) is not None:
+            with self._session.begin() as tx:
+                snapshots.forget_unused(tx.connection)
+                tx.ledger.advance(current.id, "done", now_ms=self._session.now_ms())
+
+    def _newer(self, scan: Scan) -> list[str]:
+        database = self._source.engine_database
+        if database is None:
+            return []
+        try:
+            return newer_in_engine_database(database, self._store)
+        except (SourceError, OSError) as error:
+            scan.passed.append(Passed(database.name, str(error), alarming=True))
+            return []
+
+    def _report(
+        self, scan: Scan, *, definitions: int, newer: list[str], started: float
+    ) -> ImportReport:
+        walked = self._writer.walked
+        current = self._session.current
+        counts = Counts(None if current is None else current.id)
+        with self._store.read() as tx:
+            counts.add(tx.ledger.tallies(walked))
+            notable = sorted(tx.ledger.notable(walked))
+            held = tx.months.list()
+            return ImportReport(
+                root=self._session.root,
+                sources=counts.sources(scan.files, scan.bytes),
+                by_month=counts.months(),
+                runs=tx.runs.count(),
+                months={month.month.label: month.runs for month in held if month.runs},
+                quarantined=list(tx.quarantine.of_source(self._session.root)),
+                stubs=[run_id for run_id, reason in notable if reason == "stub"],
+                partial=[run_id for run_id, reason in notable if reason.endswith(" partial")],
+                passed=scan.passed,
+                newer_in_engine_db=newer,
+                definitions=definitions,
+                seconds=time.monotonic() - started,
+                dry_run=self._options.dry_run,
+            )
+
+
+@contextmanager
+def _rehearsal(url: str) -> Iterator[URL]:
+    """A private copy of the store, or a place for a new one, that is gone afterwards."""
+    target = database_url(url)
+    path = sqlite_path(target)
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder) / "rehearsal.db"
+        if path is not None and not is_absent(target):
+            open_store(target).close()  # refuses what is no store, or not at head
+            with (
+                closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as source,
+                closing(sqlite3.connect(scratch)) as copy,
+            ):
+                source.backup(copy)
+        yield target.set(database=str(scratch))

@@ -1,0 +1,110 @@
+"""The scan: every file that is new or has changed is read, and its copies go to the ledger."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from tandem_store.errors import SourceError
+from tandem_store.importer.cutting import cut
+from tandem_store.importer.frozen import frozen
+from tandem_store.importer.options import ImportOptions, Progress
+from tandem_store.importer.pool import Task, perform_all
+from tandem_store.importer.tasks import tasks_for
+from tandem_store.importer.writer import Writer
+from tandem_store.ledger import KnownFile
+from tandem_store.legacy.sources import Passed, Source, SourceFile, StateDirectory
+from tandem_store.store import Store
+
+
+@dataclass(slots=True)
+class Scan:
+    """One pass over a state directory; gathers what the report tells of files.
+
+    ``scratch`` is the folder where large files are copied to while they are read.
+    """
+
+    store: Store
+    state: StateDirectory
+    options: ImportOptions
+    writer: Writer
+    progress: Progress
+    total_bytes: int
+    scratch: Path | None
+    passed: list[Passed] = field(default_factory=list)
+    definitions: list[tuple[SourceFile, KnownFile | None]] = field(default_factory=list)
+    files: dict[Source, int] = field(default_factory=lambda: defaultdict(int))
+    bytes: dict[Source, int] = field(default_factory=lambda: defaultdict(int))
+    _known: dict[str, KnownFile] = field(default_factory=dict)
+    _directory: str | None = None
+    _done: int = 0
+
+    def run(self) -> None:
+        """Read what is not known yet; commits batch by batch."""
+        tasks = tasks_for(self._new_files(), self._tasks_of_large)
+        for reading in perform_all(self.state.root, tasks, self.options.jobs):
+            if reading.passed is not None:
+                self.passed.append(reading.passed)
+            else:
+                self.writer.take(reading)
+        self.writer.flush()
+
+    def _tasks_of_large(self, file: SourceFile) -> Iterator[Task]:
+        try:
+            with frozen(self.state.root / file.path, self.scratch) as content:
+                current = replace(file, size=content.size, mtime_ns=content.mtime_ns)
+                after = self.writer.resume_after(current, content.digest)
+                if after is not None:
+                    yield from cut(current, content, after=after)
+        except SourceError as error:
+            self.passed.append(Passed(file.path, str(error), alarming=True))
+        except OSError as error:
+            self.passed.append(
+                Passed(file.path, (error.strerror or str(error)).lower(), alarming=True)
+            )
+
+    def _new_files(self) -> Iterator[SourceFile]:
+        """The files to read; those that are as an import left them only count."""
+        for file in self._files():
+            self.files[file.source] += 1
+            self.bytes[file.source] += file.size
+            self._done += file.size
+            self.progress("reading", self._done, self.total_bytes)
+            known = self._known_file(file.path)
+            if known is not None and self._is_unchanged(known, file):
+                self.writer.unchanged(known.id)
+            elif file.source is not Source.DEFINITION:
+                self.writer.expect(file.path, known)
+                yield file
+            else:
+                self.definitions.append((file, known))
+
+    def _files(self) -> Iterator[SourceFile]:
+        found = (self._noted(one) for one in self.state.walk())
+        files = (file for file in found if file is not None)
+        return iter(self.options.order(list(files))) if self.options.order else files
+
+    def _noted(self, found: SourceFile | Passed) -> SourceFile | None:
+        if isinstance(found, SourceFile):
+            return found
+        self.passed.append(found)
+        return None
+
+    def _known_file(self, path: str) -> KnownFile | None:
+        """What the ledger knows of a file; the files of one directory are asked for together."""
+        place = PurePosixPath(path)
+        directory = place.parent.as_posix()
+        if directory != self._directory:
+            with self.store.read() as tx:
+                self._known = tx.ledger.files_in(directory)
+            self._directory = directory
+        return self._known.get(place.name)
+
+    def _is_unchanged(self, known: KnownFile, file: SourceFile) -> bool:
+        return (
+            known.complete
+            and known.root == str(self.state.root.resolve())
+            and (known.size, known.mtime_ns) == (file.size, file.mtime_ns)
+        )

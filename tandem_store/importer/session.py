@@ -1,0 +1,108 @@
+"""What one import holds on to: its store, its row in the ledger, and the numbers it gives out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from tandem_store import partitions
+from tandem_store.errors import StoreError
+from tandem_store.ledger import Import
+from tandem_store.mapping import to_column
+from tandem_store.month import Month
+from tandem_store.store import Store, Transaction
+
+#: How many months a store may have before an import asks.
+MANY_MONTHS: Final = 600
+
+
+class ManyMonthsError(StoreError):
+    """The store would have more than 600 months, which hints at wrong clocks in the source."""
+
+
+@dataclass(slots=True)
+class ImportSession:
+    """One importer at work. The ledger's numbers are its to give: no other importer runs.
+
+    ``current`` is the import as the ledger has it, ``None`` until there is something to write.
+    """
+
+    store: Store
+    root: str
+    strict: bool
+    tool_version: str
+    current: Import | None = None
+    _ids: dict[str, int] = field(default_factory=dict)
+    _directories: dict[str, int] = field(default_factory=dict)
+    _months: set[Month] = field(default_factory=set)
+
+    def resume(self) -> None:
+        """Go on with an interrupted import of this root, if there is one."""
+        with self.store.read() as tx:
+            self.current = tx.ledger.unfinished(self.root)
+            self._ids = tx.ledger.last_ids()
+            self._months = {known.month for known in tx.months.states()}
+
+    @contextmanager
+    def begin(self) -> Iterator[Transaction]:
+        """One batch: a transaction; what it added to our memory is forgotten if it fails."""
+        directories, current = dict(self._directories), self.current
+        try:
+            with self.store.begin() as tx:
+                yield tx
+        except BaseException:
+            self._directories, self.current = directories, current
+            raise
+
+    def ensure_begun(self, tx: Transaction) -> int:
+        """The import's id in the ledger; its row is made when there is something to write."""
+        if self.current is None:
+            self.current = tx.ledger.begin(
+                self.root, strict=self.strict, now_ms=self.now_ms(), tool_version=self.tool_version
+            )
+        return self.current.id
+
+    def next_id(self, table: str) -> int:
+        """The next free number of a ledger table."""
+        self._ids[table] += 1
+        return self._ids[table]
+
+    def add_file(self, tx: Transaction, path: PurePosixPath, state: dict[str, Any]) -> int:
+        """Note a file that the ledger has not seen."""
+        file_id = self.next_id("import_files")
+        directory_id = self._directory_id(tx, path.parent.as_posix())
+        name = to_column(path.name)
+        tx.ledger.add_files([{"id": file_id, "directory_id": directory_id, "name": name, **state}])
+        return file_id
+
+    def _directory_id(self, tx: Transaction, directory: str) -> int:
+        if directory not in self._directories:
+            known = tx.ledger.directory_id(directory)
+            if known is None:
+                known = self.next_id("import_directories")
+                row = {"id": known, "path": to_column(directory)}
+                tx.ledger.add_directories([row])
+            self._directories[directory] = known
+        return self._directories[directory]
+
+    def ensure_months(self, tx: Transaction, months: set[Month], *, confirmed: bool) -> None:
+        """Make month tables; raises ``ManyMonthsError`` rather than go beyond 600 unasked."""
+        new = months - self._months
+        if not new:
+            return
+        if len(self._months | new) > MANY_MONTHS and not confirmed:
+            raise ManyMonthsError(
+                f"The store would have more than {MANY_MONTHS} months, because the runs are dated "
+                f"from {min(months)} to {max(months)}. If that is right, run again with --yes."
+            )
+        partitions.ensure(tx.connection, new)
+        self._months |= new
+
+    @staticmethod
+    def now_ms() -> int:
+        """Milliseconds since 1970."""
+        return time.time_ns() // 1_000_000

@@ -1,0 +1,206 @@
+"""The settling: runs with more than one copy, or none that is whole, are judged and put right.
+
+Each run is judged over all its copies at once, from the ledger alone; only a winner or donor that
+is not in the store already is read again. Each batch is one transaction, so a kill loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tandem_store.importer.copy import Copy, Fault
+from tandem_store.importer.options import Progress
+from tandem_store.importer.place import Places, file_of
+from tandem_store.importer.reading import raw_of
+from tandem_store.importer.session import ImportSession
+from tandem_store.importer.writer import quarantine_row
+from tandem_store.ledger import Entry
+from tandem_store.legacy.choice import Candidate, Fate, Judgement, Outcome, judge
+from tandem_store.legacy.copies import Facts, Kind, Part, facts_of
+from tandem_store.legacy.restoration import covers_completed, restored
+from tandem_store.legacy.sources import Source
+from tandem_store.mapping import from_column, record_of, rows_of
+from tandem_store.runs import StoredRun
+from tandem_store.runs.packed import PackedRun, place, replace
+from tandem_store.store import Transaction
+
+#: Runs of one transaction.
+_BATCH: Final = 100
+_CONFLICT: Final = "tenant_conflict"
+_MESSAGES: Final = {
+    _CONFLICT: "another tenant's run has the same id; the best copy of that one was stored",
+    "stub": "the engine's own stand-in for a run that it could not read; --strict leaves it out",
+}
+
+
+@dataclass(slots=True)
+class Settlement:
+    """Judges what a scan left open."""
+
+    session: ImportSession
+    places: Places
+    strict: bool
+    confirm_months: bool
+    progress: Progress
+
+    def run(self) -> None:
+        """Judge every open run; commits batch by batch."""
+        if self.session.current is None:
+            return
+        import_id = self.session.current.id
+        with self.session.begin() as tx:
+            tx.ledger.advance(import_id, "settling", now_ms=self.session.now_ms())
+            total = tx.ledger.unsettled()
+        done = 0
+        while run_ids := self._settle_batch(import_id):
+            done += len(run_ids)
+            self.progress("settling", done, total)
+
+    def _settle_batch(self, import_id: int) -> list[str]:
+        with self.session.begin() as tx:
+            run_ids = tx.ledger.open_run_ids(import_id, limit=_BATCH)
+            entries: dict[str, list[Entry]] = defaultdict(list)
+            for entry in tx.ledger.entries_of_runs(run_ids):
+                entries[entry.run_id or ""].append(entry)
+            for run_id in map(from_column, run_ids):
+                self._settle(tx, import_id, run_id, entries[run_id])
+        return run_ids
+
+    def _settle(self, tx: Transaction, import_id: int, run_id: str, history: list[Entry]) -> None:
+        case = _Case.of(import_id, tx.runs.document(run_id), history)
+        judgement = judge(case.candidates, strict=self.strict)
+        fates = list(judgement.fates)
+        revision = None if case.stored is None else case.stored.revision
+        if judgement.winner is not None and case.must_write(judgement):
+            record, note = self._record(case, judgement)
+            fates[judgement.winner] = Fate(fates[judgement.winner].outcome, note)
+            revision = self._write(tx, case, record)
+        self._decide(tx, import_id, case, fates, judgement.winner, revision)
+
+    def _record(self, case: _Case, judgement: Judgement) -> tuple[dict[str, Any], str]:
+        """The run to store, and the reason to note: what was restored, and whether that is all."""
+        assert judgement.winner is not None  # the caller made sure
+        record = self._content(case, judgement.winner)
+        note = judgement.fates[judgement.winner].reason
+        for part, donor in judgement.donors.items():
+            record = restored(record, part, self._content(case, donor))
+        if Part.OUTPUTS in judgement.donors and not covers_completed(record):
+            note += " partial"
+        return record, note
+
+    def _content(self, case: _Case, at: int) -> dict[str, Any]:
+        """A copy's record: from the store if it lies there, else from its place in the source."""
+        entry = case.entries[at]
+        if case.stored is not None and (entry is None or entry is case.placed):
+            return record_of(case.stored.columns, case.stored.document, case.stored.snapshot)
+        assert entry is not None  # only the stored run has no entry
+        return self.places.record(entry)
+
+    def _write(self, tx: Transaction, case: _Case, record: dict[str, Any]) -> int:
+        """Store the run; a row that this import put there itself keeps its revision."""
+        run = PackedRun.of(rows_of(record))
+        self.session.ensure_months(tx, {run.month}, confirmed=self.confirm_months)
+        if case.stored is None:
+            place(tx.connection, [run], imported=True)
+            return 1
+        revision = case.stored.revision + (case.placed is None)
+        replace(tx.connection, run, old_month=case.stored.month, imported=True, revision=revision)
+        return revision
+
+    def _decide(
+        self,
+        tx: Transaction,
+        import_id: int,
+        case: _Case,
+        fates: Sequence[Fate],
+        winner: int | None,
+        revision: int | None,
+    ) -> None:
+        decided = []
+        for at, (entry, fate) in enumerate(zip(case.entries, fates, strict=True)):
+            if entry is None:
+                continue
+            decided.append(
+                {
+                    "entry_id": entry.id,
+                    "outcome": fate.outcome.value,
+                    "reason": fate.reason or None,
+                    "revision": revision if at == winner else None,
+                }
+            )
+            if fate.outcome is Outcome.QUARANTINED and entry.kind != Kind.DAMAGED:
+                self._quarantine(tx, import_id, entry, fate.reason)
+        tx.ledger.decide(decided)
+
+    def _quarantine(self, tx: Transaction, import_id: int, entry: Entry, reason: str) -> None:
+        """Keep the bytes of a whole copy that may not be stored. Damaged ones are kept already."""
+        data = self.places.raw(entry)
+        copy = Copy(
+            entry.digest, key=entry.key, fault=Fault(reason, _MESSAGES[reason]), raw=raw_of(data)
+        )
+        row = quarantine_row(
+            import_id, entry.id, file_of(entry, len(data)), copy, now_ms=self.session.now_ms()
+        )
+        if entry.start is not None:
+            row |= {"layout": "entry", "start": entry.start, "stop": entry.stop}
+        tx.quarantine.add([row])
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """All that is known of one run: its copies in this import, and what the store holds.
+
+    ``candidates`` and ``entries`` go together; the stored run, when it takes part, has no entry.
+    ``placed`` is the copy that this import stored already and nobody wrote since.
+    """
+
+    stored: StoredRun | None
+    placed: Entry | None
+    candidates: list[Candidate]
+    entries: list[Entry | None]
+
+    @classmethod
+    def of(cls, import_id: int, stored: StoredRun | None, history: list[Entry]) -> _Case:
+        mine = [one for one in history if one.import_id == import_id and one.kind is not None]
+        touched = stored is not None and not stored.columns["imported"]
+        placed = None
+        if stored is not None and not touched:
+            placed = next((one for one in mine if one.revision == stored.revision), None)
+        entries: list[Entry | None] = list(mine)
+        candidates = [_candidate(entry) for entry in mine]
+        if stored is not None and placed is None:
+            entries.append(None)
+            candidates.append(stored_candidate(stored, touched=touched))
+        return cls(stored, placed, candidates, entries)
+
+    def must_write(self, judgement: Judgement) -> bool:
+        """Whether the store does not hold already what was decided."""
+        assert judgement.winner is not None  # asked of a winner only
+        winner = self.entries[judgement.winner]
+        in_place = winner is None or winner is self.placed
+        return bool(judgement.donors) or not in_place
+
+
+def _candidate(entry: Entry) -> Candidate:
+    facts = Facts(
+        kind=Kind(entry.kind or Kind.DAMAGED),
+        run_id=entry.run_id or "",
+        digest=entry.digest,
+        month_at_ms=entry.updated_at_ms,
+        updated_at_ms=entry.updated_at_ms,
+        outputs=entry.outputs,
+        parts=Part(entry.parts),
+        tenant=entry.tenant,
+        automation=entry.automation,
+        ignored=False,
+    )
+    return Candidate(facts, Source(entry.source), entry.path, entry.start or 0)
+
+
+def stored_candidate(stored: StoredRun, *, touched: bool) -> Candidate:
+    """The run in the store as one more copy; ``touched`` if a service wrote it."""
+    record = record_of(stored.columns, stored.document, stored.snapshot)
+    return Candidate(facts_of(record), Source.HOT, "", 0, stored=True, touched=touched)

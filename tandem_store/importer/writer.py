@@ -1,0 +1,285 @@
+"""The one writer of a scan: copies become ledger rows, and the first good copy of a run is stored.
+
+Each batch is one transaction with everything that belongs together, so an import that was killed at
+any moment goes on with the next batch. Most runs have one copy and are done after it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from sqlalchemy import Row
+
+from tandem_store.importer.copy import Copy, Reading
+from tandem_store.importer.session import ImportSession
+from tandem_store.ledger import KnownFile
+from tandem_store.legacy.copies import Facts, Kind
+from tandem_store.legacy.sources import SourceFile
+from tandem_store.mapping import LARGEST_BIGINT, to_column
+from tandem_store.month import LAST_MILLISECOND, Month
+from tandem_store.runs.packed import PackedRun, place, taken_ids
+from tandem_store.store import Transaction
+
+
+@dataclass(slots=True)
+class Writer:
+    """Writes readings in batches. ``walked`` has the ledger ids of all files of the source."""
+
+    session: ImportSession
+    batch: int
+    strict: bool
+    confirm_months: bool
+    walked: array[int] = field(default_factory=lambda: array("Q"))
+    _expected: dict[str, KnownFile | None] = field(default_factory=dict)
+    _begun: dict[str, int] = field(default_factory=dict)
+    _readings: list[Reading] = field(default_factory=list)
+    _waiting: int = 0
+
+    def unchanged(self, file_id: int) -> None:
+        """Count a file that is as it was when it was read."""
+        self.walked.append(file_id)
+
+    def expect(self, path: str, known: KnownFile | None) -> None:
+        """Announce a file that will be read, with what the ledger knows of it."""
+        self._expected[path] = known
+
+    def resume_after(self, file: SourceFile, digest: bytes) -> int | None:
+        """The byte behind which a large file is to be read, -1 for all of it, ``None`` for nothing.
+
+        An interrupted import goes on in the middle of a file that has not changed.
+        """
+        known = self._expected[file.path]
+        if known is None or known.digest != digest:
+            return -1
+        if known.complete:
+            self._expected.pop(file.path)
+            self.unchanged(known.id)
+            return None
+        if self.session.current is None or known.import_id != self.session.current.id:
+            return -1
+        self._expected[file.path] = None
+        self._begun[file.path] = known.id
+        self.walked.append(known.id)
+        with self.session.store.read() as tx:
+            return tx.ledger.last_ordinal(known.id, known.import_id)
+
+    def take(self, reading: Reading) -> None:
+        """Write a reading with the next batch."""
+        self._readings.append(reading)
+        self._waiting += len(reading.copies)
+        if self._waiting >= self.batch or len(self._readings) >= self.batch:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits, in one transaction; writes nothing if nothing is new."""
+        readings = [reading for reading in self._readings if not self._is_same_file(reading)]
+        self._readings, self._waiting = [], 0
+        if not readings:
+            return
+        with self.session.begin() as tx:
+            import_id = self.session.ensure_begun(tx)
+            rows: list[tuple[SourceFile, Copy, dict[str, Any]]] = []
+            for reading in readings:
+                file_id = self._file_id(tx, import_id, reading)
+                copies = self._new_copies(tx, import_id, file_id, reading)
+                rows += [
+                    (
+                        reading.file,
+                        copy,
+                        entry_row(self.session.next_id("import_entries"), import_id, file_id, copy),
+                    )
+                    for copy in copies
+                ]
+            self._place(tx, rows)
+            tx.ledger.add_entries([row for _, _, row in rows])
+            self._quarantine(tx, import_id, rows)
+
+    def _is_same_file(self, reading: Reading) -> bool:
+        """Whether only a file's time or folder has changed; then nothing is judged again."""
+        known = self._expected.get(reading.file.path)
+        if known is None or not (known.complete and known.digest == reading.digest):
+            return False
+        self._expected.pop(reading.file.path)
+        self.unchanged(known.id)
+        return True
+
+    def _file_id(self, tx: Transaction, import_id: int, reading: Reading) -> int:
+        """The ledger's id of the file, noted or brought up to date."""
+        path = reading.file.path
+        state = {
+            "import_id": import_id,
+            "source": reading.file.source.value,
+            "size": reading.file.size,
+            "mtime_ns": reading.file.mtime_ns,
+            "digest": reading.digest,
+            "complete": reading.last,
+        }
+        file_id = self._begun.get(path)
+        known = self._expected.get(path)
+        if file_id is None and known is None:
+            file_id = self.session.add_file(tx, PurePosixPath(path), state)
+            self.walked.append(file_id)
+        elif file_id is None and known is not None:
+            file_id = known.id
+            tx.ledger.retire(file_id, import_id)
+            tx.ledger.update_file(file_id, **state)
+            self.walked.append(file_id)
+        elif file_id is not None and reading.last:
+            tx.ledger.update_file(file_id, **state)
+        assert file_id is not None  # one of the branches gave it
+        self._begun[path] = file_id
+        if reading.last:
+            del self._begun[path]
+        return file_id
+
+    def _new_copies(
+        self, tx: Transaction, import_id: int, file_id: int, reading: Reading
+    ) -> list[Copy]:
+        """The copies that the file did not hold before; the others are only seen again."""
+        path = reading.file.path
+        known = self._expected.get(path)
+        if reading.last:
+            self._expected.pop(path, None)
+        if known is None or not reading.copies:
+            return reading.copies
+        held = defaultdict(list)
+        ids = [copy.facts.run_id for copy in reading.copies if copy.facts is not None]
+        for row in tx.ledger.entries_of_file(file_id, ids, before=import_id):
+            held[_identity(row)].append(row.id)
+        new, again = [], []
+        for copy in reading.copies:
+            same = held[copy.key and to_column(copy.key), copy.digest]
+            if same:
+                again.append(
+                    {"entry_id": same.pop(), "seen_import_id": import_id, **_place_of(copy)}
+                )
+            else:
+                new.append(copy)
+        tx.ledger.saw_again(again)
+        return new
+
+    def _place(self, tx: Transaction, rows: list[tuple[SourceFile, Copy, dict[str, Any]]]) -> None:
+        """Store the first whole copy of every run that has no row yet, and say so in its entry."""
+        if self.strict:
+            return
+        ids = [row["run_id"] for _, copy, row in rows if is_whole(copy)]
+        taken = taken_ids(tx.connection, ids)
+        runs: list[PackedRun] = []
+        for _, copy, row in rows:
+            if copy.run is not None and is_whole(copy) and row["run_id"] not in taken:
+                taken.add(row["run_id"])
+                runs.append(copy.run)
+                row |= {"outcome": "imported", "revision": 1}
+        self.session.ensure_months(tx, {run.month for run in runs}, confirmed=self.confirm_months)
+        place(tx.connection, runs, imported=True)
+
+    def _quarantine(
+        self,
+        tx: Transaction,
+        import_id: int,
+        rows: list[tuple[SourceFile, Copy, dict[str, Any]]],
+    ) -> None:
+        tx.quarantine.add(
+            [
+                quarantine_row(import_id, row["id"], file, copy, now_ms=self.session.now_ms())
+                for file, copy, row in rows
+                if copy.fault is not None
+            ]
+        )
+
+
+def is_whole(copy: Copy) -> bool:
+    """Whether a copy may be stored before it is compared with others."""
+    return copy.run is not None and copy.facts is not None and copy.facts.kind is Kind.WELL_FORMED
+
+
+def entry_row(entry_id: int, import_id: int, file_id: int, copy: Copy) -> dict[str, Any]:
+    """The ledger's row of a copy that was just read, with its outcome if it is clear already."""
+    facts = copy.facts
+    run_id = facts.run_id if facts is not None else copy.claimed_id
+    return {
+        "id": entry_id,
+        "import_id": import_id,
+        "seen_import_id": import_id,
+        "file_id": file_id,
+        **_place_of(copy),
+        "key": None if copy.key is None else to_column(copy.key),
+        "run_id": None if run_id is None else to_column(run_id),
+        "digest": copy.digest,
+        **_columns_of(facts),
+        **_fate(copy),
+        "revision": None,
+    }
+
+
+def quarantine_row(
+    import_id: int, entry_id: int | None, file: SourceFile, copy: Copy, *, now_ms: int
+) -> dict[str, Any]:
+    """The row of a copy that has a fault."""
+    assert copy.fault is not None
+    assert copy.raw is not None  # every faulty copy brings its bytes
+    layout = "entry" if copy.range is not None else file.layout.value
+    return {
+        "import_id": import_id,
+        "entry_id": entry_id,
+        "path": to_column(file.path),
+        "layout": layout,
+        "key": None if copy.key is None else to_column(copy.key),
+        "start": None if copy.range is None else copy.range.start,
+        "stop": None if copy.range is None else copy.range.stop,
+        "digest": copy.raw.digest,
+        "reason": copy.fault.reason,
+        "message": to_column(copy.fault.message),
+        "size": copy.raw.size,
+        "encoding": None if copy.raw.packed is None else "zstd",
+        "raw": copy.raw.packed,
+        "kept_in_source": copy.raw.packed is None,
+        "created_at_ms": now_ms,
+        "discarded_at_ms": None,
+    }
+
+
+def _identity(row: Row[Any]) -> tuple[str | None, bytes]:
+    return row.key, bytes(row.digest)
+
+
+def _place_of(copy: Copy) -> dict[str, int | None]:
+    place = copy.range
+    return {
+        "ordinal": copy.ordinal,
+        "start": None if place is None else place.start,
+        "value": None if place is None else place.value,
+        "stop": None if place is None else place.stop,
+    }
+
+
+def _columns_of(facts: Facts | None) -> dict[str, Any]:
+    if facts is None:
+        names = ("month", "kind", "tenant", "automation", "updated_at_ms", "outputs", "parts")
+        return dict.fromkeys(names)
+    return {
+        "month": _month(facts.month_at_ms),
+        "kind": None if facts.ignored else int(facts.kind),
+        "tenant": facts.tenant,
+        "automation": facts.automation,
+        "updated_at_ms": min(facts.updated_at_ms, LARGEST_BIGINT),
+        "outputs": facts.outputs,
+        "parts": int(facts.parts),
+    }
+
+
+def _fate(copy: Copy) -> dict[str, str | None]:
+    """The outcome that a copy has without being compared, if it has one."""
+    if copy.hopeless and copy.fault is not None:
+        return {"outcome": "quarantined", "reason": copy.fault.reason}
+    if copy.facts is not None and copy.facts.ignored:
+        return {"outcome": "skipped", "reason": "non_terminal_context_run"}
+    return {"outcome": None, "reason": None}
+
+
+def _month(at_ms: int) -> int | None:
+    return Month.of_ms(at_ms).key if at_ms <= LAST_MILLISECOND else None
