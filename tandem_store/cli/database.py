@@ -1,0 +1,62 @@
+"""``tandem-store db``: the revision of the database."""
+
+from __future__ import annotations
+
+import click
+
+from tandem_store import engine, migrate
+from tandem_store.cli import options, output
+
+
+@click.group(short_help="Upgrade the database, or ask where it stands.")
+@options.database
+def db(url: str) -> None:
+    """Upgrade the database, or ask where it stands."""
+
+
+@db.command()
+@options.database
+@options.as_json
+def upgrade(url: str, as_json: bool) -> None:
+    """Bring the database to the revision that this version needs, making it if need be.
+
+    Many processes may do it at once: one upgrades, the others wait.
+    """
+    before = migrate.upgrade(url)
+    if as_json:
+        output.put_json({"before": before, "revision": migrate.HEAD})
+    elif before == migrate.HEAD:
+        output.put(f"{_shown(url)} is at revision {before} already.")
+    else:
+        output.put(f"{_shown(url)} is now at revision {migrate.HEAD} (was: {before or 'new'}).")
+
+
+@db.command()
+@options.database
+@options.as_json
+def current(url: str, as_json: bool) -> None:
+    """Say which revision the database is at, and which this version needs."""
+    found = migrate.current(url)
+    if as_json:
+        output.put_json({"revision": found, "head": migrate.HEAD})
+    else:
+        output.put(f"{_shown(url)}: {found or 'no revision'}; this version needs {migrate.HEAD}")
+
+
+@db.command()
+@options.database
+@options.as_json
+def check(url: str, as_json: bool) -> None:
+    """Fail unless the database is at the revision needed and nobody altered its tables."""
+    migrate.check(url)
+    if as_json:
+        output.put_json({"revision": migrate.HEAD, "ok": True})
+    else:
+        output.put(
+            f"{_shown(url)} is at revision {migrate.HEAD}, its tables are as they should be."
+        )
+
+
+def _shown(url: str) -> str:
+    # Its text form hides the password.
+    return str(engine.database_url(url))

@@ -1,0 +1,21 @@
+"""``tandem-store dump``: the whole store as JSON Lines."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from tandem_store.cli import options
+from tandem_store.dump import dump_lines
+
+
+@click.command()
+@options.database
+@click.option("--json", is_flag=True, expose_value=False, help="The same: it is JSON anyway.")
+def dump(url: str) -> None:
+    """Print the whole store as JSON Lines, sorted: equal stores give equal bytes."""
+    out = sys.stdout.buffer
+    for line in dump_lines(url):
+        out.write(line + b"\n")
+    out.flush()

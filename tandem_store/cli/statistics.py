@@ -1,0 +1,61 @@
+"""``tandem-store stats``: runs, tokens and cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from tandem_store import open_store
+from tandem_store.cli import options, output
+from tandem_store.cli.text import dollars, number
+from tandem_store.cli.unsettled import note_unsettled
+from tandem_store.runs import RunStatistics
+
+
+@click.command()
+@options.database
+@options.as_json
+def stats(url: str, as_json: bool) -> None:
+    """Add up the runs by month and status, with their tokens and estimated cost in US dollars."""
+    with open_store(url) as store, store.read() as tx:
+        note_unsettled(tx)
+        found = tx.runs.stats()
+    if as_json:
+        output.put_json({"items": [_item(entry) for entry in found], **_total(found)})
+    else:
+        _put(found)
+
+
+def _item(entry: RunStatistics) -> dict[str, object]:
+    return {
+        "month": entry.month.label,
+        "status": entry.status,
+        "runs": entry.runs,
+        "total_tokens": entry.total_tokens,
+        "estimated_cost_usd": entry.estimated_cost_usd,
+    }
+
+
+def _total(found: Sequence[RunStatistics]) -> dict[str, float]:
+    return {
+        "runs": sum(entry.runs for entry in found),
+        "total_tokens": sum(entry.total_tokens for entry in found),
+        "estimated_cost_usd": sum(entry.estimated_cost_usd for entry in found),
+    }
+
+
+def _put(found: Sequence[RunStatistics]) -> None:
+    rows = [
+        (
+            entry.month.label,
+            entry.status,
+            number(entry.runs),
+            number(entry.total_tokens),
+            dollars(entry.estimated_cost_usd),
+        )
+        for entry in found
+    ]
+    runs, tokens, cost = _total(found).values()
+    rows.append(("total", "", number(int(runs)), number(int(tokens)), dollars(cost)))
+    output.put_table(("MONTH", "STATUS", "RUNS", "TOKENS", "COST USD"), rows, right="llrrr")
