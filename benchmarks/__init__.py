@@ -1,0 +1,1 @@
+"""Measurements of the import against the simplest loop that plain Python allows."""

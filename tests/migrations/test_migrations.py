@@ -1,0 +1,388 @@
+"""The migrations build what the code expects, once, however many processes run them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import (
+    CheckConstraint,
+    Connection,
+    MetaData,
+    Table,
+    insert,
+    inspect,
+    select,
+    text,
+    update,
+)
+
+from tandem_store import migrate, partitions, schema
+from tandem_store.engine import Engines
+from tandem_store.errors import NotAStoreError, SchemaAheadError, SchemaBehindError, StoreError
+from tandem_store.month import Month
+
+REPOSITORY = Path(__file__).parents[2]
+MONTH = Month(2026, 8)
+
+Opener = Callable[..., Engines]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_empty_url(request: pytest.FixtureRequest) -> str:
+    """A database before its first upgrade, on each of both."""
+    name = "empty_url" if request.param == "sqlite" else "empty_postgresql_url"
+    url: str = request.getfixturevalue(name)
+    return url
+
+
+def alembic(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run bare Alembic in the checkout, as a deploy does."""
+    return subprocess.run(
+        [sys.executable, "-m", "alembic", "-c", str(REPOSITORY / "alembic.ini"), *arguments],
+        env={**os.environ, "TANDEM_STORE_URL": url},
+        capture_output=True,
+        text=True,
+    )
+
+
+def fill(engines: Engines) -> None:
+    """One run with its document in one month, and one quarantined item."""
+    with engines.write.begin() as connection:
+        partitions.ensure(connection, [MONTH])
+        connection.execute(
+            insert(schema.runs).values(
+                run_id="r1",
+                month=MONTH.key,
+                revision=1,
+                schema_version=1,
+                org_id="local",
+                workspace_id="local",
+                automation_id="a",
+                trigger_type="manual",
+                status="completed",
+                created_at_ms=0,
+                updated_at_ms=0,
+                imported=True,
+            )
+        )
+        connection.execute(
+            insert(partitions.document_table(connection, MONTH)).values(
+                run_id="r1", month=MONTH.key, schema_version=1, encoding="json", document=b"{}"
+            )
+        )
+        connection.execute(
+            insert(schema.quarantine).values(
+                path="x.json",
+                layout="shard",
+                digest=b"0" * 32,
+                reason="unreadable",
+                message="cut off",
+                size=1,
+                kept_in_source=True,
+                created_at_ms=0,
+            )
+        )
+
+
+def shape(connection: Connection, name: str) -> list[tuple[str, str, bool]]:
+    """Name, type and nullability of the columns that a table really has."""
+    table = Table(name, MetaData(), autoload_with=connection)
+    return [
+        (column.name, column.type.compile(connection.dialect), bool(column.nullable))
+        for column in table.columns
+    ]
+
+
+def set_revision(engines: Engines, revision: str) -> None:
+    """Pretend that another version of the package migrated the database."""
+    with engines.write.begin() as connection:
+        connection.execute(update(migrate._version).values(version_num=revision))
+
+
+class TestTheTree:
+    def test_head_is_known_without_alembic(self) -> None:
+        """Opening a store compares two strings; this holds the one in the code to the folder."""
+        config = Config()
+        config.set_main_option("script_location", str(migrate.migrations_folder()))
+
+        assert ScriptDirectory.from_config(config).get_heads() == [migrate.HEAD]
+
+    def test_revisions_are_numbered_and_import_nothing_of_ours(self) -> None:
+        """A number can be compared; code of today must not change what a revision did."""
+        files = sorted((REPOSITORY / "migrations" / "versions").glob("*.py"))
+
+        assert [file.name[:5] for file in files] == [f"{n + 1:04}_" for n in range(len(files))]
+        assert not [file.name for file in files if "tandem_store" in file.read_text()]
+
+    def test_asking_for_the_revision_does_not_import_alembic(self, store_url: str) -> None:
+        """Opening a store stays quick."""
+        program = (
+            "import sys; from tandem_store import migrate\n"
+            f"assert migrate.current({store_url!r}) == migrate.HEAD\n"
+            "assert 'alembic' not in sys.modules"
+        )
+
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True
+        )
+
+        assert done.returncode == 0, done.stderr
+
+
+class TestUpgrading:
+    def test_ten_deploys_at_once_make_one_upgrade_and_ten_successes(
+        self, any_empty_url: str
+    ) -> None:
+        """Whoever comes later finds the work done."""
+        with ThreadPoolExecutor(10) as pool:
+            done = list(pool.map(lambda _: alembic(any_empty_url, "upgrade", "head"), range(10)))
+
+        assert [process.returncode for process in done] == [0] * 10, done
+        assert sum(process.stderr.count("Running upgrade") for process in done) == 1
+        assert migrate.current(any_empty_url) == migrate.HEAD
+
+    def test_an_upgrade_at_head_writes_nothing(self, store_url: str) -> None:
+        """Every deploy runs it, most for nothing."""
+        path = Path(store_url.removeprefix("sqlite:///"))
+        before = (path.read_bytes(), path.stat().st_mtime_ns)
+
+        assert alembic(store_url, "upgrade", "head").returncode == 0
+        assert migrate.upgrade(store_url) == migrate.HEAD
+
+        assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+    def test_an_upgrade_says_where_it_came_from(self, any_empty_url: str) -> None:
+        """The command line tells the user whether something happened."""
+        assert migrate.upgrade(any_empty_url) is None
+        assert migrate.upgrade(any_empty_url) == migrate.HEAD
+
+    @pytest.mark.parametrize("command", ["current", "check", "history"])
+    def test_looking_makes_no_database(self, command: str, empty_url: str, tmp_path: Path) -> None:
+        """Only an upgrade makes a file."""
+        alembic(empty_url, command)
+        assert migrate.current(empty_url) is None
+
+        assert not (tmp_path / "store.db").exists()
+
+    def test_a_refused_database_ends_alembic_with_a_sentence(self, tmp_path: Path) -> None:
+        """No traceback for a typing error."""
+        done = alembic("sqlite://", "upgrade", "head")
+
+        assert done.returncode != 0
+        assert "In-memory SQLite is not supported" in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_a_failed_migration_leaves_nothing_behind(
+        self, any_empty_url: str, open_engines: Opener
+    ) -> None:
+        """DDL is undone on SQLite as well; the next try starts from where this one did."""
+        engines = open_engines(any_empty_url)
+        migrate.upgrade(any_empty_url)
+        alembic(any_empty_url, "downgrade", "base")
+        with engines.write.begin() as connection:
+            connection.execute(text("CREATE TABLE quarantine (id INTEGER)"))
+
+        assert alembic(any_empty_url, "upgrade", "head").returncode != 0
+
+        with engines.read.connect() as connection:
+            tables = set(inspect(connection).get_table_names())
+        assert tables == {"quarantine", "tandem_store_version"}
+        assert migrate.current(any_empty_url) is None
+
+
+class TestTheResult:
+    def test_the_models_match_the_database_with_months_present(
+        self, any_store_url: str, open_engines: Opener
+    ) -> None:
+        """What a revision forgot would show here; months are no drift."""
+        fill(open_engines(any_store_url))
+
+        done = alembic(any_store_url, "check")
+
+        assert done.returncode == 0, done.stdout + done.stderr
+        migrate.check(any_store_url)
+
+    def test_a_table_altered_by_hand_is_found(
+        self, any_store_url: str, open_engines: Opener
+    ) -> None:
+        """The check looks at the tables, not at the revision alone."""
+        with open_engines(any_store_url).write.begin() as connection:
+            connection.execute(text("ALTER TABLE runs ADD COLUMN colour TEXT"))
+
+        with pytest.raises(StoreError, match=r"altered by hand.*colour"):
+            migrate.check(any_store_url)
+
+    def test_names_checks_and_keys_are_those_of_the_models(
+        self, any_store_url: str, open_engines: Opener
+    ) -> None:
+        """Alembic compares neither primary keys nor checks, so this does."""
+        with open_engines(any_store_url).read.connect() as connection:
+            inspector = inspect(connection)
+            for table in schema.metadata.tables.values():
+                name, columns = table.primary_key.name, list(table.primary_key.columns.keys())
+                if table is schema.run_documents and connection.dialect.name == "sqlite":
+                    columns = ["run_id"]
+                found = inspector.get_pk_constraint(table.name)
+                assert (found["name"], found["constrained_columns"]) == (name, columns)
+                assert {check["name"] for check in inspector.get_check_constraints(table.name)} == {
+                    str(constraint.name)
+                    for constraint in table.constraints
+                    if isinstance(constraint, CheckConstraint)
+                }
+
+    def test_a_migrated_month_has_the_columns_of_a_fresh_one(
+        self, any_store_url: str, open_engines: Opener
+    ) -> None:
+        """Months are hidden from Alembic's comparison, so this compares them with their parent."""
+        engines = open_engines(any_store_url)
+        fill(engines)
+
+        with engines.read.connect() as connection:
+            month = shape(connection, partitions.table_name(MONTH))
+            parent = shape(connection, schema.run_documents.name)
+
+        assert month == parent
+
+    def test_documents_are_not_compressed_a_second_time(
+        self, postgresql_url: str, open_engines: Opener
+    ) -> None:
+        """They arrive as zstd; a month inherits the setting."""
+        engines = open_engines(postgresql_url)
+        fill(engines)
+
+        with engines.read.connect() as connection:
+            found = connection.execute(
+                text(
+                    "SELECT c.relname, a.attstorage::text FROM pg_attribute a "
+                    "JOIN pg_class c ON c.oid = a.attrelid "
+                    "WHERE a.attname = 'document' AND c.relname LIKE 'run_documents%'"
+                    "AND c.relkind IN ('r', 'p') ORDER BY 1"
+                )
+            ).all()
+
+        assert [tuple(row) for row in found] == [
+            ("run_documents", "e"),
+            ("run_documents_2026_08", "e"),
+        ]
+
+
+class TestDowngrading:
+    def test_it_says_what_is_lost_and_the_way_up_is_open_again(
+        self, any_store_url: str, open_engines: Opener
+    ) -> None:
+        """Also with data and months present."""
+        engines = open_engines(any_store_url)
+        fill(engines)
+
+        down = alembic(any_store_url, "downgrade", "base")
+
+        assert down.returncode == 0, down.stderr
+        assert (
+            "removes everything: 1 runs, 0 automations, 0 import_entries, 1 quarantine, 1 months"
+            in (down.stdout)
+        )
+        with engines.read.connect() as connection:
+            assert inspect(connection).get_table_names() == ["tandem_store_version"]
+        assert alembic(any_store_url, "upgrade", "head").returncode == 0
+        fill(engines)
+
+
+class TestRefusing:
+    @pytest.fixture
+    def engines(self, store_url: str, open_engines: Opener) -> Engines:
+        """Both engines of a database at head."""
+        return open_engines(store_url)
+
+    def test_a_database_at_head_is_accepted(self, engines: Engines) -> None:
+        """The ordinary case."""
+        with engines.read.connect() as connection:
+            migrate.refuse_unless_current(connection)
+
+    @pytest.mark.parametrize(
+        ("revision", "error", "words"),
+        [
+            ("0000", SchemaBehindError, "tandem-store db upgrade"),
+            ("0099", SchemaAheadError, "pip install --upgrade tandem-store"),
+            ("d1ce", NotAStoreError, "none of ours"),
+        ],
+    )
+    def test_another_revision_is_refused_with_the_side_to_upgrade(
+        self, engines: Engines, revision: str, error: type[StoreError], words: str
+    ) -> None:
+        """Either the database or the package is too old, and the remedies differ."""
+        set_revision(engines, revision)
+
+        with engines.read.connect() as connection, pytest.raises(error, match=words):
+            migrate.refuse_unless_current(connection)
+
+    def test_a_database_before_its_first_upgrade_is_behind(self, any_empty_url: str) -> None:
+        """So ``check`` of a missing file names the command that makes it."""
+        with pytest.raises(SchemaBehindError, match="db upgrade") as caught:
+            migrate.check(any_empty_url)
+
+        assert caught.value.found is None
+
+    def test_a_newer_database_is_not_upgraded(self, engines: Engines, store_url: str) -> None:
+        """Alembic alone would only say that it cannot find a revision."""
+        set_revision(engines, "0099")
+
+        with pytest.raises(SchemaAheadError, match="pip install"):
+            migrate.upgrade(store_url)
+
+
+def test_the_schema_of_postgresql_can_be_chosen(
+    empty_postgresql_url: str, open_engines: Opener
+) -> None:
+    """The store lives in other people's databases."""
+    joint = "&" if "?" in empty_postgresql_url else "?"
+    url = f"{empty_postgresql_url}{joint}schema=Runs of ours"
+
+    migrate.upgrade(url)
+
+    with open_engines(url).read.connect() as connection:
+        assert "runs" in inspect(connection).get_table_names(schema="Runs of ours")
+        assert connection.scalar(select(schema.runs.c.run_id)) is None
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a package installed from a wheel, without the checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    tool = [sys.executable, "-m"]
+    for command in (
+        [*tool, "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(REPOSITORY)],
+        [*tool, "pip", "install", "--quiet", "--no-deps", "--no-index", "--target",
+         str(folder / "site"), "--find-links", str(folder), "tandem-store"],
+    ):  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "site"
+
+
+def test_the_wheel_makes_a_database_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
+    """The revisions travel inside the package; no alembic.ini is needed."""
+    program = (
+        "from tandem_store import migrate\n"
+        "migrate.upgrade('runs.db'); migrate.check('runs.db')\n"
+        "print(migrate.migrations_folder())"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(installed / "tandem_store" / "migrations")
+    assert migrate.current(str(tmp_path / "runs.db")) == migrate.HEAD
