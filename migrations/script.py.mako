@@ -8,10 +8,11 @@ Rules of this folder; delete what does not apply, answer what does.
 * One purpose. The first line of this docstring says what users gain.
 * It runs on SQLite and on PostgreSQL, in one transaction, with foreign keys off on SQLite; a broken
   reference undoes it.
-* Months are tables of their own on SQLite, and detached months are on PostgreSQL: what changes
-  `run_documents` changes every table named `run_documents_YYYY_MM` as well (`inspect(op.get_bind())`).
-* One that changes the shape of records walks each month by key in bounded batches and moves the rows
-  and their `schema_version` together, so that it can be killed and started again.
+* Months are tables of their own on SQLite, and so are detached months on PostgreSQL: what changes
+  `run_documents` changes every table named `run_documents_YYYY_MM` as well. Find them with
+  `sa.inspect(op.get_bind()).get_table_names()`.
+* One that changes the shape of records walks each month by key in bounded batches and moves the
+  rows and their `schema_version` together, so that it can be killed and started again.
 * What `downgrade` loses, it counts and prints first.
 * A column that services still write is removed in two releases: stop using it, then drop it.
 
