@@ -7,6 +7,7 @@ import sys
 import click
 
 from tandem_store.cli import options
+from tandem_store.cli.output import escaped
 from tandem_store.dump import dump_lines
 
 
@@ -15,7 +16,7 @@ from tandem_store.dump import dump_lines
 @click.option("--json", is_flag=True, expose_value=False, help="The same: it is JSON anyway.")
 def dump(url: str) -> None:
     """Print the whole store as JSON Lines, sorted: equal stores give equal bytes."""
-    out = sys.stdout.buffer
+    is_terminal, out = sys.stdout.isatty(), sys.stdout.buffer
     for line in dump_lines(url):
-        out.write(line + b"\n")
+        out.write((escaped(line.decode()).encode() if is_terminal else line) + b"\n")
     out.flush()

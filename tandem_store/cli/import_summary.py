@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from tandem_store import engine
 from tandem_store.cli import output
 from tandem_store.cli.text import number, one_line, size
 
@@ -38,6 +39,12 @@ def put(report: Json, url: str, state: Path) -> None:
     _put_names("Runs with a part that could not be restored", report["partial"])
     _put_names("Newer in the engine's own database", report["newer_in_engine_db"])
     _put_end(report, url, state)
+
+
+def _shown(url: str) -> str:
+    # As it was typed, but for a server's password.
+    target = engine.database_url(url)
+    return url if engine.sqlite_path(target) else str(target)
 
 
 def _put_sources(report: Json) -> None:
@@ -106,6 +113,6 @@ def _put_end(report: Json, url: str, state: Path) -> None:
     if report["quarantined"]:
         output.put("Look into the quarantine with: tandem-store quarantine list")
     output.put(
-        f"Now check it: tandem-store --db {shlex.quote(url)} verify {shlex.quote(str(state))}"
+        f"Now check it: tandem-store --db {shlex.quote(_shown(url))} verify {shlex.quote(str(state))}"
     )
     output.put("Keep the source until that has passed and a backup is made.")

@@ -26,9 +26,9 @@ class Moment(click.ParamType[datetime | timedelta]):
         """Read ``2026-08-01``, ``2026-08-01T12:00:00+02:00``, ``7d``, ``12h``; no zone is UTC."""
         if not isinstance(value, str):
             return value
-        if ago := _AGO.fullmatch(value):
-            return timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         try:
+            if ago := _AGO.fullmatch(value):
+                return timedelta(**{_UNITS[ago[2]]: int(ago[1])})
             at = datetime.fromisoformat(value)
             return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
         except (ValueError, OverflowError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -30,7 +31,12 @@ def as_json(value: Any) -> str:
     except (LegacyFormatError, TypeError, ValueError):
         # A file name that is not UTF-8: the standard library spells it with escapes.
         text = json.dumps(value, indent=2)
-    return _RAW.sub(lambda match: f"\\u{ord(match[0]):04x}", text.rstrip("\n"))
+    return escaped(text.rstrip("\n"))
+
+
+def escaped(text: str) -> str:
+    """JSON with those characters spelled out that it allows raw and a terminal would obey."""
+    return _RAW.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def put(text: str = "") -> None:
@@ -44,17 +50,18 @@ def note(text: str) -> None:
 
 
 def put_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: str = "") -> None:
-    """A table for people on stdout: ruled and folded on a terminal, plain aligned text elsewhere.
+    """A table for people on stdout: ruled on a terminal, plain aligned text elsewhere.
 
     ``right`` has an ``r`` in the place of each column that stands to the right.
     """
     cells = [[printable(cell) for cell in row] for row in rows]
     sides = [side == "r" for side in right.ljust(len(headings))]
-    if sys.stdout.isatty():
+    lines = list(_aligned(headings, cells, sides))
+    # Folded cells cannot be copied, so a table too wide for the terminal is not ruled either.
+    if sys.stdout.isatty() and max(map(columns, lines)) + 2 < shutil.get_terminal_size().columns:
         _put_ruled(headings, cells, sides)
     else:
-        for line in _aligned(headings, cells, sides):
-            click.echo(line)
+        click.echo("\n".join(lines))
 
 
 def _aligned(

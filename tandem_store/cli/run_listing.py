@@ -106,7 +106,7 @@ def put(runs: Sequence[RunSummary], next_cursor: str | None) -> None:
 def _row(run: RunSummary) -> tuple[str, ...]:
     nodes = run.completed_nodes + run.pending_nodes + run.blocked_nodes
     return (
-        moment(run.created_at_ms),
+        moment(run.created_at_ms // 1_000 * 1_000),
         run.status,
         run.run_id,
         run.automation_id,

@@ -14,7 +14,8 @@ from tandem_store.engine import database_url, is_absent, sqlite_path
 from tandem_store.errors import SourceError
 from tandem_store.importer.frozen import LARGEST_IN_MEMORY
 from tandem_store.importer.options import ImportOptions
-from tandem_store.legacy.sources import Passed, Source, SourceFile, StateDirectory
+from tandem_store.legacy.sources import Passed, Source, SourceFile
+from tandem_store.legacy.state_directory import StateDirectory
 
 #: Bytes of database for a byte of source, on the safe side: measured 0.2 to 0.3 with the ledger.
 _SHARE: Final = 0.4

@@ -55,11 +55,11 @@ class Piece:
 
 def read_file(root: Path, file: SourceFile) -> Reading:
     """Read a file that holds one run; a file that keeps changing is passed over, and named."""
-    path = root / file.path
+    path = f"{root}/{file.path}"
     try:
         for _ in range(ATTEMPTS):
             data, before = _bytes_of(path)
-            after = path.stat()
+            after = os.stat(path)
             if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
                 current = replace(file, size=after.st_size, mtime_ns=after.st_mtime_ns)
                 return Reading(current, sha256(data).digest(), copies_of_file(current, data))
@@ -148,9 +148,9 @@ def _copy_of_entry(file: SourceFile, piece: Piece, record: Any) -> Copy:
 
 
 def _well_formed(record: Any) -> Copy:
-    check_run(record)
+    lifted = check_run(record)
     facts = facts_of(record)
-    rows = rows_of(record)
+    rows = rows_of(record, lifted)
     return Copy(facts.digest, facts=facts, run=None if facts.ignored else PackedRun.of(rows))
 
 
@@ -211,8 +211,8 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _bytes_of(path: Path) -> tuple[bytes, os.stat_result]:
-    with path.open("rb") as opened:
+def _bytes_of(path: str) -> tuple[bytes, os.stat_result]:
+    with open(path, "rb") as opened:
         return opened.read(), os.fstat(opened.fileno())
 
 

@@ -26,7 +26,8 @@ from tandem_store.importer.scan import Scan
 from tandem_store.importer.session import ImportSession
 from tandem_store.importer.settle import Settlement
 from tandem_store.importer.writer import Writer
-from tandem_store.legacy.sources import Passed, StateDirectory
+from tandem_store.legacy.sources import Passed
+from tandem_store.legacy.state_directory import StateDirectory
 from tandem_store.store import Store, open_store
 
 

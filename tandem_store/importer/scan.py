@@ -15,7 +15,8 @@ from tandem_store.importer.pool import Task, perform_all
 from tandem_store.importer.tasks import tasks_for
 from tandem_store.importer.writer import Writer
 from tandem_store.ledger import KnownFile
-from tandem_store.legacy.sources import Passed, Source, SourceFile, StateDirectory
+from tandem_store.legacy.sources import Passed, Source, SourceFile
+from tandem_store.legacy.state_directory import StateDirectory
 from tandem_store.store import Store
 
 

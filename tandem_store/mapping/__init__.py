@@ -7,12 +7,13 @@ and the definition it ran with (``automation_snapshots``), which many runs share
 from tandem_store.mapping.blob import pack, unpack
 from tandem_store.mapping.overlay import lay, lift
 from tandem_store.mapping.rows import LARGEST_BIGINT, STORED_VERSION, RunRows, record_of, rows_of
-from tandem_store.mapping.snapshot import Snapshot
+from tandem_store.mapping.snapshot import LiftedSnapshot, Snapshot
 from tandem_store.mapping.text import from_column, to_column
 
 __all__ = [
     "LARGEST_BIGINT",
     "STORED_VERSION",
+    "LiftedSnapshot",
     "RunRows",
     "Snapshot",
     "from_column",

@@ -17,8 +17,8 @@ from typing import Any, Final
 import orjson
 
 from tandem_store.errors import UnstorableError
-from tandem_store.mapping.overlay import lay, lift
-from tandem_store.mapping.snapshot import Snapshot
+from tandem_store.mapping.overlay import lay
+from tandem_store.mapping.snapshot import LiftedSnapshot, Snapshot
 from tandem_store.mapping.text import from_column, to_column
 from tandem_store.month import LAST_MILLISECOND, Month
 
@@ -55,13 +55,17 @@ class RunRows:
     snapshot: Snapshot | None
 
 
-def rows_of(record: dict[str, Any]) -> RunRows:
+def rows_of(record: dict[str, Any], lifted: LiftedSnapshot | None = None) -> RunRows:
     """Take a well-formed legacy record apart; changes no input.
+
+    ``lifted`` is the record's snapshot, if the caller has it already.
 
     Raises ``UnstorableError`` for ids longer than 1,024 bytes, times after 9999-12-31 and counters
     beyond 2**63 - 1.
     """
     rest = {key: value for key, value in record.items() if key not in _COLUMNS}
+    rest.pop("automation_snapshot", None)
+    lifted = lifted or LiftedSnapshot.of(record)
     tenant = dict(rest.pop("tenant_context", None) or {"org_id": "local", "workspace_id": "local"})
     columns = _id_columns(record, tenant)
     columns |= {name: _text(record.get(name)) for name in _TEXTS}
@@ -74,7 +78,7 @@ def rows_of(record: dict[str, Any]) -> RunRows:
     columns["month"] = Month.of_ms(max(columns["created_at_ms"], columns["updated_at_ms"])).key
     if tenant:
         rest["tenant_context"] = tenant
-    return RunRows(columns, *_document(rest))
+    return RunRows(columns, _document(rest, lifted.overlay), lifted.shared)
 
 
 def record_of(columns: dict[str, Any], document: bytes, snapshot: bytes | None) -> dict[str, Any]:
@@ -97,16 +101,8 @@ def record_of(columns: dict[str, Any], document: bytes, snapshot: bytes | None) 
     return record
 
 
-def _document(rest: dict[str, Any]) -> tuple[bytes, Snapshot | None]:
-    core = rest.pop("automation_snapshot", None)
-    stored: dict[str, Any] = {_RECORD: rest}
-    snapshot = None
-    if core is not None:
-        core, overlay = lift(core)
-        snapshot = Snapshot.of(core)
-        if overlay:
-            stored[_OVERLAY] = overlay
-    return orjson.dumps(stored), snapshot
+def _document(rest: dict[str, Any], overlay: dict[str, Any]) -> bytes:
+    return orjson.dumps({_RECORD: rest, _OVERLAY: overlay} if overlay else {_RECORD: rest})
 
 
 def _id_columns(record: dict[str, Any], tenant: dict[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
 from tandem_store.legacy.json_text import canonical, dumps
+from tandem_store.mapping.overlay import lift
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,19 @@ class Snapshot:
     digest: bytes
     document: bytes
 
+
+@dataclass(frozen=True, slots=True)
+class LiftedSnapshot:
+    """A record's snapshot, shared part and overlay apart; neither if the record has none."""
+
+    shared: Snapshot | None = None
+    overlay: dict[str, Any] = field(default_factory=dict)
+
     @classmethod
-    def of(cls, core: dict[str, Any]) -> Snapshot:
-        """The row of a snapshot that ``lift`` has taken the volatile keys from."""
-        return cls(sha256(canonical(core)).digest(), dumps(core))
+    def of(cls, record: dict[str, Any]) -> LiftedSnapshot:
+        """The snapshot of a record, which need not be well-formed."""
+        snapshot = record.get("automation_snapshot")
+        if not isinstance(snapshot, dict):
+            return cls()
+        core, overlay = lift(snapshot)
+        return cls(Snapshot(sha256(canonical(core)).digest(), dumps(core)), overlay)

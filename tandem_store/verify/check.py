@@ -16,7 +16,8 @@ from tandem_store.importer.options import Progress
 from tandem_store.importer.place import Places
 from tandem_store.importer.pool import Task, perform_all
 from tandem_store.importer.tasks import tasks_for
-from tandem_store.legacy.sources import Passed, Source, SourceFile, StateDirectory
+from tandem_store.legacy.sources import Passed, Source, SourceFile
+from tandem_store.legacy.state_directory import StateDirectory
 from tandem_store.store import Store, open_store
 from tandem_store.verify.comparison import Comparison
 from tandem_store.verify.report import Difference, VerifyReport

@@ -1,0 +1,46 @@
+"""The program, run in this process, on a store of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tandem_store import RunRecord, Store, open_store
+from tandem_store.cli.program import program
+from tests import legacy_runs
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def cli(store_url: str) -> Callable[..., Result]:
+    """Runs the program with arguments on an SQLite store at head."""
+
+    def run(*arguments: str, **options: Any) -> Result:
+        environment = {"TANDEM_STORE_URL": store_url, "TANDEM_STORE_TRACEBACK": "1"}
+        return CliRunner().invoke(program, arguments, env=environment, **options)
+
+    return run
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """The store that ``cli`` works on."""
+    with open_store(store_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def add(store: Store) -> Callable[..., RunRecord]:
+    """Adds a run with the legacy fields that matter to the test."""
+
+    def add_run(run_id: str, **fields: Any) -> RunRecord:
+        run = RunRecord.model_validate(legacy_runs.full_run(run_id, **fields))
+        with store.begin() as tx:
+            tx.runs.add(run)
+        return run
+
+    return add_run

@@ -1,0 +1,332 @@
+"""What holds for every command: help, the database it works on, and how it fails."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from tandem_store import cli as package
+from tandem_store.cli import exits
+from tandem_store.cli.program import program
+
+Cli = Callable[..., Result]
+PROGRAM = [sys.executable, "-m", "tandem_store"]
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The path of every command and group below ``group``."""
+    for name, command in group.commands.items():
+        yield (*path, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+
+
+ALL = sorted(commands(program))
+LEAVES = [path for path in ALL if not any(other[: len(path)] == path != other for other in ALL)]
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_every_command_has_help(path: tuple[str, ...]) -> None:
+    """The help says what the command does and names the database option."""
+    done = CliRunner().invoke(program, [*path, "--help"])
+
+    assert done.exit_code == 0
+    assert "--db URL" in done.stdout
+    assert len(done.stdout.splitlines()[2].strip()) > 15
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+def test_every_command_speaks_json(path: tuple[str, ...]) -> None:
+    """Programs need not guess which command has the option."""
+    assert "--json" in CliRunner().invoke(program, [*path, "--help"]).stdout
+
+
+def test_the_commands_are_those_that_others_rely_on() -> None:
+    """Scripts call them by these names."""
+    assert [" ".join(path) for path in LEAVES] == [
+        "db check",
+        "db current",
+        "db upgrade",
+        "dump",
+        "import",
+        "months list",
+        "quarantine discard",
+        "quarantine list",
+        "quarantine retry",
+        "quarantine show",
+        "runs list",
+        "runs show",
+        "stats",
+        "verify",
+    ]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda url: ["--db", url, "runs", "list"],
+        lambda url: ["runs", "--db", url, "list"],
+        lambda url: ["runs", "list", "--db", url],
+        lambda url: ["--db", "/nowhere/x.db", "runs", "list", "--db", url],
+    ],
+)
+def test_the_database_may_be_named_anywhere(
+    store_url: str, place: Callable[[str], list[str]]
+) -> None:
+    """The innermost ``--db`` counts."""
+    done = CliRunner().invoke(program, place(store_url), env={"TANDEM_STORE_URL": "mysql://no"})
+
+    assert (done.exit_code, done.stderr) == (0, "No runs.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "sentence"),
+    [
+        (["--db", ":memory:", "stats"], 1, "In-memory SQLite is not supported"),
+        (["--db", "mysql://x/y", "stats"], 1, "not supported"),
+        (["--db", "/nowhere/x.db", "stats"], 1, "db upgrade"),
+        (["--db", "/nowhere/x.db", "dump"], 1, "db upgrade"),
+        (["--db", __file__, "stats"], 1, "not an SQLite database"),
+        (["runs", "show", "nobody"], 1, "no run 'nobody'"),
+        (["runs", "show", "nobody", "--origin"], 1, "no run 'nobody'"),
+        (["runs", "show", "x\x1b[31m"], 1, "\\x1b"),
+        (["runs", "list", "--cursor", "x"], 1, "start again without a cursor"),
+        (["runs", "list", "--cursor", "x", "--since", "7d"], 1, "same options"),
+        (["quarantine", "show", "7"], 1, "quarantine list"),
+        (["quarantine", "retry", "7"], 1, "no quarantined item 7"),
+        (["import", "/nowhere/state"], 1, "/nowhere/state"),
+        (["verify", "/nowhere/state"], 1, "/nowhere/state"),
+        (["runs", "list", "--status", "lost"], 2, "'queued'"),
+        (["runs", "list", "--limit", "0"], 2, "1<=x<=1000"),
+        (["runs", "list", "--limit", "1001"], 2, "1<=x<=1000"),
+        (["runs", "list", "--since", "yesterday"], 2, "2026-08-01T12:00:00Z"),
+        (["runs", "list", "--since", "999999999w"], 2, "is not a time"),
+        (["runs", "list", "--since", "999999w"], 2, "before the calendar begins"),
+        (["runs", "list", "--since", "2026-13-01"], 2, "is not a time"),
+        (["runs", "show", "x", "--node", "n", "--origin"], 2, "exclude each other"),
+        (["quarantine", "show", "seven"], 2, "not a valid integer"),
+        (["quarantine", "discard"], 2, "--all"),
+        (["import"], 2, "Missing argument"),
+        (["nonsense"], 2, "No such command"),
+    ],
+)
+def test_bad_input_gets_a_sentence_and_an_exit_code(
+    cli: Cli, arguments: list[str], exit_code: int, sentence: str
+) -> None:
+    """Never a traceback, nothing on stdout, and no escape sequence back to the terminal."""
+    done = cli(*arguments)
+
+    assert done.exit_code == exit_code
+    assert sentence in done.stderr
+    assert done.stdout == ""
+    assert "\x1b" not in done.stderr
+
+
+@pytest.mark.parametrize(("revision", "hint"), [("0000", "db upgrade"), ("9999", "pip install")])
+def test_a_store_at_another_revision_ends_with_5(
+    cli: Cli, store_url: str, revision: str, hint: str
+) -> None:
+    """Every command but the upgrade refuses, and says which side to upgrade."""
+    with sqlite3.connect(store_url.removeprefix("sqlite:///")) as connection:
+        connection.execute("UPDATE tandem_store_version SET version_num = ?", (revision,))
+    connection.close()
+
+    for arguments in (
+        ["stats"],
+        ["dump"],
+        ["runs", "list"],
+        ["quarantine", "list"],
+        ["db", "check"],
+    ):
+        done = cli(*arguments)
+        assert done.exit_code == exits.SCHEMA, arguments
+        assert hint in done.stderr
+
+
+def test_a_locked_store_ends_with_6(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, store_url: str
+) -> None:
+    """A writer waits for another one, and then says that it did."""
+    monkeypatch.setattr("tandem_store.engine.BUSY_TIMEOUT_S", 0)
+    other = sqlite3.connect(store_url.removeprefix("sqlite:///"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute(
+        "INSERT INTO quarantine (path, layout, digest, reason, message, size, kept_in_source,"
+        " created_at_ms) VALUES ('p', 'shard', x'00', 'damaged', 'm', 1, 0, 1)"
+    )
+    other.execute("COMMIT")
+    other.execute("BEGIN IMMEDIATE")
+
+    done = cli("quarantine", "discard", "--all", "--yes")
+
+    other.close()
+    assert done.exit_code == exits.LOCKED
+    assert "Another process" in done.stderr
+
+
+def test_an_unforeseen_failure_is_a_sentence_too(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is called a defect of ours, and says how to see more."""
+
+    def fail(_: object) -> None:
+        raise LookupError("what now")
+
+    monkeypatch.setattr("tandem_store.cli.months.open_store", fail)
+
+    done = CliRunner().invoke(program, ["months", "list"], env={"TANDEM_STORE_TRACEBACK": None})
+
+    assert done.exit_code == 1
+    assert "Unexpected LookupError: what now" in done.stderr
+    assert "TANDEM_STORE_TRACEBACK=1" in done.stderr
+
+
+def test_an_interruption_ends_with_130_and_the_command_to_go_on(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever stopped it need not remember what it was."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tandem_store.cli.months.open_store", stop)
+    monkeypatch.setattr("sys.argv", ["tandem-store", "import", "a b"])
+
+    done = cli("months", "list")
+
+    assert done.exit_code == exits.INTERRUPTED
+    assert "To go on: tandem-store import 'a b'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "error", [PermissionError(13, "Permission denied", "/x"), OSError(28, "No")]
+)
+def test_trouble_of_the_system_is_a_sentence(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    """Permission and a full disk are nobody's defect."""
+
+    def fail(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("tandem_store.cli.months.open_store", fail)
+
+    done = cli("months", "list")
+
+    assert done.exit_code == exits.FAILED
+    assert done.stderr in {
+        "Error: /x: Permission denied.\n",
+        "Error: The disk is full. Free some space and try again.\n",
+    }
+
+
+@pytest.mark.parametrize("command", [["dump"], ["runs", "list", "--limit", "1000", "--json"]])
+def test_a_reader_that_has_had_enough_is_no_failure(
+    store_url: str, add: Callable[..., Any], command: list[str]
+) -> None:
+    """``| head`` ends quietly, with 0, however much is left."""
+    for n in range(300):
+        add(f"r{n}", detail="x" * 1_000)
+
+    process = subprocess.Popen(
+        [*PROGRAM, "--db", store_url, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    complaint = process.stderr.read()
+    process.stderr.close()
+
+    assert (process.wait(timeout=60), complaint) == (0, b"")
+
+
+def test_the_module_is_the_program(store_url: str, tmp_path: Path) -> None:
+    """``python -m tandem_store`` works in any folder."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(package.__file__).parents[2])}
+
+    done = subprocess.run(
+        [*PROGRAM, "--db", store_url, "db", "current", "--json"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert '"revision": "0001"' in done.stdout
+
+
+def test_nothing_that_a_terminal_obeys_reaches_it(store_url: str, add: Callable[..., Any]) -> None:
+    """Record text is shown with its control characters spelled out, in every view."""
+    trap = "\x1b]0;owned\x07\x9b31m\u202e\x7f"
+    add("r" + trap, automation_id=trap, detail=trap, trigger_type=trap)
+
+    for arguments in (
+        ["runs", "list"],
+        ["runs", "list", "--json"],
+        ["runs", "show", "r" + trap],
+        ["runs", "show", "r" + trap, "--json"],
+        ["runs", "show", "r" + trap, "--origin"],
+        ["stats"],
+        ["dump"],
+    ):
+        shown = on_a_terminal([*PROGRAM, "--db", store_url, *arguments])
+        assert "owned" in shown or arguments == ["stats"]
+        for character in ("\x1b]", "\x07", "\x9b", "\u202e", "\x7f"):
+            assert character not in shown, (arguments, character)
+
+
+def on_a_terminal(command: list[str]) -> str:
+    """What the command shows on a terminal of 250 columns."""
+    master, slave = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "250"}
+    process = subprocess.Popen(command, stdout=slave, stderr=slave, stdin=slave, env=environment)
+    os.close(slave)
+    shown = bytearray()
+    while True:
+        try:
+            piece = os.read(master, 65_536)
+        except OSError:  # The other end was closed.
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(master)
+    assert process.wait(timeout=60) == 0, shown
+    return shown.decode()
+
+
+def test_a_signal_ends_a_process_without_a_traceback(store_url: str) -> None:
+    """Ctrl-C while the program asks a question ends with 130."""
+    with sqlite3.connect(store_url.removeprefix("sqlite:///")) as connection:
+        connection.execute(
+            "INSERT INTO quarantine (path, layout, digest, reason, message, size, kept_in_source,"
+            " created_at_ms) VALUES ('p', 'shard', x'00', 'damaged', 'm', 1, 0, 1)"
+        )
+    connection.close()
+    process = subprocess.Popen(
+        [*PROGRAM, "--db", store_url, "quarantine", "discard", "--all"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    process.stderr.read(1)
+    while b"for good" not in process.stderr.readline() and process.poll() is None:
+        if b"touched" in process.stderr.readline():
+            break
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=60)
+
+    assert process.returncode == exits.INTERRUPTED
+    assert b"Traceback" not in rest

@@ -1,0 +1,95 @@
+"""The quarantine: looked into, tried again, thrown away on purpose only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from hashlib import sha256
+
+import pytest
+from click.testing import Result
+
+from tandem_store import Store
+from tandem_store.mapping import pack, to_column
+
+Cli = Callable[..., Result]
+RAW = b'"k": {\x1b[31m "run_id": \xff'
+
+
+@pytest.fixture
+def item(store: Store) -> int:
+    """The number of one quarantined item, at a path that is not UTF-8."""
+    row = {
+        "id": 5,
+        "path": to_column("data/\udcff.json"),
+        "layout": "entry",
+        "key": "k",
+        "start": 2,
+        "stop": 2 + len(RAW),
+        "digest": sha256(RAW).digest(),
+        "reason": "damaged",
+        "message": "missing field `status`",
+        "size": len(RAW),
+        "encoding": "zstd",
+        "raw": pack(RAW),
+        "kept_in_source": False,
+        "created_at_ms": 1,
+    }
+    with store.begin() as tx:
+        tx.quarantine.add([row])
+    return 5
+
+
+def test_lists_what_where_and_why(cli: Cli, item: int) -> None:
+    """Number, path, key, reason, message and size."""
+    listed = json.loads(cli("quarantine", "list", "--json").stdout)["items"]
+
+    assert len(listed) == 1
+    assert {name: listed[0][name] for name in ("id", "key", "reason", "message", "bytes")} == {
+        "id": item,
+        "key": "k",
+        "reason": "damaged",
+        "message": "missing field `status`",
+        "bytes": len(RAW),
+    }
+    assert "data/\\udcff.json" in cli("quarantine", "list").stdout
+
+
+def test_shows_how_it_begins_and_gives_all_of_it(cli: Cli, item: int) -> None:
+    """A preview that a terminal survives, and the bytes for those who ask."""
+    preview = cli("quarantine", "show", str(item)).stdout
+
+    assert "\\x1b[31m" in preview
+    assert "\x1b" not in preview
+    assert cli("quarantine", "show", str(item), "--raw").stdout_bytes == RAW
+
+
+def test_discarding_asks_and_can_be_declined(cli: Cli, item: int, store: Store) -> None:
+    """No is no, and so is no answer at all."""
+    for answer in ("n\n", ""):
+        done = cli("quarantine", "discard", str(item), input=answer)
+        assert done.exit_code == 1
+        assert "Nothing was changed" in done.stderr
+
+    with store.read() as tx:
+        assert tx.quarantine.count_undiscarded() == 1
+
+
+def test_a_dry_run_discards_nothing(cli: Cli, item: int, store: Store) -> None:
+    """It says what it would do, and does not ask."""
+    done = cli("quarantine", "discard", "--all", "--dry-run", "--json")
+
+    assert json.loads(done.stdout) == {"discarded": [item], "dry_run": True}
+    with store.read() as tx:
+        assert tx.quarantine.count_undiscarded() == 1
+
+
+@pytest.mark.parametrize("how", [["--all", "--yes"], ["5", "5", "--yes"]])
+def test_discarding_drops_the_bytes(cli: Cli, item: int, how: list[str]) -> None:
+    """Afterwards the list is empty; the item itself can still be named."""
+    done = cli("quarantine", "discard", *how, "--json")
+
+    assert json.loads(done.stdout)["discarded"] == [item]
+    assert json.loads(cli("quarantine", "list", "--json").stdout) == {"items": []}
+    assert "discarded" in cli("quarantine", "show", str(item)).stdout
+    assert cli("quarantine", "show", str(item), "--raw").exit_code == 1

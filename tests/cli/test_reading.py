@@ -1,0 +1,216 @@
+"""Lists, summaries and sums, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from tandem_store import RunRecord, Store
+from tests.legacy_runs import CREATED_MS, HOUR_MS, LOCAL_TENANT, checkpoint
+
+Cli = Callable[..., Result]
+Add = Callable[..., RunRecord]
+
+
+def told(done: Result) -> Any:
+    """The JSON that a command printed."""
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_lists_are_aligned_text_where_there_is_no_terminal(cli: Cli, add: Add) -> None:
+    """One line a run, columns in place, no colour, so that awk and grep can read it."""
+    add("one", total_tokens=1_234, estimated_cost_usd=0.5)
+    add("a-longer-id", status="failed", detail="no\nluck")
+
+    lines = cli("runs", "list").stdout.splitlines()
+
+    assert lines == [
+        "CREATED               STATUS     RUN          AUTOMATION  NODES  TOKENS  COST USD  WHY",
+        "2026-05-20T00:00:00Z  completed  one          auto-1        2/2   1,234    0.5000",
+        "2026-05-20T00:00:00Z  failed     a-longer-id  auto-1        2/2       0    0.0000  no luck",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], ["d", "c", "b", "a"]),
+        (["--automation", "auto-1"], ["c", "b", "a"]),
+        (["--automation", "auto-1", "--automation", "two"], ["d", "c", "b", "a"]),
+        (["--status", "failed", "--status", "queued"], ["d", "b"]),
+        (["--org", "acme"], ["c"]),
+        (["--workspace", "local"], ["d", "b", "a"]),
+        (["--since", "2026-05-20T02:00:00"], ["d", "c"]),
+        (["--since", "2026-05-20T04:00:00+02:00"], ["d", "c"]),
+        (["--until", "2026-05-20T02:00:00Z"], ["b", "a"]),
+        (["--until", "2026-05-20"], []),
+        (["--since", "2026-05-20", "--until", "2026-05-21"], ["d", "c", "b", "a"]),
+        (["--finished-since", "2026-05-21"], ["d"]),
+        (["--finished-until", "2026-05-22"], []),
+        (["--since", "1m"], []),
+        (["--since", "2000w"], ["d", "c", "b", "a"]),
+    ],
+)
+def test_options_choose_runs(cli: Cli, add: Add, options: list[str], expected: list[str]) -> None:
+    """Times without a zone are UTC; a date is its beginning; 7d is seven days ago."""
+    add("a")
+    add("b", status="failed", created_at_ms=CREATED_MS + HOUR_MS)
+    add("c", created_at_ms=CREATED_MS + 2 * HOUR_MS, tenant_context=LOCAL_TENANT | ACME)
+    ended = {"status": "queued", "finished_at_ms": CREATED_MS + 48 * HOUR_MS}
+    add("d", automation_id="two", created_at_ms=CREATED_MS + 3 * HOUR_MS, **ended)
+
+    listed = told(cli("runs", "list", "--json", *options))
+
+    assert [item["run_id"] for item in listed["items"]] == expected
+
+
+ACME = {"org_id": "acme", "workspace_id": "north"}
+
+
+@pytest.mark.parametrize("options", [[], ["--since", "2000w"]])
+def test_pages_go_on_with_the_cursor_and_the_same_options(
+    cli: Cli, add: Add, options: list[str]
+) -> None:
+    """A relative time counts from the first page on, so its cursor stays good."""
+    for n in range(5):
+        add(f"r{n}")
+
+    seen: list[str] = []
+    cursor: list[str] = []
+    while True:
+        page = told(cli("runs", "list", "--limit", "2", "--json", *options, *cursor))
+        seen += [item["run_id"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = ["--cursor", page["next_cursor"]]
+
+    assert seen == ["r4", "r3", "r2", "r1", "r0"]
+
+
+def test_people_are_told_how_to_go_on(cli: Cli, add: Add) -> None:
+    """On stderr, so that the list itself stays a list."""
+    add("a")
+    add("b")
+
+    done = cli("runs", "list", "--limit", "1")
+
+    assert "--cursor" in done.stderr
+    assert len(done.stdout.splitlines()) == 2
+
+
+def test_a_shown_run_is_the_legacy_record(cli: Cli, add: Add) -> None:
+    """All of it, kinds of numbers too."""
+    run = add("r", newer={"one": 1.0, "most": 2**63 - 1, "minus": -0.0}, detail="\0\x9b")
+
+    shown = cli("runs", "show", "r", "--json").stdout
+
+    assert repr(json.loads(shown)) == repr(run.to_legacy())
+
+
+def test_a_summary_says_what_happened(cli: Cli, add: Add) -> None:
+    """Status, times, nodes, tokens, cost, failure, gate, events and sizes."""
+    add(
+        "r",
+        status="failed",
+        started_at_ms=CREATED_MS + 1,
+        prompt_tokens=1_000,
+        checkpoint=checkpoint(
+            completed_nodes=["draft"],
+            pending_nodes=["review"],
+            node_outputs={"draft": "text"},
+            last_failure={"node_id": "review", "reason": "no\nluck", "failed_at_ms": CREATED_MS},
+            awaiting_gate={
+                "node_id": "gate",
+                "title": "Ship it?",
+                "decisions": ["yes", "no"],
+                "requested_at_ms": 2**64 - 1,
+            },
+            lifecycle_history=[
+                {"event": f"event-{n}", "recorded_at_ms": CREATED_MS + n} for n in range(12)
+            ],
+        ),
+    )
+
+    shown = cli("runs", "show", "r").stdout
+
+    for fact in (
+        "Status        failed",
+        "Started       2026-05-20T00:00:00.001Z",
+        "Completed     1 nodes: draft",
+        "Pending       1 nodes: review",
+        "Tokens        0 (prompt 1,000, completion 0)",
+        "Failure       review at 2026-05-20T00:00:00Z: no luck",
+        "Waits for     gate since 18446744073709551615 ms: Ship it? (yes / no)",
+        "Last 10 of 12 events:",
+        "event-11",
+        "outputs 16 bytes",
+    ):
+        assert fact in shown
+    assert "event-1 " not in shown
+
+
+def test_one_node_s_output_is_shown_alone(cli: Cli, add: Add) -> None:
+    """Text as it stands, other values as JSON; a wrong name is answered with the right ones."""
+    outputs = {"text": "line 1\n\x1bline 2", "value": {"n": 1.0}}
+    add("r", checkpoint=checkpoint(node_outputs=outputs))
+
+    wrong = cli("runs", "show", "r", "--node", "other")
+
+    assert cli("runs", "show", "r", "--node", "text").stdout == "line 1\n\\x1bline 2\n"
+    assert told(cli("runs", "show", "r", "--node", "text", "--json")) == outputs["text"]
+    assert '"n": 1.0' in cli("runs", "show", "r", "--node", "value").stdout
+    assert wrong.exit_code == 1
+    assert "it has: text, value" in wrong.stderr
+
+
+def test_a_run_of_a_service_has_no_origin(cli: Cli, add: Add) -> None:
+    """Nothing was imported, which is an answer."""
+    add("r")
+
+    assert "not imported" in cli("runs", "show", "r", "--origin").stderr
+    assert told(cli("runs", "show", "r", "--origin", "--json")) == {"run_id": "r", "items": []}
+
+
+def test_months_and_statistics_add_up(cli: Cli, add: Add) -> None:
+    """The same runs, by month, and by month and status."""
+    add("a", total_tokens=2**63 - 1, estimated_cost_usd=0.25)
+    add("b", total_tokens=2**63 - 1, status="failed")
+    add("c", updated_at_ms=CREATED_MS + 31 * 24 * HOUR_MS)
+
+    months = told(cli("months", "list", "--json"))["items"]
+    stats = told(cli("stats", "--json"))
+
+    assert [(m["month"], m["state"], m["runs"]) for m in months] == [
+        ("2026-05", "attached", 2),
+        ("2026-06", "attached", 1),
+    ]
+    assert all(month["bytes"] > 0 for month in months)
+    assert (stats["runs"], stats["total_tokens"]) == (3, 2**64 - 2)
+    assert [item["status"] for item in stats["items"]] == ["completed", "failed", "completed"]
+    assert "2026-05  attached     2" in cli("months", "list").stdout
+    assert cli("stats").stdout.splitlines()[-1].split() == [
+        "total",
+        "3",
+        "18,446,744,073,709,551,614",
+        "0.2500",
+    ]
+
+
+def test_an_unfinished_import_is_mentioned_beside_the_answer(
+    cli: Cli, add: Add, store: Store
+) -> None:
+    """Lists and sums say on stderr that they are not the whole truth yet."""
+    add("r")
+    with store.begin() as tx:
+        tx.ledger.begin("/state", strict=False, now_ms=1, tool_version="0")
+
+    for command in (["runs", "list"], ["stats"]):
+        done = cli(*command, "--json")
+        assert "an import was not finished" in done.stderr
+        assert json.loads(done.stdout)
+    assert cli("months", "list").stderr == ""
