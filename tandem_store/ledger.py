@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
@@ -236,11 +235,11 @@ class Ledger:
 
     def entries_at(self, path: str) -> list[Entry]:
         """The copies that a file held when it was last read."""
-        place = PurePosixPath(path)
+        directory, _, name = path.rpartition("/")
         rows = self._connection.execute(
             _ENTRIES.where(
-                import_directories.c.path == to_column(place.parent.as_posix()),
-                import_files.c.name == to_column(place.name),
+                import_directories.c.path == to_column(directory),
+                import_files.c.name == to_column(name),
                 import_entries.c.seen_import_id == import_files.c.import_id,
             ).order_by(import_entries.c.ordinal)
         )
@@ -343,13 +342,13 @@ def _known_file(row: Any) -> KnownFile:
 
 
 def _entry(row: Row[Any]) -> Entry:
-    folder = PurePosixPath(from_column(row.path))
+    path = f"{row.path}/{row.name}" if row.path else row.name
     return Entry(
         id=row.id,
         import_id=row.import_id,
         file_id=row.file_id,
         source=row.source,
-        path=(folder / from_column(row.name)).as_posix(),
+        path=from_column(path),
         mtime_ns=row.mtime_ns,
         start=row.start,
         value=row.value,

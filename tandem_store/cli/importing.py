@@ -64,11 +64,12 @@ def import_command(
 
 
 def _imported(url: str, state: Path, chosen: ImportOptions) -> ImportReport:
-    for line in plan_import(url, state, chosen).lines():
+    plan = plan_import(url, state, chosen)
+    for line in plan.lines():
         output.note(line)
     try:
         with progress_bar() as progress:
-            return import_state(url, state, chosen, progress)
+            return import_state(url, state, chosen, progress, plan=plan)
     except ManyMonthsError as error:
         if not sys.stdin.isatty():
             raise

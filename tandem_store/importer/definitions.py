@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from tandem_store.errors import LegacyFormatError, UnstorableError
@@ -140,6 +140,8 @@ def _file_id(
         "complete": True,
     }
     if known is None:
-        return session.add_file(tx, PurePosixPath(file.path), state)
+        row = session.file_row(tx, file.path, state)
+        tx.ledger.add_files([row])
+        return int(row["id"])
     tx.ledger.update_file(known.id, **state)
     return known.id

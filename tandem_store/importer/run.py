@@ -20,7 +20,7 @@ from tandem_store.importer.definitions import import_definitions
 from tandem_store.importer.engine_db import newer_in_engine_database
 from tandem_store.importer.options import ImportOptions, Progress
 from tandem_store.importer.place import Places
-from tandem_store.importer.plan import scratch_folder, survey
+from tandem_store.importer.plan import ImportPlan, scratch_folder, survey
 from tandem_store.importer.report import Counts, ImportReport
 from tandem_store.importer.scan import Scan
 from tandem_store.importer.session import ImportSession
@@ -36,12 +36,18 @@ def silent(_phase: str, _done: int, _total: int) -> None:
 
 
 def import_state(
-    url: str, state: Path, options: ImportOptions, progress: Progress | None = None
+    url: str,
+    state: Path,
+    options: ImportOptions,
+    progress: Progress | None = None,
+    *,
+    plan: ImportPlan | None = None,
 ) -> ImportReport:
     """Bring a legacy state directory into the store at ``url``; never writes to the source.
 
     A new SQLite file is made first. An interrupted import of the same directory goes on where it
-    stopped; what was imported before and has not changed is not judged again.
+    stopped; what was imported before and has not changed is not judged again. ``plan`` is what
+    ``plan_import`` gave for the same arguments, if it was asked.
 
     Raises:
         SourceError: the directory is none, or changed while it was read.
@@ -49,7 +55,7 @@ def import_state(
         SchemaBehindError: the store must be upgraded first.
     """
     source = StateDirectory.locate(state, options.allow_roots)
-    total = survey(url, source).total_bytes
+    total = (plan or survey(url, source)).total_bytes
     rehearsal = _rehearsal(url) if options.dry_run else nullcontext(database_url(url))
     with rehearsal as target, alone(target):
         if is_absent(target):

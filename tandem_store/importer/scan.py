@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from tandem_store.errors import SourceError
 from tandem_store.importer.cutting import cut
@@ -95,13 +95,12 @@ class Scan:
 
     def _known_file(self, path: str) -> KnownFile | None:
         """What the ledger knows of a file; the files of one directory are asked for together."""
-        place = PurePosixPath(path)
-        directory = place.parent.as_posix()
+        directory, _, name = path.rpartition("/")
         if directory != self._directory:
             with self.store.read() as tx:
                 self._known = tx.ledger.files_in(directory)
             self._directory = directory
-        return self._known.get(place.name)
+        return self._known.get(name)
 
     def _is_unchanged(self, known: KnownFile, file: SourceFile) -> bool:
         return (

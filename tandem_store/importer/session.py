@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any, Final
 
 from tandem_store import partitions
@@ -71,13 +70,15 @@ class ImportSession:
         self._ids[table] += 1
         return self._ids[table]
 
-    def add_file(self, tx: Transaction, path: PurePosixPath, state: dict[str, Any]) -> int:
-        """Note a file that the ledger has not seen."""
-        file_id = self.next_id("import_files")
-        directory_id = self._directory_id(tx, path.parent.as_posix())
-        name = to_column(path.name)
-        tx.ledger.add_files([{"id": file_id, "directory_id": directory_id, "name": name, **state}])
-        return file_id
+    def file_row(self, tx: Transaction, path: str, state: dict[str, Any]) -> dict[str, Any]:
+        """The row of a file that the ledger has not seen, for ``Ledger.add_files``."""
+        directory, _, name = path.rpartition("/")
+        return {
+            "id": self.next_id("import_files"),
+            "directory_id": self._directory_id(tx, directory),
+            "name": to_column(name),
+            **state,
+        }
 
     def _directory_id(self, tx: Transaction, directory: str) -> int:
         if directory not in self._directories:

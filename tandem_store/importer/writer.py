@@ -9,7 +9,6 @@ from __future__ import annotations
 from array import array
 from collections import defaultdict
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
 
 from sqlalchemy import Row
@@ -83,8 +82,9 @@ class Writer:
         with self.session.begin() as tx:
             import_id = self.session.ensure_begun(tx)
             rows: list[tuple[SourceFile, Copy, dict[str, Any]]] = []
+            files: dict[str, dict[str, Any]] = {}
             for reading in readings:
-                file_id = self._file_id(tx, import_id, reading)
+                file_id = self._file_id(tx, import_id, reading, files)
                 copies = self._new_copies(tx, import_id, file_id, reading)
                 rows += [
                     (
@@ -95,6 +95,7 @@ class Writer:
                     for copy in copies
                 ]
             self._place(tx, rows)
+            tx.ledger.add_files(list(files.values()))
             tx.ledger.add_entries([row for _, _, row in rows])
             self._quarantine(tx, import_id, rows)
 
@@ -107,8 +108,10 @@ class Writer:
         self.unchanged(known.id)
         return True
 
-    def _file_id(self, tx: Transaction, import_id: int, reading: Reading) -> int:
-        """The ledger's id of the file, noted or brought up to date."""
+    def _file_id(
+        self, tx: Transaction, import_id: int, reading: Reading, new: dict[str, dict[str, Any]]
+    ) -> int:
+        """The ledger's id of the file, brought up to date; one not seen before goes to ``new``."""
         path = reading.file.path
         state = {
             "import_id": import_id,
@@ -121,13 +124,16 @@ class Writer:
         file_id = self._begun.get(path)
         known = self._expected.get(path)
         if file_id is None and known is None:
-            file_id = self.session.add_file(tx, PurePosixPath(path), state)
+            new[path] = self.session.file_row(tx, path, state)
+            file_id = int(new[path]["id"])
             self.walked.append(file_id)
         elif file_id is None and known is not None:
             file_id = known.id
             tx.ledger.retire(file_id, import_id)
             tx.ledger.update_file(file_id, **state)
             self.walked.append(file_id)
+        elif path in new:
+            new[path] |= state
         elif file_id is not None and reading.last:
             tx.ledger.update_file(file_id, **state)
         assert file_id is not None  # one of the branches gave it

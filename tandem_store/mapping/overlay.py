@@ -10,19 +10,24 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-VOLATILE: Final = ("/next_fire_at_ms", "/last_fired_at_ms", "/execution/profile")
+VOLATILE: Final = {
+    "/next_fire_at_ms": ("next_fire_at_ms",),
+    "/last_fired_at_ms": ("last_fired_at_ms",),
+    "/execution/profile": ("execution", "profile"),
+}
 
 
 def lift(snapshot: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The snapshot without its volatile keys, and the overlay; changes no input."""
     core = snapshot
     overlay: dict[str, Any] = {}
-    for pointer in VOLATILE:
-        *parents, last = _tokens(pointer)
-        holder = _descend(core, parents)
-        if isinstance(holder, dict) and last in holder:
-            overlay[pointer] = holder[last]
-            core = _without(core, [*parents, last])
+    for pointer, tokens in VOLATILE.items():
+        holder: Any = core
+        for token in tokens[:-1]:
+            holder = holder.get(token) if isinstance(holder, dict) else None
+        if isinstance(holder, dict) and tokens[-1] in holder:
+            overlay[pointer] = holder[tokens[-1]]
+            core = _without(core, *tokens)
     return core, overlay
 
 
@@ -30,7 +35,7 @@ def lay(core: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
     """The snapshot again: every pointer's value put back; changes no input."""
     snapshot = core
     for pointer, value in overlay.items():
-        snapshot = _with(snapshot, _tokens(pointer), value)
+        snapshot = _with(snapshot, value, *_tokens(pointer))
     return snapshot
 
 
@@ -38,19 +43,14 @@ def _tokens(pointer: str) -> list[str]:
     return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
 
 
-def _descend(value: Any, tokens: list[str]) -> Any:
-    for token in tokens:
-        value = value.get(token) if isinstance(value, dict) else None
-    return value
+def _without(value: dict[str, Any], first: str, *rest: str) -> dict[str, Any]:
+    changed = dict(value)
+    if rest:
+        changed[first] = _without(value[first], *rest)
+    else:
+        del changed[first]
+    return changed
 
 
-def _without(value: dict[str, Any], tokens: list[str]) -> dict[str, Any]:
-    first, *rest = tokens
-    if not rest:
-        return {key: item for key, item in value.items() if key != first}
-    return {**value, first: _without(value[first], rest)}
-
-
-def _with(value: dict[str, Any], tokens: list[str], item: Any) -> dict[str, Any]:
-    first, *rest = tokens
-    return {**value, first: _with(value[first], rest, item) if rest else item}
+def _with(value: dict[str, Any], item: Any, first: str, *rest: str) -> dict[str, Any]:
+    return {**value, first: _with(value[first], item, *rest) if rest else item}
