@@ -10,7 +10,7 @@ from typing import Final
 
 import psutil  # type: ignore[import-untyped]  # its stubs are a package of their own
 
-#: Asking is not free: at 50 ms it costs an import with parser processes a tenth of its time.
+#: Asking is not free: it takes processor time from the processes that are asked.
 _SAMPLE_SECONDS: Final = 0.25
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from tandem_store.errors import RecordTooNewError, UnstorableError
 from tandem_store.legacy.json_text import canonical, dumps, loads
@@ -35,6 +35,11 @@ class Automations:
         query = select(automations).where(automations.c.automation_id == to_column(automation_id))
         row = self._connection.execute(query).one_or_none()
         return None if row is None else _definition(row)
+
+    def count(self) -> int:
+        """How many automations have a definition."""
+        query = select(func.count()).select_from(automations)
+        return self._connection.execute(query).scalar_one()
 
     def iterate(self) -> Iterator[AutomationSpec]:
         """Every definition, by the code points of the ids. Raises as ``get`` does."""

@@ -112,7 +112,6 @@ def _put_end(report: Json, url: str, state: Path) -> None:
         return
     if report["quarantined"]:
         output.put("Look into the quarantine with: tandem-store quarantine list")
-    output.put(
-        f"Now check it: tandem-store --db {shlex.quote(_shown(url))} verify {shlex.quote(str(state))}"
-    )
+    check = shlex.join(["tandem-store", "--db", _shown(url), "verify", str(state)])
+    output.put(f"Now check it: {check}")
     output.put("Keep the source until that has passed and a backup is made.")

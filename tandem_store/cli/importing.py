@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +27,7 @@ from tandem_store.importer import (
 @click.option(
     "--jobs",
     type=click.IntRange(1, 256),
-    default=lambda: os.cpu_count() or 1,
-    show_default="the cores",
+    show_default="the cores; 1 for a small source",
     help="Parser processes.",
 )
 @options.allowed_roots
@@ -42,7 +40,7 @@ def import_command(
     state: Path,
     dry_run: bool,
     strict: bool,
-    jobs: int,
+    jobs: int | None,
     allow_roots: tuple[Path, ...],
     yes: bool,
     as_json: bool,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,7 @@ from tandem_store.verify import verify_state
 @click.option(
     "--jobs",
     type=click.IntRange(1, 256),
-    default=lambda: os.cpu_count() or 1,
-    show_default="the cores",
+    show_default="the cores; 1 for a small source",
     help="Parser processes.",
 )
 @options.allowed_roots
@@ -31,7 +29,7 @@ def verify(
     context: click.Context,
     url: str,
     state: Path,
-    jobs: int,
+    jobs: int | None,
     allow_roots: tuple[Path, ...],
     as_json: bool,
 ) -> None:

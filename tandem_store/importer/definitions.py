@@ -22,14 +22,11 @@ from tandem_store.store import Transaction
 Found = tuple[SourceFile, KnownFile | None]
 
 
-def import_definitions(
-    session: ImportSession, root: Path, found: list[Found]
-) -> tuple[list[int], list[Passed]]:
+def import_definitions(session: ImportSession, root: Path, found: list[Found]) -> list[Passed]:
     """Store the definitions of new and changed files, the newest of each automation.
 
-    Gives the ledger ids of the files, and the files that could not be read.
+    Gives the files that could not be read.
     """
-    ids: list[int] = []
     passed: list[Passed] = []
     read: list[tuple[SourceFile, KnownFile | None, bytes]] = []
     for file, known in found:
@@ -39,26 +36,23 @@ def import_definitions(
             reason = (error.strerror or str(error)).lower()
             passed.append(Passed(file.path, reason, alarming=True))
             continue
-        if known is not None and known.complete and known.digest == sha256(data).digest():
-            ids.append(known.id)
-        else:
+        if known is None or not (known.complete and known.digest == sha256(data).digest()):
             read.append((file, known, data))
     if read:
         with session.begin() as tx:
-            ids += _store(session, tx, read)
-    return ids, passed
+            _store(session, tx, read)
+    return passed
 
 
 def _store(
     session: ImportSession,
     tx: Transaction,
     read: list[tuple[SourceFile, KnownFile | None, bytes]],
-) -> list[int]:
+) -> None:
     import_id = session.ensure_begun(tx)
     newest: dict[str, AutomationSpec] = {}
-    ids = []
     for file, known, data in read:
-        ids.append(_file_id(session, tx, import_id, file, known, data))
+        _note_file(session, tx, import_id, file, known, data)
         for item in definitions_in(file, data):
             if isinstance(item, Copy):
                 row = quarantine_row(import_id, None, file, item, now_ms=session.now_ms())
@@ -68,7 +62,6 @@ def _store(
     for automation_id, definition in sorted(newest.items()):
         if is_newer(definition, tx.automations.get(automation_id)):
             tx.automations.put(definition)
-    return ids
 
 
 def definitions_in(file: SourceFile, data: bytes) -> Iterator[AutomationSpec | Copy]:
@@ -123,14 +116,14 @@ def _faulty(data: bytes, key: str | None, reason: str, message: str) -> Copy:
     return Copy(raw.digest, key=key, fault=Fault(reason, message), raw=raw)
 
 
-def _file_id(
+def _note_file(
     session: ImportSession,
     tx: Transaction,
     import_id: int,
     file: SourceFile,
     known: KnownFile | None,
     data: bytes,
-) -> int:
+) -> None:
     state = {
         "import_id": import_id,
         "source": file.source.value,
@@ -140,8 +133,6 @@ def _file_id(
         "complete": True,
     }
     if known is None:
-        row = session.file_row(tx, file.path, state)
-        tx.ledger.add_files([row])
-        return int(row["id"])
-    tx.ledger.update_file(known.id, **state)
-    return known.id
+        tx.ledger.add_files([session.file_row(tx, file.path, state)])
+    else:
+        tx.ledger.update_file(known.id, **state)

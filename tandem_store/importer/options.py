@@ -16,13 +16,14 @@ Progress = Callable[[str, int, int], None]
 class ImportOptions:
     """Options of ``import_state``.
 
-    ``jobs`` is the number of parser processes; 1 parses in the calling process. ``batch`` is the
-    number of copies in one transaction. ``order`` rearranges the files before they are read, which
-    must not change the result. ``strict`` stores only runs whose winning copy is whole.
-    ``confirm_months`` allows more than 600 months.
+    ``jobs`` is the number of parser processes; 1 parses in the calling process, ``None`` takes one
+    per core for all but small sources. ``batch`` is the number of copies in one transaction.
+    ``order`` rearranges the files before they are read, which must not change the result.
+    ``strict`` stores only runs whose winning copy is whole. ``confirm_months`` allows more than 600
+    months.
     """
 
-    jobs: int = 1
+    jobs: int | None = 1
     batch: int = 500
     order: Callable[[list[SourceFile]], list[SourceFile]] | None = None
     strict: bool = False

@@ -19,6 +19,8 @@ from tandem_store.importer.copy import Reading
 from tandem_store.importer.reading import Piece, copies_of_pieces, read_file
 from tandem_store.legacy.sources import SourceFile
 
+#: Bytes; up to this size a source is read before a parser process has even started.
+_SMALL: Final = 16 * 1024 * 1024
 #: How many tasks per process wait or run at once; more only costs memory.
 _AHEAD: Final = 3
 
@@ -33,6 +35,11 @@ class Task:
     files: list[SourceFile] = field(default_factory=list)
     of: Reading | None = None
     pieces: list[Piece] = field(default_factory=list)
+
+
+def jobs_for(total_bytes: int) -> int:
+    """How many parser processes are worth it for so many bytes: one per core, or none."""
+    return 1 if total_bytes <= _SMALL else os.cpu_count() or 1
 
 
 def perform(root: Path, task: Task) -> list[Reading]:

@@ -102,11 +102,11 @@ class _Import:
             self._scratch,
         )
         scan.run()
-        ids, passed = import_definitions(self._session, self._source.root, scan.definitions)
+        passed = import_definitions(self._session, self._source.root, scan.definitions)
         self._settle()
         scan.passed += passed
         newer = self._newer(scan)
-        return self._report(scan, definitions=len(ids), newer=newer, started=started)
+        return self._report(scan, newer=newer, started=started)
 
     def _settle(self) -> None:
         Settlement(
@@ -131,9 +131,7 @@ class _Import:
             scan.passed.append(Passed(database.name, str(error), alarming=True))
             return []
 
-    def _report(
-        self, scan: Scan, *, definitions: int, newer: list[str], started: float
-    ) -> ImportReport:
+    def _report(self, scan: Scan, *, newer: list[str], started: float) -> ImportReport:
         walked = self._writer.walked
         current = self._session.current
         counts = Counts(None if current is None else current.id)
@@ -152,7 +150,7 @@ class _Import:
                 partial=[run_id for run_id, reason in notable if reason.endswith(" partial")],
                 passed=scan.passed,
                 newer_in_engine_db=newer,
-                definitions=definitions,
+                definitions=tx.automations.count(),
                 seconds=time.monotonic() - started,
                 dry_run=self._options.dry_run,
             )

@@ -11,7 +11,7 @@ from tandem_store.errors import SourceError
 from tandem_store.importer.cutting import cut
 from tandem_store.importer.frozen import frozen
 from tandem_store.importer.options import ImportOptions, Progress
-from tandem_store.importer.pool import Task, perform_all
+from tandem_store.importer.pool import Task, jobs_for, perform_all
 from tandem_store.importer.tasks import tasks_for
 from tandem_store.importer.writer import Writer
 from tandem_store.ledger import KnownFile
@@ -44,8 +44,9 @@ class Scan:
 
     def run(self) -> None:
         """Read what is not known yet; commits batch by batch."""
+        jobs = self.options.jobs or jobs_for(self.total_bytes)
         tasks = tasks_for(self._new_files(), self._tasks_of_large)
-        for reading in perform_all(self.state.root, tasks, self.options.jobs):
+        for reading in perform_all(self.state.root, tasks, jobs):
             if reading.passed is not None:
                 self.passed.append(reading.passed)
             else:

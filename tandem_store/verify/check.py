@@ -14,7 +14,7 @@ from tandem_store.importer.cutting import cut
 from tandem_store.importer.frozen import frozen
 from tandem_store.importer.options import Progress
 from tandem_store.importer.place import Places
-from tandem_store.importer.pool import Task, perform_all
+from tandem_store.importer.pool import Task, jobs_for, perform_all
 from tandem_store.importer.tasks import tasks_for
 from tandem_store.legacy.sources import Passed, Source, SourceFile
 from tandem_store.legacy.state_directory import StateDirectory
@@ -29,11 +29,13 @@ def verify_state(
     url: str,
     state: Path,
     *,
-    jobs: int = 1,
+    jobs: int | None = 1,
     allow_roots: tuple[Path, ...] = (),
     progress: Progress | None = None,
 ) -> VerifyReport:
     """Compare every copy of a run in a state directory with the store. Read-only.
+
+    ``jobs`` is the number of parser processes, as in ``ImportOptions``.
 
     Raises:
         SourceError: the directory cannot be read.
@@ -55,10 +57,10 @@ class _Verification:
     _done: int = 0
     _total: int = 0
 
-    def run(self, jobs: int) -> VerifyReport:
+    def run(self, jobs: int | None) -> VerifyReport:
         self._total = sum(file.size for file in self._files())
         tasks = tasks_for(self._counted(), self._cut)
-        readings = perform_all(self.source.root, tasks, jobs)
+        readings = perform_all(self.source.root, tasks, jobs or jobs_for(self._total))
         copies = (found for reading in readings for found in self._copies(reading))
         while batch := list(islice(copies, _BATCH)):
             with self.store.read() as tx:

@@ -25,14 +25,14 @@ def told(done: Result) -> Any:
 def test_lists_are_aligned_text_where_there_is_no_terminal(cli: Cli, add: Add) -> None:
     """One line a run, columns in place, no colour, so that awk and grep can read it."""
     add("one", total_tokens=1_234, estimated_cost_usd=0.5)
-    add("a-longer-id", status="failed", detail="no\nluck")
+    add("a-longer-id", status="failed", detail=" sad\n")
 
     lines = cli("runs", "list").stdout.splitlines()
 
     assert lines == [
         "CREATED               STATUS     RUN          AUTOMATION  NODES  TOKENS  COST USD  WHY",
         "2026-05-20T00:00:00Z  completed  one          auto-1        2/2   1,234    0.5000",
-        "2026-05-20T00:00:00Z  failed     a-longer-id  auto-1        2/2       0    0.0000  no luck",
+        "2026-05-20T00:00:00Z  failed     a-longer-id  auto-1        2/2       0    0.0000  sad",
     ]
 
 
