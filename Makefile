@@ -27,7 +27,7 @@ dev: $(STAMP)  ## Make the virtual environment with everything in it
 
 .PHONY: demo
 demo: $(STAMP)  ## Import the example state directory, verify it and look around
-	@rm -f $(DEMO_DB) $(DEMO_DB)-wal $(DEMO_DB)-shm $(DEMO_DB).lock
+	@rm -f $(DEMO_DB) $(DEMO_DB)-wal $(DEMO_DB)-shm $(DEMO_DB).lock $(DEMO_DB).import.lock
 	$(BIN)/tandem-store --db $(DEMO_DB) import examples/state
 	$(BIN)/tandem-store --db $(DEMO_DB) verify examples/state
 	$(BIN)/tandem-store --db $(DEMO_DB) runs list
@@ -42,7 +42,11 @@ lint: $(STAMP)  ## Check format, style, types and layers
 
 .PHONY: test
 test: lint  ## Be sure: lint, then every test
-	$(BIN)/python -m pytest -n 2 --quiet
+	$(BIN)/python -m pytest -n 2 --quiet -m 'not slow'
+
+.PHONY: test-kill
+test-kill: $(STAMP)  ## The long tests: an import of 5,000 shards, killed ten times
+	$(BIN)/python -m pytest --quiet -m slow
 
 .PHONY: bench
 bench: $(STAMP)  ## Measure import, reading and writing
@@ -51,4 +55,4 @@ bench: $(STAMP)  ## Measure import, reading and writing
 .PHONY: clean
 clean:  ## Remove what was made here, except the virtual environment
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	rm -f $(DEMO_DB) $(DEMO_DB)-wal $(DEMO_DB)-shm $(DEMO_DB).lock
+	rm -f $(DEMO_DB) $(DEMO_DB)-wal $(DEMO_DB)-shm $(DEMO_DB).lock $(DEMO_DB).import.lock

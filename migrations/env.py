@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from logging.config import fileConfig
+from pathlib import Path
 from typing import Final
 
 from alembic import context
 from alembic.util import CommandError
-from filelock import FileLock, Timeout
 from sqlalchemy import URL, Connection, func, inspect, select
 from sqlalchemy.schema import CreateSchema
 
@@ -55,13 +55,9 @@ def file_lock(url: URL) -> Iterator[None]:
     if path is None:
         yield
         return
-    try:
-        with FileLock(f"{path}.lock", timeout=PATIENCE_S):
-            yield
-    except Timeout as error:
-        raise StoreLockedError(f"Another process is upgrading {path}; try again later.") from error
-    except PermissionError as error:
-        raise StoreError(f"The folder of {path} must be writable: {error.strerror}.") from error
+    busy = f"Another process is upgrading {path}; try again later."
+    with engine.exclusive(Path(f"{path}.lock"), patience_s=PATIENCE_S, busy=busy):
+        yield
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from sqlalchemy.exc import ArgumentError
 from tandem_store.errors import NotAStoreError, StoreError
 from tandem_store.failures import translate as translate
 from tandem_store.failures import translating as translating
+from tandem_store.locking import exclusive as exclusive
 
 #: ``TSto``, in the header of every SQLite file of ours.
 APPLICATION_ID: Final = 0x5453746F

@@ -89,7 +89,7 @@ def survey(url: str, state: StateDirectory) -> ImportPlan:
         files[found.source] += 1
         sizes[found.source] += found.size
         largest = max(largest, _copied_size(found))
-    if not files and not passed[True]:
+    if not (files or passed or state.is_recognisable()):
         raise SourceError(
             f"{state.root} is not a state directory of the engine: it has neither "
             "automation_v2_runs.json nor automation-runs, here or in data/"

@@ -64,6 +64,11 @@ class StateDirectory:
         """All that can hold runs or definitions, and what was passed over, in a fixed order."""
         return _Walk(self).everything()
 
+    def is_recognisable(self) -> bool:
+        """Whether there is anything that an engine makes, even if it holds no runs."""
+        names = (self.hot_name, "automation-runs", "automations-v2", "context-runs")
+        return any(os.path.lexists(self.data / name) for name in names)
+
     @property
     def engine_database(self) -> Path | None:
         """The database of a later engine beside the files, if there is one."""
