@@ -15,6 +15,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import groupby
 from typing import Final
 
 from tandem_store.errors import LegacyFormatError
@@ -58,6 +59,9 @@ class Fault(StrEnum):
     BAD_VERSION = "bad_schema_version"
 
 
+_SALVAGEABLE: Final = {Fault.DAMAGED, Fault.TRUNCATED, Fault.TRAILING}
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A range of bytes: an entry from its key to the end of its value, or a fault.
@@ -89,6 +93,17 @@ class Outline:
         """Note an entry by its range."""
         self._spans.extend((start, value, stop))
         self.passed(stop)
+
+    def put(self, span: Span) -> None:
+        """Note an entry or a fault."""
+        if span.fault is None:
+            self.add(span.start, span.value, span.stop)
+        else:
+            self.faults.append(span)
+
+    def clear(self) -> None:
+        """Forget all entries and faults."""
+        self._spans, self.faults = array("Q"), []
 
     def entries(self) -> Iterator[Span]:
         """The entries, complete ones and such as only look so."""
@@ -177,17 +192,45 @@ def _add_loose(data: Buffer, loose: array[int], found: Outline, *, versioned: bo
 
 
 def _salvage_faults(data: Buffer, found: Outline) -> None:
-    faults, found.faults = found.faults, []
-    for fault in faults:
-        if fault.fault not in {Fault.DAMAGED, Fault.TRUNCATED, Fault.TRAILING}:
-            found.faults.append(fault)
+    """Look for whole entries in what is damaged, together with the neighbours it spoiled.
+
+    A quote too many swaps what is inside and outside of strings, so the cut may have gone through
+    the key of the next entry: only both pieces together show it.
+    """
+    if not found.faults:
+        return
+    spans = sorted((*found.entries(), *found.faults), key=lambda span: (span.start, span.stop))
+    found.clear()
+    damaged = _damaged(data, spans)
+    for is_damaged, group in groupby(zip(spans, damaged, strict=True), key=lambda pair: pair[1]):
+        members = [span for span, _ in group]
+        if is_damaged:
+            _salvage_group(data, members, found)
             continue
-        pieces = list(salvage(data, fault.start, fault.stop)) or [fault]
-        for piece in pieces:
-            if piece.fault is None:
-                found.add(piece.start, piece.value, piece.stop)
-            else:
-                found.faults.append(Span(piece.start, piece.value, piece.stop, fault.fault))
+        for span in members:
+            found.put(span)
+
+
+def _damaged(data: Buffer, spans: list[Span]) -> list[bool]:
+    """Which spans are damage: faults, and beside them every entry that does not parse."""
+    damaged = [span.fault in _SALVAGEABLE for span in spans]
+    for order in (range(1, len(spans)), range(len(spans) - 2, -1, -1)):
+        for at in order:
+            before = at - order.step
+            if damaged[before] and not damaged[at] and spans[at].fault is None:
+                damaged[at] = not _parses(data, spans[at].value, spans[at].stop)
+    return damaged
+
+
+def _salvage_group(data: Buffer, group: list[Span], found: Outline) -> None:
+    faults = [span.fault for span in group if span.fault is not None]
+    stop = max(span.stop for span in group)
+    for span in salvage(data, group[0].start, stop) if group[0].start < stop else group:
+        if span.fault is not None:
+            last = span.stop == len(data) and Fault.TRUNCATED in faults
+            fault = Fault.TRUNCATED if last else faults[0]
+            span = Span(span.start, span.value, span.stop, fault)
+        found.put(span)
 
 
 def _is_map_of_runs(data: Buffer, head: Head) -> bool:
@@ -203,34 +246,37 @@ class Head:
     value: int
 
 
-@dataclass(slots=True)
 class _Members:
     """The members of the object whose inside starts at ``position``, one after the other."""
 
-    data: Buffer
-    position: int
-    faults: list[Span]
+    def __init__(self, data: Buffer, position: int, faults: list[Span]) -> None:
+        self.position = position
+        self._data = data
+        self._faults = faults
+        # A line end and the indent of the members, if each begins a line and what is inside them
+        # is indented deeper. The engine writes so; there, no line inside a member begins like one.
+        self._line = _line_of_members(data, _skip_space(data, position))
 
     def head(self) -> Head | None:
         """The next member's key, or ``None`` at the end of what can be read."""
-        while (start := _skip_space(self.data, self.position)) < len(self.data):
-            if self.data[start] == ord("}"):
+        while (start := _skip_space(self._data, self.position)) < len(self._data):
+            if self._data[start] == ord("}"):
                 self.position = start + 1
                 return None
-            if name := _MEMBER.match(self.data, start):
+            if name := _MEMBER.match(self._data, start):
                 return Head(start, name.end())
-            self._fault(start, _next_line_like(self.data, start, len(self.data)), Fault.DAMAGED)
+            self._fault(start, self._neighbour(start, len(self._data)), Fault.DAMAGED)
         self._ends_too_early(start)
         return None
 
     def member(self, head: Head) -> Span | None:
         """The whole member, or ``None`` when it is a fault."""
-        stop = _value_end(self.data, head.value)
+        stop = _value_end(self._data, head.value)
         if stop is None:
-            neighbour = _next_line_like(self.data, head.start, len(self.data))
+            neighbour = self._neighbour(head.start, len(self._data))
             self._fault(head.start, neighbour, Fault.DAMAGED if neighbour else Fault.TRUNCATED)
             return None
-        neighbour = _next_line_like(self.data, head.start, stop)
+        neighbour = self._neighbour(head.start, stop)
         if neighbour is not None and not self._is_whole(head.value, stop):
             self._fault(head.start, neighbour, Fault.DAMAGED)
             return None
@@ -239,20 +285,38 @@ class _Members:
 
     def go_to(self, position: int) -> None:
         """Go on behind this position and the comma there."""
-        self.position = _after_comma(self.data, position)
+        self.position = _after_comma(self._data, position)
+
+    def _neighbour(self, start: int, stop: int) -> int | None:
+        """Where the next line begins like a member, if the layout tells."""
+        if self._line is None:
+            return None
+        at = self._data.find(self._line + b'"', start, stop)
+        return at + len(self._line) if at >= 0 else None
 
     def _is_whole(self, value: int, stop: int) -> bool:
         """Whether an entry that the layout shows to hold its neighbours is whole after all."""
-        return stop - value <= _WORTH_PARSING and _parses(self.data, value, stop)
+        return stop - value <= _WORTH_PARSING and _parses(self._data, value, stop)
 
     def _fault(self, start: int, stop: int | None, code: Fault) -> None:
-        self.position = len(self.data) if stop is None else stop
-        self.faults.append(Span(start, start, self.position, code))
+        self.position = len(self._data) if stop is None else stop
+        self._faults.append(Span(start, start, self.position, code))
 
     def _ends_too_early(self, end: int) -> None:
         self.position = end
-        if not (self.faults and self.faults[-1].stop == end):
-            self.faults.append(Span(end, end, end, Fault.TRUNCATED))
+        if not (self._faults and self._faults[-1].stop == end):
+            self._faults.append(Span(end, end, end, Fault.TRUNCATED))
+
+
+def _line_of_members(data: Buffer, start: int) -> bytes | None:
+    line = data.rfind(b"\n", max(0, start - 64), start)
+    if line < 0 or line + 1 == start or bytes(data[line + 1 : start]).strip(b" "):
+        return None
+    members = bytes(data[line:start])
+    name = _MEMBER.match(data, start)
+    inside = b"" if name is None else data[name.end() + 1 : name.end() + 2 + len(members)]
+    flat = inside.startswith(b"\n") and inside != members + b" "
+    return None if flat else members
 
 
 def value_at(data: bytes) -> int | None:
@@ -260,18 +324,6 @@ def value_at(data: bytes) -> int | None:
     name = _MEMBER.match(data, 0)
     whole = name is not None and _value_end(data, name.end()) == len(data)
     return name.end() if name is not None and whole else None
-
-
-def _next_line_like(data: Buffer, start: int, stop: int) -> int | None:
-    """Where a later line begins like the one that starts at ``start``: same indent, then a quote.
-
-    In the engine's two-space layout nothing inside an entry does.
-    """
-    line = data.rfind(b"\n", max(0, start - 64), start)
-    if line < 0 or data[line + 1 : start].strip(b" "):
-        return None
-    at = data.find(data[line:start] + b'"', start, stop)
-    return at + start - line if at >= 0 else None
 
 
 def _value_end(data: Buffer, start: int) -> int | None:

@@ -1,0 +1,156 @@
+"""Hot files cut into entries: right for every layout, and nothing lost from damaged ones."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tandem_store.legacy.entries import Fault, outline, salvage, value_at
+
+_KEYS = st.text(max_size=8)
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=3),
+    max_leaves=12,
+)
+_RUNS = st.dictionaries(st.text(min_size=1, max_size=8), _JSON, max_size=6).map(
+    lambda rest: {key: {"run_id": key, "rest": value} for key, value in rest.items()}
+)
+_LAYOUTS = st.sampled_from([None, 0, 1, 2, 4, "\t"])
+
+
+def _entries(data: bytes) -> dict[str, Any]:
+    return {
+        orjson.loads(data[span.start : span.value].rstrip().removesuffix(b":")): orjson.loads(
+            data[span.value : span.stop]
+        )
+        for span in outline(data).entries()
+    }
+
+
+@given(_RUNS, _LAYOUTS, st.booleans())
+@example({'"}': {"run_id": '"}', "rest": '\\"{\\'}}, 2, True)
+def test_the_entries_are_those_of_the_document_in_every_layout(
+    runs: dict[str, Any], indent: int | str | None, ascii_only: bool
+) -> None:
+    """Spaces, line ends and escapes do not matter, and a good file has no fault."""
+    document = {"schema_version": 1, "runs": runs}
+    data = json.dumps(document, indent=indent, ensure_ascii=ascii_only).encode()
+
+    assert _entries(data) == runs
+    assert outline(data).faults == []
+
+
+@given(_RUNS, _LAYOUTS)
+def test_a_map_without_version_is_its_own_entries(
+    runs: dict[str, Any], indent: int | str | None
+) -> None:
+    """Version 0 has no envelope."""
+    runs.pop("runs", None)
+    runs.pop("schema_version", None)
+
+    assert _entries(json.dumps(runs, indent=indent).encode()) == runs
+
+
+@given(_RUNS.filter(bool), _LAYOUTS, st.data())
+def test_a_file_cut_off_anywhere_gives_all_complete_entries(
+    runs: dict[str, Any], indent: int | str | None, data: st.DataObject
+) -> None:
+    """What ends before the cut counts; what the cut went through is a fault, to the last byte."""
+    whole = json.dumps({"schema_version": 1, "runs": runs}, indent=indent).encode()
+    ends = [span.stop for span in outline(whole).entries()]
+    cut = data.draw(st.integers(whole.index(b'"runs"') + 9, len(whole) - 1))
+
+    found = outline(whole[:cut])
+
+    assert [span.stop for span in found.entries()] == [end for end in ends if end <= cut]
+    assert found.faults
+    assert found.faults[-1].stop == cut
+
+
+@given(_RUNS.filter(lambda runs: len(runs) > 1), st.sampled_from([None, 2]), st.data())
+def test_one_spoiled_entry_costs_no_other(
+    runs: dict[str, Any], indent: int | None, data: st.DataObject
+) -> None:
+    """A surplus bracket or quote swallows the neighbours; they are found again.
+
+    Without line ends a surplus quote may cost a neighbour, for it turns all strings inside out; its
+    bytes are a fault then.
+    """
+    whole = json.dumps({"schema_version": 1, "runs": runs}, indent=indent).encode()
+    spans = list(outline(whole).entries())
+    victim = data.draw(st.integers(0, len(spans) - 1))
+    span = spans[victim]
+    spoil = data.draw(st.sampled_from([b"{", b"}", b"[", b"]", *([b'"'] if indent else [])]))
+    at = data.draw(st.integers(span.value + 1, span.stop - 1))
+
+    spoiled = whole[:at] + spoil + whole[at:]
+    kept = _complete(spoiled)
+
+    others = {key: run for number, (key, run) in enumerate(runs.items()) if number != victim}
+    assert others.items() <= kept.items()
+
+
+def _complete(data: bytes) -> dict[str, Any]:
+    """The entries that parse, as the importer finds them: pieces, then what is whole in them."""
+    found: dict[str, Any] = {}
+    for span in outline(data).entries():
+        piece = data[span.start : span.stop]
+        try:
+            value = orjson.loads(piece[span.value - span.start :])
+        except orjson.JSONDecodeError:
+            for inner in salvage(piece, 0, len(piece)):
+                if inner.fault is None:
+                    value = orjson.loads(piece[inner.value : inner.stop])
+                    found[value["run_id"]] = value
+        else:
+            if isinstance(value, dict) and isinstance(value.get("run_id"), str):
+                found[value["run_id"]] = value
+    return found
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        (b"[]", Fault.NOT_AN_OBJECT),
+        (b"\0" * 64, Fault.NOT_AN_OBJECT),
+        ('{"a": 1}'.encode("utf-16"), Fault.NOT_AN_OBJECT),
+        (b'{"schema_version": 1}', Fault.NO_RUNS),
+        (b'{"schema_version": 1, "runs": []}', Fault.NOT_AN_OBJECT),
+        (b'{"schema_version": 1, "runs": {}} x', Fault.TRAILING),
+        (b'{"schema_version": 1, "runs": {', Fault.TRUNCATED),
+        (b'{"schema_version": 1, "runs": {nonsense}}', Fault.DAMAGED),
+    ],
+)
+def test_what_is_no_entry_is_a_fault_with_its_range(data: bytes, fault: Fault) -> None:
+    """Nothing that was read goes unsaid."""
+    found = outline(data)
+
+    assert [one.fault for one in found.faults] == [fault]
+    assert len(found) == 0
+
+
+def test_a_byte_order_mark_is_no_fault() -> None:
+    """Everything behind it is read."""
+    found = outline(b'\xef\xbb\xbf{"schema_version": 1, "runs": {"a": {"run_id": "a"}}}')
+
+    assert (len(found), found.faults) == (1, [])
+
+
+def test_an_object_that_looks_like_a_run_inside_an_output_is_not_taken_for_one() -> None:
+    """Only an entry whose key is its run id is salvaged."""
+    piece = b'"a": {"run_id": "a", "out": {"copy": {"run_id": "b", "x": 1}}, broken'
+
+    assert [span.fault for span in salvage(piece, 0, len(piece))] == [Fault.DAMAGED]
+
+
+def test_where_a_value_begins_is_known_only_of_a_whole_member() -> None:
+    """A member that was cut off is none."""
+    assert value_at(b'"a" : {"b": 1}') == 6
+    assert value_at(b'"a": {"b"') is None
+    assert value_at(b"nonsense") is None
