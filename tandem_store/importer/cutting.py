@@ -17,9 +17,9 @@ from tandem_store.importer.reading import (
     raw_of,
     refuse_newer,
 )
-from tandem_store.legacy import entries
-from tandem_store.legacy.entries import Outline, Span, outline
+from tandem_store.legacy.entries import Outline, outline
 from tandem_store.legacy.json_text import loads
+from tandem_store.legacy.members import Flaw, Span
 from tandem_store.legacy.sources import SourceFile
 
 #: Bytes and pieces of one batch: enough to make a round trip to a parser worth it.
@@ -92,7 +92,7 @@ def _note_bad_version(content: Frozen, found: Outline) -> None:
     except NewerVersionError:
         raise
     except LegacyFormatError:
-        found.faults.append(Span(start, start, stop, entries.Fault.BAD_VERSION))
+        found.faults.append(Span(start, start, stop, Flaw.BAD_VERSION))
 
 
 def _whole(content: Frozen) -> Raw:

@@ -16,12 +16,14 @@ from typing import Any, Final
 from tandem_store.errors import LegacyFormatError, UnstorableError
 from tandem_store.importer.copy import Copy, Fault, Range, Raw, Reading
 from tandem_store.importer.validation import check_run
-from tandem_store.legacy import entries
 from tandem_store.legacy.context_run import run_from_context_state
 from tandem_store.legacy.copies import facts_of, facts_of_damaged, time_of_damaged
+from tandem_store.legacy.entries import BOM, salvage
 from tandem_store.legacy.json_text import loads
+from tandem_store.legacy.members import Flaw
 from tandem_store.legacy.recovery import recover_entry
 from tandem_store.legacy.sources import Layout, Passed, SourceFile
+from tandem_store.legacy.tokens import key_at
 from tandem_store.mapping import pack, rows_of
 from tandem_store.runs import PackedRun
 
@@ -31,12 +33,12 @@ LARGEST_KEPT: Final = 16 * 1024 * 1024
 ATTEMPTS: Final = 3
 
 _MESSAGES: Final = {
-    entries.Fault.NOT_AN_OBJECT: "not a JSON object",
-    entries.Fault.DAMAGED: "damaged JSON",
-    entries.Fault.TRUNCATED: "the file ends too early",
-    entries.Fault.TRAILING: "data after the end of the document",
-    entries.Fault.NO_RUNS: "the file has a version but no runs",
-    entries.Fault.BAD_VERSION: "schema_version must be an unsigned integer",
+    Flaw.NOT_AN_OBJECT: "not a JSON object",
+    Flaw.DAMAGED: "damaged JSON",
+    Flaw.TRUNCATED: "the file ends too early",
+    Flaw.TRAILING: "data after the end of the document",
+    Flaw.NO_RUNS: "the file has a version but no runs",
+    Flaw.BAD_VERSION: "schema_version must be an unsigned integer",
 }
 
 
@@ -50,7 +52,7 @@ class Piece:
 
     range: Range
     data: bytes
-    fault: entries.Fault | None = None
+    fault: Flaw | None = None
 
 
 def read_file(root: Path, file: SourceFile) -> Reading:
@@ -86,7 +88,7 @@ def record_in(file: SourceFile, data: bytes) -> Any:
 
     Raises ``LegacyFormatError`` for damaged JSON or envelopes.
     """
-    value = loads(data.removeprefix(entries.BOM))
+    value = loads(data.removeprefix(BOM))
     if file.layout is Layout.CONTEXT:
         return run_from_context_state(value, mtime_ms=file.mtime_ns // 1_000_000)
     if not isinstance(value, dict) or "schema_version" not in value:
@@ -130,14 +132,14 @@ def _copies_of_piece(file: SourceFile, piece: Piece) -> Iterator[Copy]:
 def _salvaged(file: SourceFile, piece: Piece) -> Iterator[Copy]:
     """What is whole in a piece that is not."""
     start = piece.range.start
-    for span in entries.salvage(piece.data, 0, len(piece.data)):
+    for span in salvage(piece.data, 0, len(piece.data)):
         place = Range(start + span.start, start + span.value, start + span.stop)
         inner = Piece(place, piece.data[span.start : span.stop], span.fault)
         yield from _copies_of_piece(file, inner)
 
 
 def _copy_of_entry(file: SourceFile, piece: Piece, record: Any) -> Copy:
-    key = entries.key_at(piece.data, 0) or ""
+    key = key_at(piece.data, 0) or ""
     try:
         return replace(_well_formed(record), range=piece.range, key=key)
     except UnstorableError as error:
@@ -176,9 +178,9 @@ def recovered_from(file: SourceFile, key: str, record: Any, error: str) -> dict[
     return recover_entry(key, record, error=error, now_ms=now_ms)
 
 
-def _fault_copy(piece: Piece, fault: entries.Fault) -> Copy:
+def _fault_copy(piece: Piece, fault: Flaw) -> Copy:
     copy = _hopeless(piece.data, fault.value, _MESSAGES[fault])
-    return replace(copy, range=piece.range, key=entries.key_at(piece.data, 0))
+    return replace(copy, range=piece.range, key=key_at(piece.data, 0))
 
 
 def _hopeless(data: bytes, reason: str, message: str, run_id: str | None = None) -> Copy:

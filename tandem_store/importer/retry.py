@@ -22,9 +22,10 @@ from tandem_store.importer.session import ImportSession
 from tandem_store.importer.settle import stored_candidate
 from tandem_store.importer.writer import entry_row
 from tandem_store.ledger import Entry
-from tandem_store.legacy import entries
 from tandem_store.legacy.choice import Candidate, Fate, Outcome, judge
+from tandem_store.legacy.members import Flaw
 from tandem_store.legacy.sources import Layout, Source, SourceFile
+from tandem_store.legacy.tokens import value_at
 from tandem_store.mapping import from_column
 from tandem_store.quarantine import QuarantineItem
 from tandem_store.runs.packed import place, replace
@@ -119,9 +120,9 @@ def _copies(item: QuarantineItem, entry: Entry, data: bytes) -> Iterator[Copy]:
 
 def _piece(item: QuarantineItem, data: bytes) -> Piece:
     """An entry as a piece again; its range is that in the source."""
-    start, value = item.start or 0, entries.value_at(data)
+    start, value = item.start or 0, value_at(data)
     place = Range(start, start + (value or 0), start + len(data))
-    return Piece(place, data, entries.Fault.DAMAGED if value is None else None)
+    return Piece(place, data, Flaw.DAMAGED if value is None else None)
 
 
 def _retry_runs(tx: Transaction, entry: Entry, copies: list[Copy]) -> str | None:

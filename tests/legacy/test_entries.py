@@ -10,7 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tandem_store.legacy.entries import Fault, outline, salvage, value_at
+from tandem_store.legacy.entries import outline, salvage
+from tandem_store.legacy.members import Flaw
+from tandem_store.legacy.tokens import value_at
 
 _KEYS = st.text(max_size=8)
 _JSON = st.recursive(
@@ -117,17 +119,17 @@ def _complete(data: bytes) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("data", "fault"),
     [
-        (b"[]", Fault.NOT_AN_OBJECT),
-        (b"\0" * 64, Fault.NOT_AN_OBJECT),
-        ('{"a": 1}'.encode("utf-16"), Fault.NOT_AN_OBJECT),
-        (b'{"schema_version": 1}', Fault.NO_RUNS),
-        (b'{"schema_version": 1, "runs": []}', Fault.NOT_AN_OBJECT),
-        (b'{"schema_version": 1, "runs": {}} x', Fault.TRAILING),
-        (b'{"schema_version": 1, "runs": {', Fault.TRUNCATED),
-        (b'{"schema_version": 1, "runs": {nonsense}}', Fault.DAMAGED),
+        (b"[]", Flaw.NOT_AN_OBJECT),
+        (b"\0" * 64, Flaw.NOT_AN_OBJECT),
+        ('{"a": 1}'.encode("utf-16"), Flaw.NOT_AN_OBJECT),
+        (b'{"schema_version": 1}', Flaw.NO_RUNS),
+        (b'{"schema_version": 1, "runs": []}', Flaw.NOT_AN_OBJECT),
+        (b'{"schema_version": 1, "runs": {}} x', Flaw.TRAILING),
+        (b'{"schema_version": 1, "runs": {', Flaw.TRUNCATED),
+        (b'{"schema_version": 1, "runs": {nonsense}}', Flaw.DAMAGED),
     ],
 )
-def test_what_is_no_entry_is_a_fault_with_its_range(data: bytes, fault: Fault) -> None:
+def test_what_is_no_entry_is_a_fault_with_its_range(data: bytes, fault: Flaw) -> None:
     """Nothing that was read goes unsaid."""
     found = outline(data)
 
@@ -146,7 +148,7 @@ def test_an_object_that_looks_like_a_run_inside_an_output_is_not_taken_for_one()
     """Only an entry whose key is its run id is salvaged."""
     piece = b'"a": {"run_id": "a", "out": {"copy": {"run_id": "b", "x": 1}}, broken'
 
-    assert [span.fault for span in salvage(piece, 0, len(piece))] == [Fault.DAMAGED]
+    assert [span.fault for span in salvage(piece, 0, len(piece))] == [Flaw.DAMAGED]
 
 
 def test_where_a_value_begins_is_known_only_of_a_whole_member() -> None:

@@ -1,0 +1,101 @@
+"""The few tokens that cut JSON text without parsing it: by one regular expression per bracket.
+
+Positions are byte offsets. What is found is right for well-formed JSON; for anything else somebody
+has to parse it.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from typing import Final
+
+from tandem_store.errors import LegacyFormatError
+from tandem_store.legacy.json_text import loads
+
+Buffer = bytes | mmap.mmap
+
+
+_SPACE: Final = re.compile(rb"[ \t\r\n]*+")
+_STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+MEMBER: Final = re.compile(rb"(" + _STRING + rb")[ \t\r\n]*+:[ \t\r\n]*+", re.DOTALL)
+_TEXT: Final = re.compile(_STRING, re.DOTALL)
+_SCALAR: Final = re.compile(rb'[^\[\]{},:"\s]++')
+# From anywhere outside a string to the next bracket, strings skipped.
+_BRACKET: Final = re.compile(
+    rb'[^"{}\[\]]*+(?:' + _STRING + rb'[^"{}\[\]]*+)*+([{}\[\]])', re.DOTALL
+)
+# The engine writes the run id first in every run.
+ENTRY: Final = re.compile(
+    rb"("
+    + _STRING
+    + rb')[ \t\r\n]*+:[ \t\r\n]*+(\{[ \t\r\n]*+"run_id"[ \t\r\n]*+:[ \t\r\n]*+('
+    + _STRING
+    + rb"))",
+    re.DOTALL,
+)
+_OPENING: Final = (ord("{"), ord("["))
+
+
+def value_at(data: bytes) -> int | None:
+    """Where the value of the member begins that ``data`` is, or ``None`` if it is no member."""
+    name = MEMBER.match(data, 0)
+    whole = name is not None and value_end(data, name.end()) == len(data)
+    return name.end() if name is not None and whole else None
+
+
+def value_end(data: Buffer, start: int) -> int | None:
+    """Just behind the value that starts here, or ``None`` if the data ends inside it."""
+    if start >= len(data):
+        return None
+    if data[start] == ord('"'):
+        text = _TEXT.match(data, start)
+        return text.end() if text else None
+    if data[start] not in _OPENING:
+        scalar = _SCALAR.match(data, start)
+        return scalar.end() if scalar else None
+    depth, at = 0, start
+    while bracket := _BRACKET.match(data, at):
+        at = bracket.end()
+        depth += 1 if data[at - 1] in _OPENING else -1
+        if depth == 0:
+            return at
+    return None
+
+
+def parses(data: Buffer, start: int, stop: int) -> bool:
+    """Whether the range is a JSON value."""
+    try:
+        loads(bytes(data[start:stop]))
+    except LegacyFormatError:
+        return False
+    return True
+
+
+def is_entry(data: Buffer, match: re.Match[bytes], end: int) -> bool:
+    """Whether what ``ENTRY`` matched is a whole entry: its key is its run id, and it parses."""
+    try:
+        return bool(loads(match[1]) == loads(match[3])) and parses(data, match.start(2), end)
+    except LegacyFormatError:
+        return False
+
+
+def key_at(data: Buffer, start: int) -> str | None:
+    """The key that begins here, or ``None`` if there is none."""
+    quoted = _TEXT.match(data, start)
+    try:
+        return str(loads(quoted[0])) if quoted else None
+    except LegacyFormatError:
+        return None
+
+
+def skip_space(data: Buffer, at: int) -> int:
+    """Where the next token is."""
+    space = _SPACE.match(data, at)
+    return space.end() if space else at
+
+
+def after_comma(data: Buffer, at: int) -> int:
+    """Behind the comma that follows, if one does."""
+    at = skip_space(data, at)
+    return at + 1 if at < len(data) and data[at : at + 1] == b"," else at
