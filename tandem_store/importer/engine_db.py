@@ -34,17 +34,17 @@ def newer_in_engine_database(database: Path, store: Store) -> list[str]:
             part = database.with_name(database.name + suffix)
             if part.exists():
                 shutil.copyfile(part, copy.with_name(copy.name + suffix))
-        try:
-            with closing(sqlite3.connect(copy)) as connection:
-                return sorted(_newer(_rows(connection), store))
-        except sqlite3.Error as error:
-            raise SourceError(f"{database.name} cannot be read: {error}") from error
+        with closing(sqlite3.connect(copy)) as connection:
+            return sorted(_newer(_rows(connection), store))
 
 
 def _rows(connection: sqlite3.Connection) -> Iterator[list[tuple[str, int]]]:
-    rows = connection.execute("SELECT run_id, updated_at_ms FROM automation_runs")
-    while batch := rows.fetchmany(_BATCH):
-        yield batch
+    try:
+        rows = connection.execute("SELECT run_id, updated_at_ms FROM automation_runs")
+        while batch := rows.fetchmany(_BATCH):
+            yield batch
+    except sqlite3.Error as error:
+        raise SourceError(f"cannot be read: {error}") from error
 
 
 def _newer(batches: Iterator[list[tuple[str, int]]], store: Store) -> Iterator[str]:
