@@ -42,6 +42,7 @@ class KnownFile:
     root: str
     digest: bytes
     complete: bool
+    finished: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Entry:
 
     id: int
     import_id: int
+    seen_import_id: int
     file_id: int
     source: str
     path: str
@@ -89,12 +91,18 @@ class Ledger:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def unfinished(self, root: str) -> Import | None:
-        """The import of this root that was begun and not ended, if there is one."""
-        found = self._connection.execute(
-            _IMPORTS.where(imports.c.root == to_column(root), imports.c.state != "done")
-        ).one_or_none()
-        return None if found is None else Import(*found)
+    def unfinished(self) -> list[Import]:
+        """The imports that were begun and not ended, the oldest first."""
+        rows = self._connection.execute(
+            _IMPORTS.where(imports.c.state != "done").order_by(imports.c.id)
+        )
+        return [Import(row.id, from_column(row.root), row.state, row.strict) for row in rows]
+
+    def move(self, import_id: int, root: str) -> None:
+        """Note that the directory of an import is somewhere else now."""
+        self._connection.execute(
+            update(imports).where(imports.c.id == import_id).values(root=to_column(root))
+        )
 
     def begin(self, root: str, *, strict: bool, now_ms: int, tool_version: str) -> Import:
         """Start an import; the caller made sure that no other runs."""
@@ -168,6 +176,20 @@ class Ledger:
             )
         )
 
+    def retire_entry(self, entry_id: int) -> None:
+        """Forget a copy that is not where it was read."""
+        self._connection.execute(
+            update(import_entries)
+            .where(import_entries.c.id == entry_id)
+            .values(outcome="superseded", reason="source_changed", kind=None, seen_import_id=0)
+        )
+
+    def open_files(self, import_id: int) -> list[int]:
+        """The files with copies that the import has not judged yet."""
+        entry = import_entries.c
+        query = select(entry.file_id).where(entry.import_id == import_id, entry.outcome.is_(None))
+        return list(self._connection.execute(query.distinct()).scalars())
+
     def last_ordinal(self, file_id: int, import_id: int) -> int:
         """How far an import has come in a file, -1 for not at all."""
         found: int | None = self._connection.execute(
@@ -191,6 +213,7 @@ class Ledger:
                     import_entries.c.file_id == file_id,
                     named | import_entries.c.run_id.is_(None),
                     import_entries.c.seen_import_id != before,
+                    import_entries.c.outcome.is_not(None),
                     import_entries.c.reason.is_distinct_from("source_changed"),
                 )
             )
@@ -269,7 +292,7 @@ class Ledger:
         """Run id and reason of the winners in these files that are not simply a whole copy."""
         entry = import_entries.c
         named = select(entry.run_id, entry.reason).where(
-            entry.outcome == "imported", entry.reason.is_not(None)
+            entry.outcome.in_(["imported", "restored_from"]), entry.reason.is_not(None)
         )
         for first in range(0, len(file_ids), BATCH):
             batch = entry.file_id.in_(file_ids[first : first + BATCH])
@@ -310,6 +333,7 @@ _FILES: Final = (
         imports.c.root,
         import_files.c.digest,
         import_files.c.complete,
+        imports.c.state,
     )
     .join_from(import_directories, import_files)
     .join(imports, imports.c.id == import_files.c.import_id)
@@ -338,6 +362,7 @@ def _known_file(row: Any) -> KnownFile:
         root=from_column(row.root),
         digest=bytes(row.digest),
         complete=row.complete,
+        finished=row.state == "done",
     )
 
 
@@ -346,6 +371,7 @@ def _entry(row: Row[Any]) -> Entry:
     return Entry(
         id=row.id,
         import_id=row.import_id,
+        seen_import_id=row.seen_import_id,
         file_id=row.file_id,
         source=row.source,
         path=from_column(path),

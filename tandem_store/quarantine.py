@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import builtins
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, Select, func, select, update
 
 from tandem_store.bulk import insert_rows
 from tandem_store.errors import NotFoundError
 from tandem_store.mapping import from_column, to_column, unpack
-from tandem_store.schema import imports, quarantine
+from tandem_store.schema import import_entries, import_files, quarantine
+
+#: How many ids are named in one statement.
+_BATCH: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +59,28 @@ class Quarantine:
             rows = rows.where(quarantine.c.discarded_at_ms.is_(None))
         return [_item(row) for row in self._connection.execute(rows)]
 
-    def of_source(self, root: str) -> Iterable[QuarantineItem]:
-        """The items that imports of one state directory left, without the discarded ones."""
-        rows = (
-            _ITEMS.join(imports, imports.c.id == quarantine.c.import_id)
-            .where(imports.c.root == to_column(root), quarantine.c.discarded_at_ms.is_(None))
-            .order_by(quarantine.c.path, quarantine.c.start, quarantine.c.id)
+    def of_files(
+        self, file_ids: Sequence[int], definition_paths: Sequence[str]
+    ) -> builtins.list[QuarantineItem]:
+        """The items of what files hold now, without the discarded ones.
+
+        Files are named by their ledger ids; definitions are no copies and go by their paths.
+        """
+        found: builtins.list[QuarantineItem] = []
+        still_there = import_entries.c.seen_import_id == import_files.c.import_id
+        copies = _ITEMS.join(import_entries, import_entries.c.id == quarantine.c.entry_id).join(
+            import_files, import_files.c.id == import_entries.c.file_id
         )
-        return [_item(row) for row in self._connection.execute(rows)]
+        for first in range(0, len(file_ids), _BATCH):
+            batch = import_files.c.id.in_(file_ids[first : first + _BATCH])
+            found += self._undiscarded(copies.where(batch, still_there))
+        paths = quarantine.c.path.in_([to_column(path) for path in definition_paths])
+        found += self._undiscarded(_ITEMS.where(quarantine.c.entry_id.is_(None), paths))
+        return sorted(found, key=lambda item: (item.path, item.start or 0, item.id))
+
+    def _undiscarded(self, items: Select[Any]) -> Iterator[QuarantineItem]:
+        waiting = items.where(quarantine.c.discarded_at_ms.is_(None))
+        return map(_item, self._connection.execute(waiting))
 
     def get(self, item_id: int) -> QuarantineItem:
         """One item. Raises ``NotFoundError`` if there is none with this number."""
@@ -99,7 +117,7 @@ class Quarantine:
 
 
 _COLUMNS: Final = [column for column in quarantine.c if column.name not in {"raw", "encoding"}]
-_ITEMS: Final = select(*_COLUMNS)
+_ITEMS: Final = select(*_COLUMNS).select_from(quarantine)
 
 
 def _item(row: Row[Any]) -> QuarantineItem:

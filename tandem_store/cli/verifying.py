@@ -53,6 +53,8 @@ def _put(report: dict[str, Any]) -> None:
         f"{number(report['newer_in_store'])} newer in the store, "
         f"{number(len(differences))} different."
     )
+    for passed in report["not_read"]:
+        output.put(f"Not read: {passed['path']}: {passed['reason']}")
     if differences:
         output.put()
         rows = [(d.get("run_id") or "-", d["what"], d.get("path") or "-") for d in differences]

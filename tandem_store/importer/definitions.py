@@ -36,7 +36,7 @@ def import_definitions(session: ImportSession, root: Path, found: list[Found]) -
             reason = (error.strerror or str(error)).lower()
             passed.append(Passed(file.path, reason, alarming=True))
             continue
-        if known is None or not (known.complete and known.digest == sha256(data).digest()):
+        if known is None or known.digest != sha256(data).digest():
             read.append((file, known, data))
     if read:
         with session.begin() as tx:

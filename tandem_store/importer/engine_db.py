@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from tandem_store.errors import SourceError
 from tandem_store.mapping import to_column
@@ -38,7 +39,7 @@ def newer_in_engine_database(database: Path, store: Store) -> list[str]:
             return sorted(_newer(_rows(connection), store))
 
 
-def _rows(connection: sqlite3.Connection) -> Iterator[list[tuple[str, int]]]:
+def _rows(connection: sqlite3.Connection) -> Iterator[list[tuple[Any, Any]]]:
     try:
         rows = connection.execute("SELECT run_id, updated_at_ms FROM automation_runs")
         while batch := rows.fetchmany(_BATCH):
@@ -47,10 +48,13 @@ def _rows(connection: sqlite3.Connection) -> Iterator[list[tuple[str, int]]]:
         raise SourceError(f"cannot be read: {error}") from error
 
 
-def _newer(batches: Iterator[list[tuple[str, int]]], store: Store) -> Iterator[str]:
+def _newer(batches: Iterator[list[tuple[Any, Any]]], store: Store) -> Iterator[str]:
     with store.read() as tx:
         for batch in batches:
-            stored = updated_times(tx.connection, [to_column(run_id) for run_id, _ in batch])
+            ids = [to_column(run_id) for run_id, _ in batch if isinstance(run_id, str)]
+            stored = updated_times(tx.connection, ids)
             for run_id, updated_at_ms in batch:
+                if not (isinstance(run_id, str) and isinstance(updated_at_ms, int)):
+                    raise SourceError(f"has a row that is none: {run_id!r}, {updated_at_ms!r}")
                 if stored.get(to_column(run_id), -1) < updated_at_ms:
                     yield run_id

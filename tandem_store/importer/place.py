@@ -16,6 +16,14 @@ from tandem_store.legacy.json_text import loads
 from tandem_store.legacy.sources import Layout, Source, SourceFile
 
 
+class LostCopyError(SourceError):
+    """A copy is not where it was read: its file changed or is gone."""
+
+    def __init__(self, entry: Entry, why: str) -> None:
+        super().__init__(f"{entry.path} {why}: stop the engine, then run the import again")
+        self.entry = entry
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     """The source that the ledger's paths are relative to."""
@@ -23,7 +31,7 @@ class Places:
     root: Path
 
     def raw(self, entry: Entry) -> bytes:
-        """The bytes of a copy, from its key on; raises ``SourceError`` if they cannot be read."""
+        """The bytes of a copy, from its key on; raises ``LostCopyError`` if they are not there."""
         try:
             with (self.root / entry.path).open("rb") as file:
                 if entry.start is None or entry.stop is None:
@@ -31,12 +39,17 @@ class Places:
                 file.seek(entry.start)
                 return file.read(entry.stop - entry.start)
         except OSError as error:
-            raise SourceError(f"{entry.path} cannot be read again: {error.strerror}") from error
+            raise LostCopyError(entry, f"cannot be read again ({error.strerror})") from error
+
+    def checked_raw(self, entry: Entry) -> bytes:
+        """The bytes of a copy that still are what was read; raises ``LostCopyError`` otherwise."""
+        self.record(entry)
+        return self.raw(entry)
 
     def record(self, entry: Entry) -> dict[str, Any]:
         """The record of a copy, recovered if it is damaged.
 
-        Raises ``SourceError`` if it is not what was read before.
+        Raises ``LostCopyError`` if it is not what was read before.
         """
         data = self.raw(entry)
         try:
@@ -73,7 +86,5 @@ def file_of(entry: Entry, size: int) -> SourceFile:
     return SourceFile(source, layout, entry.path, size, entry.mtime_ns)
 
 
-def _changed(entry: Entry) -> SourceError:
-    return SourceError(
-        f"{entry.path} changed since it was read: stop the engine, then run the import again"
-    )
+def _changed(entry: Entry) -> LostCopyError:
+    return LostCopyError(entry, "changed since it was read")

@@ -19,11 +19,11 @@ from tandem_store.importer.validation import check_run
 from tandem_store.legacy.context_run import run_from_context_state
 from tandem_store.legacy.copies import facts_of, facts_of_damaged, time_of_damaged
 from tandem_store.legacy.entries import BOM, salvage
-from tandem_store.legacy.json_text import loads
+from tandem_store.legacy.json_text import DepthError, loads
 from tandem_store.legacy.members import Flaw
 from tandem_store.legacy.recovery import recover_entry
-from tandem_store.legacy.sources import Layout, Passed, SourceFile
-from tandem_store.legacy.tokens import key_at
+from tandem_store.legacy.sources import Layout, Passed, Source, SourceFile
+from tandem_store.legacy.tokens import has_swallowed, key_at
 from tandem_store.mapping import pack, rows_of
 from tandem_store.runs import PackedRun
 
@@ -79,6 +79,8 @@ def copies_of_file(file: SourceFile, data: bytes) -> list[Copy]:
         return [_hopeless(data, "newer_schema_version", str(error))]
     except UnstorableError as error:
         return [_hopeless(data, error.reason, str(error), _claimed_id(file, data))]
+    except DepthError as error:
+        return [_hopeless(data, "too_deep", str(error))]
     except LegacyFormatError as error:
         return [_hopeless(data, "damaged", str(error), _claimed_id(file, data))]
 
@@ -123,7 +125,14 @@ def _copies_of_piece(file: SourceFile, piece: Piece) -> Iterator[Copy]:
     start, value = piece.range.start, piece.range.value
     try:
         record = loads(piece.data[value - start :])
+    except DepthError as error:
+        copy = _hopeless(piece.data, "too_deep", str(error))
+        yield replace(copy, range=piece.range, key=key_at(piece.data, 0))
+        return
     except LegacyFormatError:
+        yield from _salvaged(file, piece)
+        return
+    if has_swallowed(record):
         yield from _salvaged(file, piece)
     else:
         yield _copy_of_entry(file, piece, record)
@@ -158,6 +167,8 @@ def _well_formed(record: Any) -> Copy:
 
 def _damaged(file: SourceFile, piece: Piece, key: str, record: Any, error: str) -> Copy:
     """An entry that recovery can make a run of, or else one for quarantine alone."""
+    if file.source is Source.LEFTOVER:
+        return _hopeless(piece.data, "damaged", error, _id_in(record))
     raw = raw_of(piece.data)
     try:
         recovered = recovered_from(file, key, record, error)

@@ -103,23 +103,26 @@ class _Import:
         )
         scan.run()
         passed = import_definitions(self._session, self._source.root, scan.definitions)
-        self._settle()
-        scan.passed += passed
+        lost = self._settle()
+        scan.passed += [*passed, *(Passed(path, why, alarming=True) for path, why in lost.items())]
         newer = self._newer(scan)
         return self._report(scan, newer=newer, started=started)
 
-    def _settle(self) -> None:
-        Settlement(
+    def _settle(self) -> dict[str, str]:
+        """Judge what is open and end the import; gives what could not be read again, and why."""
+        settlement = Settlement(
             self._session,
             Places(self._source.root),
             self._options.strict,
             self._options.confirm_months,
             self._progress,
-        ).run()
+        )
+        settlement.run()
         if (current := self._session.current) is not None:
             with self._session.begin() as tx:
                 snapshots.forget_unused(tx.connection)
                 tx.ledger.advance(current.id, "done", now_ms=self._session.now_ms())
+        return settlement.lost
 
     def _newer(self, scan: Scan) -> list[str]:
         database = self._source.engine_database
@@ -137,7 +140,7 @@ class _Import:
         counts = Counts(None if current is None else current.id)
         with self._store.read() as tx:
             counts.add(tx.ledger.tallies(walked))
-            notable = sorted(tx.ledger.notable(walked))
+            notable = list(tx.ledger.notable(walked))
             held = tx.months.list()
             return ImportReport(
                 root=self._session.root,
@@ -145,9 +148,11 @@ class _Import:
                 by_month=counts.months(),
                 runs=tx.runs.count(),
                 months={month.month.label: month.runs for month in held if month.runs},
-                quarantined=list(tx.quarantine.of_source(self._session.root)),
-                stubs=[run_id for run_id, reason in notable if reason == "stub"],
-                partial=[run_id for run_id, reason in notable if reason.endswith(" partial")],
+                quarantined=tx.quarantine.of_files(walked, scan.definition_paths),
+                stubs=sorted({run_id for run_id, reason in notable if reason == "stub"}),
+                partial=sorted(
+                    {run_id for run_id, reason in notable if reason.endswith("partial")}
+                ),
                 passed=scan.passed,
                 newer_in_engine_db=newer,
                 definitions=tx.automations.count(),
@@ -165,8 +170,9 @@ def _rehearsal(url: str) -> Iterator[URL]:
         scratch = Path(folder) / "rehearsal.db"
         if path is not None and not is_absent(target):
             open_store(target).close()  # refuses what is no store, or not at head
+            # Not opened read-only: a reader would leave its shared memory beside the store.
             with (
-                closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as source,
+                closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as source,
                 closing(sqlite3.connect(scratch)) as copy,
             ):
                 source.backup(copy)

@@ -36,6 +36,7 @@ class Scan:
     scratch: Path | None
     passed: list[Passed] = field(default_factory=list)
     definitions: list[tuple[SourceFile, KnownFile | None]] = field(default_factory=list)
+    definition_paths: list[str] = field(default_factory=list)
     files: dict[Source, int] = field(default_factory=lambda: defaultdict(int))
     bytes: dict[Source, int] = field(default_factory=lambda: defaultdict(int))
     _known: dict[str, KnownFile] = field(default_factory=dict)
@@ -52,6 +53,7 @@ class Scan:
             else:
                 self.writer.take(reading)
         self.writer.flush()
+        self.writer.retire_missing()
 
     def _tasks_of_large(self, file: SourceFile) -> Iterator[Task]:
         try:
@@ -74,6 +76,8 @@ class Scan:
             self.bytes[file.source] += file.size
             self._done += file.size
             self.progress("reading", self._done, self.total_bytes)
+            if file.source is Source.DEFINITION:
+                self.definition_paths.append(file.path)
             known = self._known_file(file.path)
             if known is not None and self._is_unchanged(known, file):
                 self.writer.unchanged(known.id)
@@ -105,7 +109,7 @@ class Scan:
 
     def _is_unchanged(self, known: KnownFile, file: SourceFile) -> bool:
         return (
-            known.complete
+            self.writer.is_settled(known)
             and known.root == str(self.state.root.resolve())
             and (known.size, known.mtime_ns) == (file.size, file.mtime_ns)
         )

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from tandem_store import partitions
@@ -40,11 +41,22 @@ class ImportSession:
     _months: set[Month] = field(default_factory=set)
 
     def resume(self) -> None:
-        """Go on with an interrupted import of this root, if there is one."""
+        """Go on with an interrupted import of this root, if there is one.
+
+        An interrupted import whose directory is gone from where it was is taken to be of this one:
+        it was moved. What does not fit will be read again.
+        """
         with self.store.read() as tx:
-            self.current = tx.ledger.unfinished(self.root)
+            unfinished = tx.ledger.unfinished()
+            mine = [one for one in unfinished if one.root == self.root]
+            moved = [one for one in unfinished if not Path(one.root).exists()]
+            self.current = next(iter(mine or moved), None)
             self._ids = tx.ledger.last_ids()
             self._months = {known.month for known in tx.months.states()}
+
+        if self.current is not None and self.current.root != self.root:
+            with self.store.begin() as tx:
+                tx.ledger.move(self.current.id, self.root)
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:

@@ -6,14 +6,15 @@ is not in the store already is read again. Each batch is one transaction, so a k
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tandem_store.importer.copy import Copy, Fault
 from tandem_store.importer.options import Progress
-from tandem_store.importer.place import Places, file_of
+from tandem_store.importer.place import LostCopyError, Places, file_of
 from tandem_store.importer.reading import raw_of
 from tandem_store.importer.session import ImportSession
 from tandem_store.importer.writer import quarantine_row
@@ -45,6 +46,7 @@ class Settlement:
     strict: bool
     confirm_months: bool
     progress: Progress
+    lost: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> None:
         """Judge every open run; commits batch by batch."""
@@ -70,26 +72,51 @@ class Settlement:
         return run_ids
 
     def _settle(self, tx: Transaction, import_id: int, run_id: str, history: list[Entry]) -> None:
+        """Judge one run; a copy that is not where it was read is left out, and told."""
+        left = history
+        while True:
+            try:
+                self._judge(tx, import_id, run_id, left)
+            except LostCopyError as lost:
+                self.lost[lost.entry.path] = str(lost)
+                tx.ledger.retire_entry(lost.entry.id)
+                left = [entry for entry in left if entry.id != lost.entry.id]
+            else:
+                return
+
+    def _judge(self, tx: Transaction, import_id: int, run_id: str, history: list[Entry]) -> None:
         case = _Case.of(import_id, tx.runs.document(run_id), history)
         judgement = judge(case.candidates, strict=self.strict)
+        kept = self._bytes_to_keep(case, judgement)
         fates = list(judgement.fates)
         revision = None if case.stored is None else case.stored.revision
         if judgement.winner is not None and case.must_write(judgement):
-            record, note = self._record(case, judgement)
-            fates[judgement.winner] = Fate(fates[judgement.winner].outcome, note)
+            record = self._record(case, judgement)
+            if Part.OUTPUTS in judgement.donors and not covers_completed(record):
+                for at in (judgement.winner, judgement.donors[Part.OUTPUTS]):
+                    fates[at] = Fate(fates[at].outcome, f"{fates[at].reason} partial")
             revision = self._write(tx, case, record)
-        self._decide(tx, import_id, case, fates, judgement.winner, revision)
+        self._decide(tx, case, fates, judgement.winner, revision)
+        for entry, fate, data in kept:
+            self._quarantine(tx, import_id, entry, fate.reason, data)
 
-    def _record(self, case: _Case, judgement: Judgement) -> tuple[dict[str, Any], str]:
-        """The run to store, and the reason to note: what was restored, and whether that is all."""
+    def _record(self, case: _Case, judgement: Judgement) -> dict[str, Any]:
+        """The run to store: the winner with its restored parts."""
         assert judgement.winner is not None  # the caller made sure
         record = self._content(case, judgement.winner)
-        note = judgement.fates[judgement.winner].reason
         for part, donor in judgement.donors.items():
             record = restored(record, part, self._content(case, donor))
-        if Part.OUTPUTS in judgement.donors and not covers_completed(record):
-            note += " partial"
-        return record, note
+        return record
+
+    def _bytes_to_keep(self, case: _Case, judgement: Judgement) -> list[tuple[Entry, Fate, bytes]]:
+        """The bytes of whole copies that may not be stored; those of damaged ones are kept."""
+        return [
+            (entry, fate, self.places.checked_raw(entry))
+            for entry, fate in zip(case.entries, judgement.fates, strict=True)
+            if entry is not None
+            and fate.outcome is Outcome.QUARANTINED
+            and entry.kind != Kind.DAMAGED
+        ]
 
     def _content(self, case: _Case, at: int) -> dict[str, Any]:
         """A copy's record: from the store if it lies there, else from its place in the source."""
@@ -113,7 +140,6 @@ class Settlement:
     def _decide(
         self,
         tx: Transaction,
-        import_id: int,
         case: _Case,
         fates: Sequence[Fate],
         winner: int | None,
@@ -131,13 +157,11 @@ class Settlement:
                     "revision": revision if at == winner else None,
                 }
             )
-            if fate.outcome is Outcome.QUARANTINED and entry.kind != Kind.DAMAGED:
-                self._quarantine(tx, import_id, entry, fate.reason)
         tx.ledger.decide(decided)
 
-    def _quarantine(self, tx: Transaction, import_id: int, entry: Entry, reason: str) -> None:
-        """Keep the bytes of a whole copy that may not be stored. Damaged ones are kept already."""
-        data = self.places.raw(entry)
+    def _quarantine(
+        self, tx: Transaction, import_id: int, entry: Entry, reason: str, data: bytes
+    ) -> None:
         copy = Copy(
             entry.digest, key=entry.key, fault=Fault(reason, _MESSAGES[reason]), raw=raw_of(data)
         )
@@ -165,12 +189,22 @@ class _Case:
     @classmethod
     def of(cls, import_id: int, stored: StoredRun | None, history: list[Entry]) -> _Case:
         mine = [one for one in history if one.import_id == import_id and one.kind is not None]
+        # What is gone from its file takes no part, unless it lies in the store already.
+        there = [one for one in mine if one.seen_import_id == import_id]
         touched = stored is not None and not stored.columns["imported"]
         placed = None
         if stored is not None and not touched:
             placed = next((one for one in mine if one.revision == stored.revision), None)
-        entries: list[Entry | None] = list(mine)
-        candidates = [_candidate(entry) for entry in mine]
+            if placed is not None and placed not in there:
+                there.append(placed)
+        entries: list[Entry | None] = list(there)
+        candidates = [_candidate(entry) for entry in there]
+        if placed is not None and stored is not None and placed.reason.startswith("restored"):
+            # The row has more than the copy had, so the donors are not needed a second time.
+            as_stored = stored_candidate(stored, touched=False).facts
+            candidates[there.index(placed)] = dataclasses.replace(
+                candidates[there.index(placed)], facts=as_stored
+            )
         if stored is not None and placed is None:
             entries.append(None)
             candidates.append(stored_candidate(stored, touched=touched))

@@ -54,17 +54,23 @@ class Writer:
         known = self._expected[file.path]
         if known is None or known.digest != digest:
             return -1
-        if known.complete:
+        if self.is_settled(known):
             self._expected.pop(file.path)
             self.unchanged(known.id)
             return None
-        if self.session.current is None or known.import_id != self.session.current.id:
+        if known.complete or not self._is_mine(known):
             return -1
-        self._expected[file.path] = None
         self._begun[file.path] = known.id
         self.walked.append(known.id)
         with self.session.store.read() as tx:
             return tx.ledger.last_ordinal(known.id, known.import_id)
+
+    def is_settled(self, known: KnownFile) -> bool:
+        """Whether all that the file held has been read, by an import that ended or is ours."""
+        return known.complete and (known.finished or self._is_mine(known))
+
+    def _is_mine(self, known: KnownFile) -> bool:
+        return self.session.current is not None and known.import_id == self.session.current.id
 
     def take(self, reading: Reading) -> None:
         """Write a reading with the next batch."""
@@ -99,10 +105,22 @@ class Writer:
             tx.ledger.add_entries([row for _, _, row in rows])
             self._quarantine(tx, import_id, rows)
 
+    def retire_missing(self) -> None:
+        """Forget what an interrupted import read in files that are not there any more."""
+        if self.session.current is None:
+            return
+        import_id = self.session.current.id
+        with self.session.store.read() as tx:
+            missing = set(tx.ledger.open_files(import_id)).difference(self.walked)
+        if missing:
+            with self.session.begin() as tx:
+                for file_id in sorted(missing):
+                    tx.ledger.retire(file_id, import_id)
+
     def _is_same_file(self, reading: Reading) -> bool:
         """Whether only a file's time or folder has changed; then nothing is judged again."""
         known = self._expected.get(reading.file.path)
-        if known is None or not (known.complete and known.digest == reading.digest):
+        if known is None or known.digest != reading.digest or not self.is_settled(known):
             return False
         self._expected.pop(reading.file.path)
         self.unchanged(known.id)
@@ -153,7 +171,8 @@ class Writer:
         if known is None or not reading.copies:
             return reading.copies
         held = defaultdict(list)
-        ids = [copy.facts.run_id for copy in reading.copies if copy.facts is not None]
+        named = (copy.facts.run_id if copy.facts else copy.claimed_id for copy in reading.copies)
+        ids = [run_id for run_id in named if run_id is not None]
         for row in tx.ledger.entries_of_file(file_id, ids, before=import_id):
             held[_identity(row)].append(row.id)
         new, again = [], []

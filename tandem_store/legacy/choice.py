@@ -78,7 +78,7 @@ def judge(candidates: Sequence[Candidate], *, strict: bool = False) -> Judgement
     if stored is not None and winner is not None and _foreign(candidates, winner, stored):
         winner = stored  # a run of another tenant is never overwritten by an import
     donors = {} if winner is None else _donors(candidates, order, winner)
-    fates = [_fate(candidates, at, winner, donors, strict=strict) for at in range(len(candidates))]
+    fates = [_fate(candidates, at, winner, donors) for at in range(len(candidates))]
     return Judgement(winner, donors, fates)
 
 
@@ -104,6 +104,8 @@ def _precedence(candidate: Candidate) -> tuple[Any, ...]:
 def _fit(candidate: Candidate, *, strict: bool) -> bool:
     if candidate.stored:
         return True
+    if candidate.source is Source.LEFTOVER:
+        strict = True  # of what was never renamed into place, only whole runs are taken
     return candidate.facts.kind is Kind.WELL_FORMED or not strict
 
 
@@ -142,8 +144,6 @@ def _fate(
     at: int,
     winner: int | None,
     donors: dict[Part, int],
-    *,
-    strict: bool,
 ) -> Fate:
     one = candidates[at]
     if at == winner:
@@ -155,7 +155,7 @@ def _fate(
     if one.facts.kind is Kind.DAMAGED:
         return Fate(Outcome.QUARANTINED, "damaged")
     if winner is None:
-        return Fate(Outcome.QUARANTINED, "stub" if strict else "damaged")
+        return Fate(Outcome.QUARANTINED, "stub")
     if _foreign(candidates, at, winner):
         return Fate(Outcome.QUARANTINED, "tenant_conflict")
     return Fate(Outcome.SUPERSEDED)

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
+from tandem_store.errors import LegacyFormatError
+from tandem_store.legacy.json_text import loads
 from tandem_store.legacy.members import Flaw, Head, Members, Span
 from tandem_store.legacy.tokens import (
     ENTRY,
@@ -28,7 +30,10 @@ from tandem_store.legacy.tokens import (
 )
 
 BOM: Final = b"\xef\xbb\xbf"
-_SALVAGEABLE: Final = {Flaw.DAMAGED, Flaw.TRUNCATED, Flaw.TRAILING}
+_SALVAGEABLE: Final = {Flaw.DAMAGED, Flaw.TRUNCATED, Flaw.TRAILING, Flaw.NOT_AN_OBJECT}
+#: How often salvaging looks further than the next entry for the end of one.
+_FAR_LOOKS: Final = 64
+_LARGEST_STRAY: Final = 64 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -92,10 +97,17 @@ def salvage(data: Buffer, start: int, stop: int) -> Iterator[Span]:
     of them, so an object that merely looks like a run inside some output is not taken for one.
     """
     done = at = start
+    far_looks = _FAR_LOOKS
     while match := ENTRY.search(data, at, stop):
-        end = value_end(data, match.start(2))
         at = match.end(1)
-        if end is None or end > stop or not is_entry(data, match, end):
+        following = ENTRY.search(data, match.end(), stop)
+        end = value_end(data, match.start(2), following.start() if following else stop)
+        if end is None and following and far_looks:
+            # An output may look like an entry; but in a large file that is damaged all over,
+            # looking to its end for every entry would take days.
+            far_looks -= 1
+            end = value_end(data, match.start(2), stop)
+        if end is None or not is_entry(data, match, end):
             continue
         if match.start() > done:
             yield Span(done, done, match.start(), Flaw.DAMAGED)
@@ -116,7 +128,7 @@ def _outline_object(data: Buffer, start: int, found: Outline) -> None:
             top.go_to(_outline_map(data, head, found))
         elif (member := top.member(head)) is None:
             continue
-        elif key == "schema_version" and data[member.value] != ord("{"):
+        elif key == "schema_version" and not _is_run(data, member.value, member.stop):
             found.version = (member.value, member.stop)
         elif key == "runs" and found.version and not ENTRY.match(data, member.start):
             found.faults.append(Span(member.start, member.value, member.stop, Flaw.NOT_AN_OBJECT))
@@ -142,8 +154,22 @@ def _outline_map(data: Buffer, head: Head, found: Outline) -> int:
 def _add_loose(data: Buffer, loose: array[int], found: Outline, *, versioned: bool) -> None:
     """Add top-level members: entries of version 0, or what fell out of a damaged map."""
     for at in range(0, len(loose), 3):
-        if not versioned or ENTRY.match(data, loose[at]):
-            found.add(*loose[at : at + 3])
+        start, value, stop = loose[at : at + 3]
+        if not versioned or ENTRY.match(data, start) or _is_run(data, value, stop):
+            found.add(start, value, stop)
+        elif found.faults and data[value] == ord("{"):
+            found.faults.append(Span(start, value, stop, Flaw.DAMAGED))
+
+
+def _is_run(data: Buffer, value: int, stop: int) -> bool:
+    """Whether a top-level member looks like a run, in whatever order its fields stand."""
+    if data[value] != ord("{") or stop - value > _LARGEST_STRAY:
+        return False
+    try:
+        record = loads(bytes(data[value:stop]))
+    except LegacyFormatError:
+        return False
+    return {"run_id", "automation_id"} <= set(record)
 
 
 def _salvage_faults(data: Buffer, found: Outline) -> None:

@@ -12,7 +12,7 @@ from tandem_store.errors import LegacyFormatError
 
 #: How many arrays and objects may lie inside each other: as many as orjson can write. The engine
 #: reads 127.
-MAX_DEPTH: Final = 254
+MAX_DEPTH: Final = 250
 #: What the engine trims: Unicode White_Space. Python's ``strip`` would take U+001C to U+001F too.
 WHITE_SPACE: Final = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -28,6 +28,10 @@ _STRING_OR_NEGATIVE_ZERO: Final = re.compile(
 )
 # Types that orjson would quietly turn into strings or objects, and that would not come back.
 _NO_CONVERSIONS: Final = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+
+
+class DepthError(LegacyFormatError):
+    """The document is nested deeper than we can write again."""
 
 
 def decode(data: bytes) -> str:
@@ -111,6 +115,7 @@ def _refuse_depth(value: Any) -> None:
     """Refuse what can be read but could not be written again."""
     try:
         # The text is thrown away: nothing walks a value faster, not even counting its brackets.
-        orjson.dumps(value)
+        # orjson writes 254 levels; four are left for the envelopes that we put round a record.
+        orjson.dumps([[[[value]]]])
     except orjson.JSONEncodeError as error:
-        raise LegacyFormatError(f"nested more than {MAX_DEPTH} levels deep") from error
+        raise DepthError(f"nested more than {MAX_DEPTH} levels deep") from error

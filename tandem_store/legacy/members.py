@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from tandem_store.legacy.tokens import MEMBER, Buffer, after_comma, parses, skip_space, value_end
+from tandem_store.legacy.tokens import (
+    ENTRY,
+    MEMBER,
+    Buffer,
+    after_comma,
+    parses,
+    skip_space,
+    value_end,
+)
 
 #: Up to this size, in bytes, a suspicious entry is parsed to see whether it is whole after all.
 _WORTH_PARSING: Final = 64 * 1024 * 1024
@@ -70,13 +78,16 @@ class Members:
 
     def member(self, head: Head) -> Span | None:
         """The whole member, or ``None`` when it is a fault."""
-        stop = value_end(self._data, head.value)
+        neighbour = self._neighbour(head.start, len(self._data))
+        is_run = neighbour is not None and ENTRY.match(self._data, neighbour) is not None
+        # A line that begins a run ends the member before it, even where the two together are
+        # valid JSON; looking further would take the square of the time in a damaged file.
+        limit = neighbour if is_run else None
+        stop = value_end(self._data, head.value, limit)
         if stop is None:
-            neighbour = self._neighbour(head.start, len(self._data))
             self._fault(head.start, neighbour, Flaw.DAMAGED if neighbour else Flaw.TRUNCATED)
             return None
-        neighbour = self._neighbour(head.start, stop)
-        if neighbour is not None and not self._is_whole(head.value, stop):
+        if neighbour is not None and neighbour < stop and not self._is_whole(head.value, stop):
             self._fault(head.start, neighbour, Flaw.DAMAGED)
             return None
         self.go_to(stop)

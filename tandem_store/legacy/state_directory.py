@@ -49,7 +49,7 @@ class StateDirectory:
         allowed = tuple(root.resolve() for root in allowed_roots)
         try:
             if path.is_file():
-                return cls(_root_of(path.parent), path.parent, path.name, allowed)
+                return cls.of_data_folder(path.parent, path.name, allowed)
             next(path.iterdir(), None)
         except FileNotFoundError as error:
             raise SourceError(
@@ -57,8 +57,18 @@ class StateDirectory:
             ) from error
         except OSError as error:
             raise SourceError(f"{path} cannot be read: {_why(error)}") from error
-        data = path / "data" if (path / "data").is_dir() else path
-        return cls(path if data != path else _root_of(path), data, HOT_NAME, allowed)
+        if (path / "data").is_dir():
+            return cls(path, path / "data", HOT_NAME, allowed)
+        return cls.of_data_folder(path, HOT_NAME, allowed)
+
+    @classmethod
+    def of_data_folder(
+        cls, folder: Path, hot_name: str, allowed_roots: tuple[Path, ...]
+    ) -> StateDirectory:
+        """The state directory that a data folder belongs to: its parent, if it is called so."""
+        data = folder.resolve()
+        root = data.parent if data.name.lower() == "data" else data
+        return cls(root, data, hot_name, allowed_roots)
 
     def walk(self) -> Iterator[SourceFile | Passed]:
         """All that can hold runs or definitions, and what was passed over, in a fixed order."""
@@ -76,21 +86,16 @@ class StateDirectory:
         return database if database.is_file() else None
 
 
-def _root_of(data: Path) -> Path:
-    resolved = data.resolve()
-    return resolved.parent if resolved.name.lower() == "data" else data
-
-
 class _Walk:
     """One walk. Places are relative to the root, with ``/``; the root itself is the empty place."""
 
     def __init__(self, state: StateDirectory) -> None:
         self._root = os.fspath(state.root)
-        self._data = _inside(state.data, state.root)
+        self._data = "" if state.data == state.root else state.data.name
         self._hot_names = {HOT_NAME, state.hot_name}
         self._trouble: dict[str, str] = {}
         self._entered: set[tuple[int, int]] = set()
-        roots = (state.root.resolve(), state.data.resolve(), *state.allowed_roots)
+        roots = (state.root.resolve(), *state.allowed_roots)
         self._roots = tuple(os.fspath(root) for root in roots)
 
     def everything(self) -> Iterator[SourceFile | Passed]:
@@ -196,7 +201,7 @@ class _Walk:
         """A folder's entries by name; none if it is absent, foreign or unreadable."""
         path = self._path(folder)
         try:
-            if not os.path.lexists(path) or not self._admits(folder, os.path.islink(path)):
+            if not os.path.lexists(path) or not self._admits(folder):
                 return []
             with os.scandir(path) as entries:
                 return sorted(entries, key=lambda entry: entry.name)
@@ -212,7 +217,7 @@ class _Walk:
         """The file to read, or why it is not one."""
         place = _join(folder, entry.name)
         try:
-            if not self._admits(place, entry.is_symlink()):
+            if entry.is_symlink() and not self._admits(place):
                 return
             status = entry.stat()
         except OSError as error:
@@ -226,10 +231,8 @@ class _Walk:
         else:
             yield _stray(folder, entry.name, "a folder, device or FIFO, not a file")
 
-    def _admits(self, place: str, is_link: bool) -> bool:
+    def _admits(self, place: str) -> bool:
         """Whether a path, links followed, stays where we may read; the root may be a link."""
-        if not is_link or not place:
-            return True
         target = os.path.realpath(self._path(place))
         if any(target == root or target.startswith(f"{root}/") for root in self._roots):
             return True
@@ -242,12 +245,6 @@ class _Walk:
 
     def _path(self, place: str) -> str:
         return f"{self._root}/{place}" if place else self._root
-
-
-def _inside(data: Path, root: Path) -> str:
-    if data == root:
-        return ""
-    return os.path.relpath(data.resolve(), root.resolve()) if data.parent != root else data.name
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mmap
 import re
-from typing import Final
+from typing import Any, Final
 
 from tandem_store.errors import LegacyFormatError
 from tandem_store.legacy.json_text import loads
@@ -44,18 +44,19 @@ def value_at(data: bytes) -> int | None:
     return name.end() if name is not None and whole else None
 
 
-def value_end(data: Buffer, start: int) -> int | None:
-    """Just behind the value that starts here, or ``None`` if the data ends inside it."""
-    if start >= len(data):
+def value_end(data: Buffer, start: int, limit: int | None = None) -> int | None:
+    """Just behind the value that starts here, or ``None`` if the data or ``limit`` ends inside."""
+    limit = len(data) if limit is None else limit
+    if start >= limit:
         return None
     if data[start] == ord('"'):
-        text = _TEXT.match(data, start)
+        text = _TEXT.match(data, start, limit)
         return text.end() if text else None
     if data[start] not in _OPENING:
-        scalar = _SCALAR.match(data, start)
+        scalar = _SCALAR.match(data, start, limit)
         return scalar.end() if scalar else None
     depth, at = 0, start
-    while bracket := _BRACKET.match(data, at):
+    while bracket := _BRACKET.match(data, at, limit):
         at = bracket.end()
         depth += 1 if data[at - 1] in _OPENING else -1
         if depth == 0:
@@ -75,9 +76,19 @@ def parses(data: Buffer, start: int, stop: int) -> bool:
 def is_entry(data: Buffer, match: re.Match[bytes], end: int) -> bool:
     """Whether what ``ENTRY`` matched is a whole entry: its key is its run id, and it parses."""
     try:
-        return bool(loads(match[1]) == loads(match[3])) and parses(data, match.start(2), end)
+        if loads(match[1]) != loads(match[3]):
+            return False
+        return not has_swallowed(loads(bytes(data[match.start(2) : end])))
     except LegacyFormatError:
         return False
+
+
+def has_swallowed(record: Any) -> bool:
+    """Whether a record holds other runs as if they were fields: a brace is missing between them."""
+    return isinstance(record, dict) and any(
+        isinstance(value, dict) and value.get("run_id") == key and "automation_id" in value
+        for key, value in record.items()
+    )
 
 
 def key_at(data: Buffer, start: int) -> str | None:

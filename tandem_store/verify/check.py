@@ -58,7 +58,11 @@ class _Verification:
     _total: int = 0
 
     def run(self, jobs: int | None) -> VerifyReport:
-        self._total = sum(file.size for file in self._files())
+        for found in self.source.walk():
+            if not isinstance(found, Passed):
+                self._total += found.size
+            elif found.alarming:
+                self.report.not_read.append(found)
         tasks = tasks_for(self._counted(), self._cut)
         readings = perform_all(self.source.root, tasks, jobs or jobs_for(self._total))
         copies = (found for reading in readings for found in self._copies(reading))

@@ -90,9 +90,15 @@ class Comparison:
             for one in self._history(entry.run_id or "")
             if one.import_id == entry.import_id and one.outcome == Outcome.RESTORED_FROM.value
         ]
-        if not donors and copy.run is not None and _is_same(_as_stored(copy), stored):
+        if not entry.reason and copy.run is not None and _is_same(_as_stored(copy), stored):
             return True
         expected = self._with_parts(self._places.record(entry), donors)
+        given = {name for donor in donors for name in donor.reason.split()}
+        as_stored = record_of(stored.columns, stored.document, stored.snapshot)
+        for part, name in RESTORABLE.items():
+            # From the run that the store held before: no copy in the source has it any more.
+            if name in entry.reason.split() and name not in given:
+                expected = restored(expected, part, as_stored)
         field = first_difference(read_run(expected).to_legacy(), _legacy(stored))
         return True if field is None else Difference(entry.run_id or "", f"differs: {field}", path)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tandem_store.legacy.sources import Passed
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -23,11 +25,14 @@ class VerifyReport:
     same: int = 0
     newer_in_store: int = 0
     differences: list[Difference] = field(default_factory=list)
+    not_read: list[Passed] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
-        """0, or 4 when something differs."""
-        return 4 if self.differences else 0
+        """0, or 4 when something differs, or else 3 when something was not read."""
+        if self.differences:
+            return 4
+        return 3 if self.not_read else 0
 
     def to_json(self) -> dict[str, Any]:
         """The report as a JSON object."""
@@ -39,4 +44,5 @@ class VerifyReport:
                 {"run_id": one.run_id, "what": one.what, "path": one.path}
                 for one in self.differences
             ],
+            "not_read": [{"path": one.path, "reason": one.reason} for one in self.not_read],
         }

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tandem_store.legacy.entries import outline, salvage
 from tandem_store.legacy.members import Flaw
-from tandem_store.legacy.tokens import value_at
+from tandem_store.legacy.tokens import has_swallowed, value_at
 
 _KEYS = st.text(max_size=8)
 _JSON = st.recursive(
@@ -103,17 +103,23 @@ def _complete(data: bytes) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for span in outline(data).entries():
         piece = data[span.start : span.stop]
-        try:
-            value = orjson.loads(piece[span.value - span.start :])
-        except orjson.JSONDecodeError:
-            for inner in salvage(piece, 0, len(piece)):
-                if inner.fault is None:
-                    value = orjson.loads(piece[inner.value : inner.stop])
-                    found[value["run_id"]] = value
-        else:
-            if isinstance(value, dict) and isinstance(value.get("run_id"), str):
-                found[value["run_id"]] = value
+        values = [_value(piece[span.value - span.start :])]
+        if values[0] is None or has_swallowed(values[0]):
+            whole = [part for part in salvage(piece, 0, len(piece)) if part.fault is None]
+            values = [_value(piece[part.value : part.stop]) for part in whole]
+        found |= {value["run_id"]: value for value in values if _has_id(value)}
     return found
+
+
+def _value(data: bytes) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _has_id(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("run_id"), str)
 
 
 @pytest.mark.parametrize(
@@ -156,3 +162,39 @@ def test_where_a_value_begins_is_known_only_of_a_whole_member() -> None:
     assert value_at(b'"a" : {"b": 1}') == 6
     assert value_at(b'"a": {"b"') is None
     assert value_at(b"nonsense") is None
+
+
+def _run(run_id: str, *, head_first: bool = True) -> dict[str, Any]:
+    record = {"run_id": run_id, "automation_id": "x", "checkpoint": {}}
+    return record if head_first else dict(sorted(record.items()))
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_missing_brace_hides_no_neighbour(indent: int | None) -> None:
+    """The runs behind it would be valid JSON as fields of the first."""
+    whole = json.dumps({"schema_version": 1, "runs": {k: _run(k) for k in "abc"}}, indent=indent)
+    text = whole.replace('"checkpoint": {}', '"checkpoint": {}#', 1)
+    end = text.index("#") + 1
+    broken = text[:end].replace("#", "") + text[end:].replace("}", "", 1)
+
+    found = outline(broken.encode())
+
+    assert {"b", "c"} <= set(_complete(broken.encode()))
+    assert found.faults
+
+
+def test_runs_that_fell_out_of_their_map_are_entries_in_any_order_of_fields() -> None:
+    """A surplus brace ends the map early; sorted keys put the run id last."""
+    whole = json.dumps({"runs": {k: _run(k, head_first=False) for k in "abc"}, "schema_version": 1})
+    broken = whole.replace('"a"}', '"a"}}', 1)
+
+    assert set(_complete(broken.encode())) == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("garbage", [b"x", b"\0" * 4096])
+def test_garbage_before_the_file_costs_no_entry(garbage: bytes) -> None:
+    """It alone is the fault."""
+    data = json.dumps({"schema_version": 1, "runs": {k: _run(k) for k in "abc"}}).encode()
+
+    assert set(_complete(garbage + data)) == {"a", "b", "c"}
+    assert outline(garbage + data).faults[0].start == 0
