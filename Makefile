@@ -30,7 +30,7 @@ demo: $(STAMP)  ## Import the example state directory, verify it and look around
 	@rm -f $(DEMO_DB) $(DEMO_DB)-wal $(DEMO_DB)-shm $(DEMO_DB).lock $(DEMO_DB).import.lock
 	$(BIN)/tandem-store --db $(DEMO_DB) import examples/state
 	$(BIN)/tandem-store --db $(DEMO_DB) verify examples/state
-	$(BIN)/tandem-store --db $(DEMO_DB) runs list
+	$(BIN)/tandem-store --db $(DEMO_DB) runs list --limit 10
 	$(BIN)/tandem-store --db $(DEMO_DB) stats
 
 .PHONY: lint

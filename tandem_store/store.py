@@ -18,7 +18,7 @@ from sqlalchemy import URL, Connection
 from tandem_store import engine, migrate
 from tandem_store.automations import Automations
 from tandem_store.engine import Engines
-from tandem_store.ledger import Ledger
+from tandem_store.ledger import Ledger, LedgerReader
 from tandem_store.months import Months
 from tandem_store.quarantine import Quarantine
 from tandem_store.runs import RunReader, Runs
@@ -51,9 +51,9 @@ class ReadTransaction:
         return Quarantine(self.connection)
 
     @property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> LedgerReader:
         """The copies that imports found, and what became of them."""
-        return Ledger(self.connection)
+        return LedgerReader(self.connection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,11 @@ class Transaction(ReadTransaction):
     def runs(self) -> Runs:
         """The runs."""
         return Runs(self.connection)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The copies that imports found, and what became of them."""
+        return Ledger(self.connection)
 
 
 class Store:

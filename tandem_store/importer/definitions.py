@@ -9,9 +9,9 @@ from typing import Any
 
 from tandem_store.errors import LegacyFormatError, UnstorableError
 from tandem_store.importer.copy import Copy, Fault
+from tandem_store.importer.ledger_rows import quarantine_row
 from tandem_store.importer.reading import raw_of
 from tandem_store.importer.session import ImportSession
-from tandem_store.importer.writer import quarantine_row
 from tandem_store.ledger import KnownFile
 from tandem_store.legacy.json_text import dumps, loads
 from tandem_store.legacy.sources import Layout, Passed, SourceFile

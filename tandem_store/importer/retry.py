@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ from tandem_store.importer.copy import Copy, Range
 from tandem_store.importer.cutting import cut
 from tandem_store.importer.definitions import definitions_in, is_newer
 from tandem_store.importer.frozen import Frozen
-from tandem_store.importer.place import file_of
+from tandem_store.importer.ledger_rows import entry_row
+from tandem_store.importer.place import LostCopyError, Places, file_of
 from tandem_store.importer.pool import perform
 from tandem_store.importer.reading import Piece, copies_of_file, copies_of_pieces
 from tandem_store.importer.session import ImportSession
 from tandem_store.importer.settle import stored_candidate
-from tandem_store.importer.writer import entry_row
 from tandem_store.ledger import Entry
 from tandem_store.legacy.choice import Candidate, Fate, Outcome, judge
 from tandem_store.legacy.members import Flaw
@@ -88,11 +89,9 @@ def retry_quarantined(url: str | URL, item_ids: Sequence[int]) -> RetryReport:
 
 
 def _retry(tx: Transaction, item: QuarantineItem) -> Retried:
-    data = tx.quarantine.raw(item.id)
+    data = _bytes(tx, item)
     if item.discarded or data is None:
-        why = (
-            "was discarded" if item.discarded else "only the source has its bytes: import it again"
-        )
+        why = "was discarded" if item.discarded else "its bytes are not in the source any more"
         return Retried(item.id, item.path, False, why)
     if item.entry_id is None:
         fault = _retry_definitions(tx, item, data)
@@ -102,6 +101,18 @@ def _retry(tx: Transaction, item: QuarantineItem) -> Retried:
     if fault is None:
         tx.quarantine.discard([item.id], now_ms=ImportSession.now_ms())
     return Retried(item.id, item.path, fault is None, fault or "imported")
+
+
+def _bytes(tx: Transaction, item: QuarantineItem) -> bytes | None:
+    """The item's bytes, from the source if they were too many to keep."""
+    if not item.kept_in_source or item.entry_id is None:
+        return tx.quarantine.raw(item.id)
+    entry = tx.ledger.entry(item.entry_id)
+    try:
+        data = Places(Path(tx.ledger.root(entry.import_id))).raw(entry)
+    except LostCopyError:
+        return None
+    return data if sha256(data).digest() == item.digest else None
 
 
 def _copies(item: QuarantineItem, entry: Entry, data: bytes) -> Iterator[Copy]:

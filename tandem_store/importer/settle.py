@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tandem_store.importer.copy import Copy, Fault
+from tandem_store.importer.ledger_rows import quarantine_row
 from tandem_store.importer.options import Progress
 from tandem_store.importer.place import LostCopyError, Places, file_of
 from tandem_store.importer.reading import raw_of
 from tandem_store.importer.session import ImportSession
-from tandem_store.importer.writer import quarantine_row
 from tandem_store.ledger import Entry
 from tandem_store.legacy.choice import Candidate, Fate, Judgement, Outcome, judge
 from tandem_store.legacy.copies import Facts, Kind, Part, facts_of

@@ -16,6 +16,7 @@ from tandem_store.importer import (
     ManyMonthsError,
     frozen,
     import_state,
+    reading,
     retry_quarantined,
 )
 from tandem_store.verify import verify_state
@@ -201,3 +202,22 @@ def replace_kept_bytes(url: str, raw: bytes) -> None:
     with connection:
         connection.execute("UPDATE quarantine SET raw = ?, encoding = 'json'", (raw,))
     connection.close()
+
+
+def test_bytes_too_many_to_keep_are_read_from_the_source_again(
+    state: StateDir, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as the source is there, and unchanged."""
+    monkeypatch.setattr(reading, "LARGEST_KEPT", 10)
+    shard = state.shard(run("b"))
+    shard.write_bytes(shard.read_bytes()[:-1])
+    imported(url, state.root)
+    monkeypatch.undo()
+
+    assert scalar(url, "SELECT raw IS NULL AND kept_in_source FROM quarantine") == 1
+    (still_damaged,) = retry_quarantined(url, [1]).items
+    shard.unlink()
+    (gone,) = retry_quarantined(url, [1]).items
+
+    assert still_damaged.message.startswith("still ")
+    assert "not in the source" in gone.message

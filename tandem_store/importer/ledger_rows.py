@@ -1,0 +1,96 @@
+"""Copies as rows of the ledger and of the quarantine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tandem_store.importer.copy import Copy
+from tandem_store.legacy.copies import Facts
+from tandem_store.legacy.sources import SourceFile
+from tandem_store.mapping import LARGEST_BIGINT, to_column
+from tandem_store.month import LAST_MILLISECOND, Month
+
+
+def entry_row(entry_id: int, import_id: int, file_id: int, copy: Copy) -> dict[str, Any]:
+    """The ledger's row of a copy that was just read, with its outcome if it is clear already."""
+    facts = copy.facts
+    run_id = facts.run_id if facts is not None else copy.claimed_id
+    return {
+        "id": entry_id,
+        "import_id": import_id,
+        "seen_import_id": import_id,
+        "file_id": file_id,
+        **place_of(copy),
+        "key": None if copy.key is None else to_column(copy.key),
+        "run_id": None if run_id is None else to_column(run_id),
+        "digest": copy.digest,
+        **_columns_of(facts),
+        **_fate(copy),
+        "revision": None,
+    }
+
+
+def quarantine_row(
+    import_id: int, entry_id: int | None, file: SourceFile, copy: Copy, *, now_ms: int
+) -> dict[str, Any]:
+    """The row of a copy that has a fault."""
+    assert copy.fault is not None
+    assert copy.raw is not None  # every faulty copy brings its bytes
+    layout = "entry" if copy.range is not None else file.layout.value
+    return {
+        "import_id": import_id,
+        "entry_id": entry_id,
+        "path": to_column(file.path),
+        "layout": layout,
+        "key": None if copy.key is None else to_column(copy.key),
+        "start": None if copy.range is None else copy.range.start,
+        "stop": None if copy.range is None else copy.range.stop,
+        "digest": copy.raw.digest,
+        "reason": copy.fault.reason,
+        "message": to_column(copy.fault.message),
+        "size": copy.raw.size,
+        "encoding": None if copy.raw.packed is None else "zstd",
+        "raw": copy.raw.packed,
+        "kept_in_source": copy.raw.packed is None,
+        "created_at_ms": now_ms,
+        "discarded_at_ms": None,
+    }
+
+
+def place_of(copy: Copy) -> dict[str, int | None]:
+    """Where a copy stands in its file."""
+    place = copy.range
+    return {
+        "ordinal": copy.ordinal,
+        "start": None if place is None else place.start,
+        "value": None if place is None else place.value,
+        "stop": None if place is None else place.stop,
+    }
+
+
+def _columns_of(facts: Facts | None) -> dict[str, Any]:
+    if facts is None:
+        names = ("month", "kind", "tenant", "automation", "updated_at_ms", "outputs", "parts")
+        return dict.fromkeys(names)
+    return {
+        "month": _month(facts.month_at_ms),
+        "kind": None if facts.ignored else int(facts.kind),
+        "tenant": facts.tenant,
+        "automation": facts.automation,
+        "updated_at_ms": min(facts.updated_at_ms, LARGEST_BIGINT),
+        "outputs": facts.outputs,
+        "parts": int(facts.parts),
+    }
+
+
+def _fate(copy: Copy) -> dict[str, str | None]:
+    """The outcome that a copy has without being compared, if it has one."""
+    if copy.hopeless and copy.fault is not None:
+        return {"outcome": "quarantined", "reason": copy.fault.reason}
+    if copy.facts is not None and copy.facts.ignored:
+        return {"outcome": "skipped", "reason": "non_terminal_context_run"}
+    return {"outcome": None, "reason": None}
+
+
+def _month(at_ms: int) -> int | None:
+    return Month.of_ms(at_ms).key if at_ms <= LAST_MILLISECOND else None

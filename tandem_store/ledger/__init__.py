@@ -1,0 +1,11 @@
+"""The ledger of imports: every file that was read and every copy of a run found in it.
+
+Resume, report, verification and ``runs show --origin`` all read it. It is slim by design:
+directories are stored once, hashes are compared instead of texts, and a copy is one row.
+"""
+
+from tandem_store.ledger.reader import LedgerReader
+from tandem_store.ledger.rows import Entry, Import, KnownFile, Tally
+from tandem_store.ledger.writer import Ledger
+
+__all__ = ["Entry", "Import", "KnownFile", "Ledger", "LedgerReader", "Tally"]

@@ -1,0 +1,180 @@
+"""What can be asked of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, func, select
+
+from tandem_store.ledger.rows import (
+    ENTRIES,
+    FILES,
+    IMPORTS,
+    Entry,
+    Import,
+    KnownFile,
+    Tally,
+    entry_of,
+    known_file,
+)
+from tandem_store.mapping import from_column, to_column
+from tandem_store.schema import import_directories, import_entries, import_files, imports
+
+#: How many ids are named in one statement.
+BATCH: Final = 500
+
+
+class LedgerReader:
+    """The ledger as the connection's transaction sees it; cannot write."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def unfinished(self) -> list[Import]:
+        """The imports that were begun and not ended, the oldest first."""
+        rows = self._connection.execute(
+            IMPORTS.where(imports.c.state != "done").order_by(imports.c.id)
+        )
+        return [Import(row.id, from_column(row.root), row.state, row.strict) for row in rows]
+
+    def root(self, import_id: int) -> str:
+        """The directory that an import reads."""
+        query = select(imports.c.root).where(imports.c.id == import_id)
+        return from_column(self._connection.execute(query).scalar_one())
+
+    def files_in(self, directory: str) -> dict[str, KnownFile]:
+        """The known files of one directory by name."""
+        rows = self._connection.execute(FILES, {"path": to_column(directory)})
+        return {from_column(row.name): known_file(row) for row in rows}
+
+    def last_ids(self) -> dict[str, int]:
+        """The greatest ids of directories, files and entries, from which an importer numbers on."""
+        tables = (import_directories, import_files, import_entries)
+        highest = (select(func.coalesce(func.max(table.c.id), 0)) for table in tables)
+        return {
+            table.name: self._connection.execute(statement).scalar_one()
+            for table, statement in zip(tables, highest, strict=True)
+        }
+
+    def directory_id(self, directory: str) -> int | None:
+        """The id under which a directory is known."""
+        found: int | None = self._connection.execute(
+            select(import_directories.c.id).where(import_directories.c.path == to_column(directory))
+        ).scalar()
+        return found
+
+    def open_files(self, import_id: int) -> list[int]:
+        """The files with copies that the import has not judged yet."""
+        entry = import_entries.c
+        query = select(entry.file_id).where(entry.import_id == import_id, entry.outcome.is_(None))
+        return list(self._connection.execute(query.distinct()).scalars())
+
+    def last_ordinal(self, file_id: int, import_id: int) -> int:
+        """How far an import has come in a file, -1 for not at all."""
+        found: int | None = self._connection.execute(
+            select(func.max(import_entries.c.ordinal)).where(
+                import_entries.c.file_id == file_id, import_entries.c.seen_import_id == import_id
+            )
+        ).scalar()
+        return -1 if found is None else found
+
+    def entries_of_file(
+        self, file_id: int, run_ids: Iterable[str], *, before: int
+    ) -> list[Row[Any]]:
+        """Id, key and digest of the copies of these runs, or of none, that a file once held.
+
+        Only those that the import ``before`` has not seen again yet.
+        """
+        named = import_entries.c.run_id.in_([to_column(run_id) for run_id in run_ids])
+        return list(
+            self._connection.execute(
+                select(import_entries.c.id, import_entries.c.key, import_entries.c.digest).where(
+                    import_entries.c.file_id == file_id,
+                    named | import_entries.c.run_id.is_(None),
+                    import_entries.c.seen_import_id != before,
+                    import_entries.c.outcome.is_not(None),
+                    import_entries.c.reason.is_distinct_from("source_changed"),
+                )
+            )
+        )
+
+    def open_run_ids(self, import_id: int, *, limit: int) -> list[str]:
+        """The next ids, as columns have them, that the import has not judged yet, in order."""
+        pending = (
+            select(import_entries.c.run_id)
+            .where(import_entries.c.import_id == import_id, import_entries.c.outcome.is_(None))
+            .distinct()
+            .order_by(import_entries.c.run_id)
+            .limit(limit)
+        )
+        return list(self._connection.execute(pending).scalars())
+
+    def entries_of_runs(self, run_ids: Sequence[str]) -> Iterator[Entry]:
+        """Every copy of these runs, from all imports; ids as columns have them."""
+        for first in range(0, len(run_ids), BATCH):
+            named = import_entries.c.run_id.in_(run_ids[first : first + BATCH])
+            for row in self._connection.execute(ENTRIES.where(named)):
+                yield entry_of(row)
+
+    def entry(self, entry_id: int) -> Entry:
+        """One copy."""
+        row = self._connection.execute(ENTRIES.where(import_entries.c.id == entry_id)).one()
+        return entry_of(row)
+
+    def entries_at(self, path: str) -> list[Entry]:
+        """The copies that a file held when it was last read."""
+        directory, _, name = path.rpartition("/")
+        rows = self._connection.execute(
+            ENTRIES.where(
+                import_directories.c.path == to_column(directory),
+                import_files.c.name == to_column(name),
+                import_entries.c.seen_import_id == import_files.c.import_id,
+            ).order_by(import_entries.c.ordinal)
+        )
+        return [entry_of(row) for row in rows]
+
+    def tallies(self, file_ids: Sequence[int]) -> Iterator[Tally]:
+        """The copies that files held when they were last read, counted by outcome and month."""
+        entry = import_entries.c
+        counted = (
+            select(import_files.c.source, entry.import_id, entry.outcome, entry.month, func.count())
+            .join_from(import_files, import_entries)
+            .where(entry.seen_import_id == import_files.c.import_id)
+            .group_by(import_files.c.source, entry.import_id, entry.outcome, entry.month)
+        )
+        for first in range(0, len(file_ids), BATCH):
+            batch = import_files.c.id.in_(file_ids[first : first + BATCH])
+            yield from (Tally(*row) for row in self._connection.execute(counted.where(batch)))
+
+    def notable(self, file_ids: Sequence[int]) -> Iterator[tuple[str, str]]:
+        """Run id and reason of the winners in these files that are not simply a whole copy."""
+        entry = import_entries.c
+        named = select(entry.run_id, entry.reason).where(
+            entry.outcome.in_(["imported", "restored_from"]), entry.reason.is_not(None)
+        )
+        for first in range(0, len(file_ids), BATCH):
+            batch = entry.file_id.in_(file_ids[first : first + BATCH])
+            for run_id, reason in self._connection.execute(named.where(batch)):
+                yield from_column(run_id), reason
+
+    def origins(self, run_id: str) -> list[Entry]:
+        """Every copy of a run that was ever read, the oldest import first."""
+        return sorted(self.entries_of_runs([to_column(run_id)]), key=lambda entry: entry.id)
+
+    def unsettled(self) -> int:
+        """How many runs wait for the end of an interrupted import."""
+        return self._connection.execute(
+            select(func.count(import_entries.c.run_id.distinct())).where(
+                import_entries.c.outcome.is_(None)
+            )
+        ).scalar_one()
+
+    def is_interrupted(self) -> bool:
+        """Whether an import was begun and not ended."""
+        return (
+            self._connection.execute(
+                select(imports.c.id).where(imports.c.state != "done").limit(1)
+            ).scalar()
+            is not None
+        )

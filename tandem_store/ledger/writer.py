@@ -1,0 +1,104 @@
+"""What an import writes into the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, insert, update
+
+from tandem_store.bulk import insert_rows
+from tandem_store.ledger.reader import LedgerReader
+from tandem_store.ledger.rows import Import
+from tandem_store.mapping import to_column
+from tandem_store.schema import import_directories, import_entries, import_files, imports
+
+
+class Ledger(LedgerReader):
+    """The ledger, for reading and writing; the connection's owner commits."""
+
+    def begin(self, root: str, *, strict: bool, now_ms: int, tool_version: str) -> Import:
+        """Start an import; the caller made sure that no other runs."""
+        values = {"root": to_column(root), "state": "scanning", "strict": strict}
+        result = self._connection.execute(
+            insert(imports).values(**values, started_at_ms=now_ms, tool_version=tool_version)
+        )
+        key = result.inserted_primary_key
+        assert key is not None  # one row with a made-up key was inserted
+        return Import(key[0], root, "scanning", strict)
+
+    def advance(self, import_id: int, state: str, *, now_ms: int) -> None:
+        """Go on to ``settling`` or ``done``."""
+        finished = now_ms if state == "done" else None
+        self._connection.execute(
+            update(imports)
+            .where(imports.c.id == import_id)
+            .values(state=state, finished_at_ms=finished)
+        )
+
+    def move(self, import_id: int, root: str) -> None:
+        """Note that the directory of an import is somewhere else now."""
+        self._connection.execute(
+            update(imports).where(imports.c.id == import_id).values(root=to_column(root))
+        )
+
+    def add_directories(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Note directories, as rows of the table with ids that follow on ``last_ids``."""
+        insert_rows(self._connection, import_directories, rows)
+
+    def add_files(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Note files, likewise."""
+        insert_rows(self._connection, import_files, rows)
+
+    def add_entries(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Note copies, likewise."""
+        insert_rows(self._connection, import_entries, rows)
+
+    def update_file(self, file_id: int, **values: Any) -> None:
+        """Note how a known file looked when it was read again."""
+        self._connection.execute(
+            update(import_files).where(import_files.c.id == file_id).values(**values)
+        )
+
+    def retire(self, file_id: int, import_id: int) -> None:
+        """Forget the copies that this import found in a file that has changed since.
+
+        What was stored already stays in place; what was not judged yet never will be.
+        """
+        mine = (import_entries.c.file_id == file_id) & (import_entries.c.import_id == import_id)
+        changed = update(import_entries).where(mine)
+        self._connection.execute(changed.values(seen_import_id=0))
+        self._connection.execute(
+            changed.where(import_entries.c.outcome.is_(None)).values(
+                outcome="superseded", reason="source_changed", kind=None
+            )
+        )
+
+    def retire_entry(self, entry_id: int) -> None:
+        """Forget a copy that is not where it was read."""
+        self._connection.execute(
+            update(import_entries)
+            .where(import_entries.c.id == entry_id)
+            .values(outcome="superseded", reason="source_changed", kind=None, seen_import_id=0)
+        )
+
+    def saw_again(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Note where known copies stand now; rows of ``entry_id``, place and ``seen_import_id``."""
+        if rows:
+            self._connection.execute(
+                update(import_entries).where(import_entries.c.id == bindparam("entry_id")), rows
+            )
+
+    def decide(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write fates: rows of ``entry_id``, ``outcome``, ``reason`` and ``revision``."""
+        if rows:
+            self._connection.execute(
+                update(import_entries).where(import_entries.c.id == bindparam("entry_id")), rows
+            )
+
+    def replace_entry(self, entry_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Put what a second look found in the place of a copy that could not be read."""
+        self.add_entries(rows)
+        self._connection.execute(
+            update(import_entries).where(import_entries.c.id == entry_id).values(seen_import_id=0)
+        )
