@@ -22,7 +22,7 @@ from tandem_store.legacy.sources import SourceFile
 #: Bytes; up to this size a source is read before a parser process has even started.
 _SMALL: Final = 16 * 1024 * 1024
 #: How many tasks per process wait or run at once; more only costs memory.
-_AHEAD: Final = 3
+_AHEAD: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
