@@ -24,12 +24,7 @@ from tandem_store.importer import (
 @options.database
 @click.option("--dry-run", is_flag=True, help="Read everything, write nothing.")
 @click.option("--strict", is_flag=True, help="Scan first, and import only what is clean.")
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 256),
-    show_default="the cores; 1 for a small source",
-    help="Parser processes.",
-)
+@options.jobs
 @options.allowed_roots
 @options.confirmed
 @options.as_json

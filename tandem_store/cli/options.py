@@ -48,6 +48,16 @@ def confirmed(command: Command) -> Command:
     return click.option("--yes", is_flag=True, help="Do not ask.")(command)
 
 
+def jobs(command: Command) -> Command:
+    """``--jobs``, given as ``jobs``; None if the size of the source shall decide."""
+    return click.option(
+        "--jobs",
+        type=click.IntRange(1, 256),
+        show_default="the cores; 1 for a small source",
+        help="Parser processes.",
+    )(command)
+
+
 def allowed_roots(command: Command) -> Command:
     """``--allow-root``, given as ``allow_roots``."""
     return click.option(

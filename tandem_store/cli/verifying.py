@@ -16,12 +16,7 @@ from tandem_store.verify import verify_state
 @click.command(short_help="Compare a legacy state directory with the store.")
 @click.argument("state", type=click.Path(path_type=Path))
 @options.database
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 256),
-    show_default="the cores; 1 for a small source",
-    help="Parser processes.",
-)
+@options.jobs
 @options.allowed_roots
 @options.as_json
 @click.pass_context
