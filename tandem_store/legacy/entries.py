@@ -109,11 +109,11 @@ def salvage(data: Buffer, start: int, stop: int) -> Iterator[Span]:
             end = value_end(data, match.start(2), stop)
         if end is None or not is_entry(data, match, end):
             continue
-        if match.start() > done:
+        if match.start() > skip_space(data, done):
             yield Span(done, done, match.start(), Flaw.DAMAGED)
         yield Span(match.start(), match.start(2), end)
         done = at = after_comma(data, end)
-    if done < stop:
+    if skip_space(data, done) < stop:
         yield Span(done, done, stop, Flaw.DAMAGED)
 
 
