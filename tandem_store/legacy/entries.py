@@ -20,6 +20,7 @@ from tandem_store.legacy.json_text import loads
 from tandem_store.legacy.members import Flaw, Head, Members, Span
 from tandem_store.legacy.tokens import (
     ENTRY,
+    VERSION,
     Buffer,
     after_comma,
     is_entry,
@@ -31,6 +32,8 @@ from tandem_store.legacy.tokens import (
 
 BOM: Final = b"\xef\xbb\xbf"
 _SALVAGEABLE: Final = {Flaw.DAMAGED, Flaw.TRUNCATED, Flaw.TRAILING, Flaw.NOT_AN_OBJECT}
+#: Bytes at the beginning of a file where its version is looked for behind garbage.
+_HEADER: Final = 64 * 1024
 #: How often salvaging looks further than the next entry for the end of one.
 _FAR_LOOKS: Final = 64
 _LARGEST_STRAY: Final = 64 * 1024 * 1024
@@ -84,6 +87,8 @@ def outline(data: Buffer, passed: Callable[[int], None] = lambda _: None) -> Out
     start = skip_space(data, 3 if data[:3] == BOM else 0)
     if start < len(data) and data[start] != ord("{"):
         found.faults.append(Span(start, start, len(data), Flaw.NOT_AN_OBJECT))
+        if version := VERSION.search(data, start, start + _HEADER):
+            found.version = version.span(1)  # garbage before a newer file does not make it older
     elif start < len(data):
         _outline_object(data, start, found)
     _salvage_faults(data, found)

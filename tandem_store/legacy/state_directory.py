@@ -83,7 +83,10 @@ class StateDirectory:
     def engine_database(self) -> Path | None:
         """The database of a later engine beside the files, if there is one."""
         database = self.data / ENGINE_DATABASE_NAME
-        return database if database.is_file() else None
+        try:
+            return database if database.is_file() else None
+        except OSError:
+            return None  # the walk says that the folder cannot be read
 
 
 class _Walk:

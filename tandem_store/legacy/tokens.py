@@ -34,6 +34,7 @@ ENTRY: Final = re.compile(
     + rb"))",
     re.DOTALL,
 )
+VERSION: Final = re.compile(rb'"schema_version"[ \t\r\n]*+:[ \t\r\n]*+([0-9.]++)')
 _OPENING: Final = (ord("{"), ord("["))
 
 

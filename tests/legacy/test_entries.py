@@ -202,3 +202,13 @@ def test_garbage_before_the_file_costs_no_entry(garbage: bytes) -> None:
         garbage + b'{"schema_version": 1, "runs": {',
         b"}}",
     ]
+
+
+def test_garbage_before_the_file_does_not_hide_its_version() -> None:
+    """What a later engine wrote is not to be taken for what it seems."""
+    data = b'x{"schema_version": 2, "runs": {}}'
+
+    version = outline(data).version
+
+    assert version is not None
+    assert data[slice(*version)] == b"2"
