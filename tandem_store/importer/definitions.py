@@ -33,8 +33,7 @@ def import_definitions(session: ImportSession, root: Path, found: list[Found]) -
         try:
             data = (root / file.path).read_bytes()
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            passed.append(Passed(file.path, reason, alarming=True))
+            passed.append(Passed.unreadable(file.path, error))
             continue
         if known is None or known.digest != sha256(data).digest():
             read.append((file, known, data))

@@ -66,8 +66,9 @@ def read_file(root: Path, file: SourceFile) -> Reading:
                 current = replace(file, size=after.st_size, mtime_ns=after.st_mtime_ns)
                 return Reading(current, sha256(data).digest(), copies_of_file(current, data))
     except OSError as error:
-        return _passed(file, (error.strerror or str(error)).lower())
-    return _passed(file, f"changed while it was read, {ATTEMPTS} times: stop the engine")
+        return Reading(file, b"", passed=Passed.unreadable(file.path, error))
+    why = f"changed while it was read, {ATTEMPTS} times: stop the engine"
+    return Reading(file, b"", passed=Passed(file.path, why, alarming=True))
 
 
 def copies_of_file(file: SourceFile, data: bytes) -> list[Copy]:
@@ -227,7 +228,3 @@ def _is_number(value: Any) -> bool:
 def _bytes_of(path: str) -> tuple[bytes, os.stat_result]:
     with open(path, "rb") as opened:
         return opened.read(), os.fstat(opened.fileno())
-
-
-def _passed(file: SourceFile, reason: str) -> Reading:
-    return Reading(file, b"", passed=Passed(file.path, reason, alarming=True))

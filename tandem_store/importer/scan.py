@@ -65,9 +65,7 @@ class Scan:
         except SourceError as error:
             self.passed.append(Passed(file.path, str(error), alarming=True))
         except OSError as error:
-            self.passed.append(
-                Passed(file.path, (error.strerror or str(error)).lower(), alarming=True)
-            )
+            self.passed.append(Passed.unreadable(file.path, error))
 
     def _new_files(self) -> Iterator[SourceFile]:
         """The files to read; those that are as an import left them only count."""

@@ -72,6 +72,11 @@ class Passed:
     reason: str
     alarming: bool
 
+    @classmethod
+    def unreadable(cls, path: str, error: OSError) -> Passed:
+        """What the system would not let us read, in the system's words."""
+        return cls(path, (error.strerror or str(error)).lower(), alarming=True)
+
 
 def shard_source(parts: tuple[str, ...]) -> Source | None:
     """What a file in the shard tree is, by its path's parts below ``automation-runs``."""
