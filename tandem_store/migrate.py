@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The newest revision in ``migrations/``.
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 
 _version: Final = Table(
     "tandem_store_version", MetaData(), Column("version_num", String(32), primary_key=True)

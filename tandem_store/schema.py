@@ -27,6 +27,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
+    not_,
     text,
 )
 
@@ -93,7 +95,16 @@ Index("ix_runs_created", runs.c.created_at_ms, runs.c.run_id)
 Index("ix_runs_automation", runs.c.automation_id, runs.c.created_at_ms, runs.c.run_id)
 Index("ix_runs_status", runs.c.status, runs.c.created_at_ms, runs.c.run_id)
 Index("ix_runs_tenant", runs.c.org_id, runs.c.workspace_id, runs.c.created_at_ms, runs.c.run_id)
-# Carries the two sums, so that statistics never touch the table.
+Index(
+    "ix_runs_deployment",
+    runs.c.org_id,
+    runs.c.workspace_id,
+    runs.c.deployment_id,
+    runs.c.created_at_ms,
+    runs.c.run_id,
+)
+# Carries the two sums and what tells a run that is never listed, so that statistics never touch the
+# table.
 Index(
     "ix_runs_statistics",
     runs.c.month,
@@ -101,6 +112,29 @@ Index(
     runs.c.status,
     runs.c.total_tokens,
     runs.c.estimated_cost_usd,
+    runs.c.trigger_type,
+)
+_in_queue: Final = and_(
+    runs.c.status == "queued", runs.c.claimed_by.is_(None), not_(runs.c.imported)
+)
+# The queue of the workers. Only those in it: years of finished runs would be in the way, and so
+# would queued ones that were imported.
+Index(
+    "ix_runs_queue",
+    runs.c.created_at_ms,
+    runs.c.run_id,
+    sqlite_where=_in_queue,
+    postgresql_where=_in_queue,
+)
+_at_work: Final = and_(
+    runs.c.claimed_by.is_not(None), runs.c.status.in_(("queued", "running", "pausing"))
+)
+# The leases that somebody may have to take over.
+Index(
+    "ix_runs_leases",
+    runs.c.claim_expires_at_ms,
+    sqlite_where=_at_work,
+    postgresql_where=_at_work,
 )
 Index(
     "ix_runs_snapshot",

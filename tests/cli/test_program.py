@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tandem_store import cli as package
+from tandem_store import migrate
 from tandem_store.cli import exits
 from tandem_store.cli.program import program
 
@@ -263,7 +264,7 @@ def test_the_module_is_the_program(store_url: str, tmp_path: Path) -> None:
         check=True,
     )
 
-    assert '"revision": "0001"' in done.stdout
+    assert f'"revision": "{migrate.HEAD}"' in done.stdout
 
 
 def test_nothing_that_a_terminal_obeys_reaches_it(store_url: str, add: Callable[..., Any]) -> None:

@@ -146,7 +146,7 @@ class TestUpgrading:
             done = list(pool.map(lambda _: alembic(any_empty_url, "upgrade", "head"), range(10)))
 
         assert [process.returncode for process in done] == [0] * 10, done
-        assert sum(process.stderr.count("Running upgrade") for process in done) == 1
+        assert sum("Running upgrade" in process.stderr for process in done) == 1
         assert migrate.current(any_empty_url) == migrate.HEAD
 
     def test_an_upgrade_at_head_writes_nothing(self, store_url: str) -> None:
