@@ -31,8 +31,16 @@ from tandem_store.records import (
     RunSummary,
     TenantScope,
 )
-from tandem_store.runs import Page, RunStatistics, Versioned
-from tandem_store.store import ReadTransaction, Store, Transaction, open_store
+from tandem_store.runs import Claim, Page, RunStatistics, Versioned
+from tandem_store.store import (
+    ReadTransaction,
+    Store,
+    TenantReadTransaction,
+    TenantStore,
+    TenantTransaction,
+    Transaction,
+    open_store,
+)
 
 try:
     __version__ = version("tandem-store")
@@ -42,6 +50,7 @@ except PackageNotFoundError:  # A checkout that was never installed.
 __all__ = [
     "ANY_DEPLOYMENT",
     "AutomationSpec",
+    "Claim",
     "ConflictError",
     "InvalidCursorError",
     "LeaseLostError",
@@ -63,8 +72,11 @@ __all__ = [
     "Store",
     "StoreError",
     "StoreLockedError",
+    "TenantReadTransaction",
     "TenantScope",
     "TenantScopeError",
+    "TenantStore",
+    "TenantTransaction",
     "Transaction",
     "UnstorableError",
     "Versioned",

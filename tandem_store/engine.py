@@ -8,11 +8,25 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    Connection,
+    Engine,
+    QueuePool,
+    cast,
+    create_engine,
+    event,
+    extract,
+    func,
+    make_url,
+    select,
+)
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 
@@ -29,6 +43,9 @@ PAGE_SIZE: Final = 16_384
 BUSY_TIMEOUT_S: Final = 30
 #: The PostgreSQL schema unless the URL says ``?schema=...``.
 DEFAULT_SCHEMA: Final = "tandem_store"
+
+#: Not ``now()``, which stands still for the length of a transaction.
+_SERVER_CLOCK: Final = select(cast(extract("epoch", func.clock_timestamp()) * 1_000, BigInteger))
 
 Synchronous = Literal["OFF", "NORMAL", "FULL"]
 
@@ -150,6 +167,17 @@ def create_file(url: URL) -> None:
         connection.close()
 
 
+def now_ms(connection: Connection) -> int:
+    """Milliseconds since 1970, by the one clock that everybody who uses the database shares.
+
+    A lease must not end early for a worker whose machine's clock is behind, so a server is asked.
+    An SQLite file is on one machine.
+    """
+    if connection.dialect.name == "sqlite":
+        return time.time_ns() // 1_000_000
+    return connection.execute(_SERVER_CLOCK).scalar_one()
+
+
 def broken_references(connection: Connection) -> list[str]:
     """The tables whose rows refer to rows that are not there; for SQLite after a migration."""
     if connection.dialect.name != "sqlite":
@@ -216,7 +244,9 @@ def _opened(
 
 
 def _sqlite(url: URL, begin: str, creator: Callable[[], sqlite3.Connection]) -> Engine:
-    engine = create_engine(url, creator=creator, poolclass=QueuePool)
+    # No limit to the pool: a thread that needs a connection should wait for the database, which it
+    # is told about, and not for another thread.
+    engine = create_engine(url, creator=creator, poolclass=QueuePool, max_overflow=-1)
 
     @event.listens_for(engine, "begin")
     def begin_transaction(connection: Connection) -> None:

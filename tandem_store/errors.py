@@ -95,9 +95,11 @@ class LegacyFormatError(StoreError):
 
 
 class UnstorableError(StoreError):
-    """A well-formed record that a column cannot hold.
+    """A record that the store does not take.
 
-    ``reason`` is the code that the quarantine lists: ``out_of_range`` or ``id_too_long``.
+    ``reason`` is a code: ``out_of_range`` or ``id_too_long`` (a column cannot hold it, and so the
+    quarantine lists it), ``malformed`` (it could not be read back), or ``open_context_run`` (the
+    engine never keeps it).
     """
 
     def __init__(self, message: str, *, reason: str) -> None:

@@ -1,27 +1,31 @@
-"""The store: one database, opened, and the transactions on it.
+"""The store: one database, opened, and what its transactions reach.
 
-The context managers here own every transaction of the program: ``begin`` commits on clean exit and
-rolls back on any exception; everything reached through a transaction works on its connection and
-never commits.
+``begin`` commits on clean exit and rolls back on any exception; everything reached through a
+transaction works on its connection and never commits.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from sqlalchemy import URL, Connection
 
 from tandem_store import engine, migrate
 from tandem_store.automations import Automations
-from tandem_store.engine import Engines
+from tandem_store.errors import TenantScopeError
 from tandem_store.ledger import Ledger, LedgerReader
 from tandem_store.months import Months
 from tandem_store.quarantine import Quarantine
+from tandem_store.records import TenantScope
 from tandem_store.runs import RunReader, Runs
+from tandem_store.transactions import Transactions
+
+_log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +75,62 @@ class Transaction(ReadTransaction):
         return Ledger(self.connection)
 
 
-class Store:
-    """A database of runs, opened. Close it, or use it in a ``with`` statement."""
+@dataclass(frozen=True, slots=True)
+class TenantReadTransaction:
+    """One unchanging view of one tenant's part of the store."""
 
-    def __init__(self, engines: Engines) -> None:
-        self._engines = engines
+    _connection: Connection
+    #: The tenant.
+    scope: TenantScope
+
+    @property
+    def runs(self) -> RunReader:
+        """The tenant's runs."""
+        return RunReader(self._connection, self.scope)
+
+
+@dataclass(frozen=True, slots=True)
+class TenantTransaction(TenantReadTransaction):
+    """One unit of work on one tenant's part of the store."""
+
+    @property
+    def runs(self) -> Runs:
+        """The tenant's runs."""
+        return Runs(self._connection, self.scope)
+
+
+class TenantStore:
+    """A store as one tenant sees it: whatever is reached through it is that tenant's.
+
+    It shares the connections of the store that it was made by, and is closed with it.
+    """
+
+    def __init__(self, transactions: Transactions, scope: TenantScope) -> None:
+        self._transactions = transactions
+        self._scope = scope
+
+    @contextmanager
+    def begin(self) -> Iterator[TenantTransaction]:
+        """A transaction for reading and writing, as ``Store.begin``."""
+        with self._transactions.begin() as connection:
+            yield TenantTransaction(connection, self._scope)
+
+    @contextmanager
+    def read(self) -> Iterator[TenantReadTransaction]:
+        """A transaction that cannot write, as ``Store.read``."""
+        with self._transactions.read() as connection:
+            yield TenantReadTransaction(connection, self._scope)
+
+
+class Store:
+    """A database of runs, opened. Close it, or use it in a ``with`` statement.
+
+    Threads may share it; each has transactions of its own. After a fork, both processes may go on
+    using it, unless the fork happened in the middle of a transaction.
+    """
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
@@ -83,20 +138,52 @@ class Store:
 
         On SQLite it waits up to 30 seconds for other writers before it begins.
 
-        Raises ``StoreLockedError`` if that was not enough.
+        Raises:
+            StoreLockedError: 30 seconds were not enough.
+            StoreError: the thread is in a writing transaction already, or the store is closed.
+
+        >>> with store.begin() as tx:
+        ...     tx.runs.add(run)
+        1
         """
-        with engine.translating(), self._engines.write.begin() as connection:
+        with self._transactions.begin() as connection:
             yield Transaction(connection)
 
     @contextmanager
     def read(self) -> Iterator[ReadTransaction]:
-        """A transaction that cannot write and sees the store as it was at the first question."""
-        with engine.translating(), self._engines.read.connect() as connection:
+        """A transaction that cannot write and sees the store as it was at the first question.
+
+        It never waits for writers, and they do not wait for it.
+
+        >>> with store.read() as tx:
+        ...     tx.runs.count()
+        0
+        """
+        with self._transactions.read() as connection:
             yield ReadTransaction(connection)
 
+    def for_tenant(self, scope: TenantScope) -> TenantStore:
+        """The store as one tenant sees it: the only way to its runs that cannot miss a filter.
+
+        Raises ``TenantScopeError`` for anything but a scope; there is none for "all tenants".
+
+        >>> acme = store.for_tenant(TenantScope(org_id="acme", workspace_id="north"))
+        >>> with acme.read() as tx:
+        ...     tx.runs.count()
+        0
+        """
+        if not isinstance(scope, TenantScope):
+            raise TenantScopeError(
+                f"for_tenant needs a TenantScope(org_id=..., workspace_id=...), not {scope!r}."
+            )
+        return TenantStore(self._transactions, scope)
+
     def close(self) -> None:
-        """Close all connections; the store cannot be used in the middle of a transaction."""
-        self._engines.dispose()
+        """Close all connections. The store is of no use afterwards; closing it twice is harmless.
+
+        Close it when no thread is in a transaction.
+        """
+        self._transactions.close()
 
     def __enter__(self) -> Self:
         return self
@@ -118,12 +205,17 @@ def open_store(url: str | URL) -> Store:
         NotAStoreError: the database is another program's, or damaged.
         SchemaBehindError: the database must be upgraded first; opening never does.
         SchemaAheadError: the package must be upgraded first.
+
+    >>> with open_store(url) as opened, opened.read() as tx:
+    ...     tx.runs.count()
+    0
     """
-    store = Store(engine.create_engines(url))
+    store = Store(Transactions(engine.create_engines(url)))
     try:
         with store.read() as tx:
             migrate.refuse_unless_current(tx.connection)
     except BaseException:
         store.close()
         raise
+    _log.debug("opened %r", engine.database_url(url))
     return store

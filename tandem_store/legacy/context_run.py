@@ -7,7 +7,7 @@ from typing import Any, Final
 from tandem_store.errors import LegacyFormatError
 from tandem_store.legacy.json_text import WHITE_SPACE
 from tandem_store.legacy.verdict import read_run, read_tenant
-from tandem_store.records import RunStatus
+from tandem_store.records import RECOVERED_CONTEXT_RUN, RunStatus
 
 RUN_TYPE: Final = "automation_v2"
 _PREFIX: Final = "automation-v2-"
@@ -51,7 +51,7 @@ def run_from_context_state(value: Any, *, mtime_ms: int) -> dict[str, Any] | Non
         "run_id": run_id,
         "automation_id": automation_id,
         "tenant_context": _tenant(value.get("tenant_context")),
-        "trigger_type": "recovered_context_run",
+        "trigger_type": RECOVERED_CONTEXT_RUN,
         "status": _STATUSES.get(_word(value.get("status")), RunStatus.RUNNING),
         "checkpoint": _checkpoint(_steps(value)),
         "automation_snapshot": _snapshot(value, automation_id, times),

@@ -8,9 +8,8 @@ from hashlib import sha256
 from typing import Any, Final
 
 from tandem_store.legacy.json_text import canonical
-from tandem_store.records import TERMINAL_STATUSES
+from tandem_store.records import RECOVERED_CONTEXT_RUN, TERMINAL_STATUSES
 
-CONTEXT_TRIGGER: Final = "recovered_context_run"
 CONTEXT_CREATOR: Final = "context-run-recovery"
 CORRUPT_EVENT: Final = "run_blocked_corrupt_checkpoint"
 CORRUPT_NODE: Final = "checkpoint"
@@ -86,7 +85,7 @@ def facts_of(record: dict[str, Any]) -> Facts:
         parts=parts,
         tenant=tenant_mark(record.get("tenant_context")),
         automation=_mark(record["automation_id"]),
-        ignored=record["trigger_type"] == CONTEXT_TRIGGER and Part.TERMINAL not in parts,
+        ignored=record["trigger_type"] == RECOVERED_CONTEXT_RUN and Part.TERMINAL not in parts,
     )
 
 
@@ -126,7 +125,7 @@ def _is_corrupt_entry_stub(checkpoint: dict[str, Any]) -> bool:
 
 def _is_context_stub(record: dict[str, Any]) -> bool:
     snapshot = record.get("automation_snapshot") or {}
-    return record["trigger_type"] == CONTEXT_TRIGGER and (
+    return record["trigger_type"] == RECOVERED_CONTEXT_RUN and (
         not snapshot or snapshot.get("creator_id") == CONTEXT_CREATOR
     )
 

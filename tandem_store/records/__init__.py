@@ -71,7 +71,7 @@ from tandem_store.records.learning import (
     WorkflowLearningMetricsSnapshot,
     WorkflowLearningRunSummary,
 )
-from tandem_store.records.run import RunRecord
+from tandem_store.records.run import RECOVERED_CONTEXT_RUN, RunRecord
 from tandem_store.records.schedule import (
     AutomationSchedule,
     MisfireCatchUp,
@@ -91,6 +91,7 @@ from tandem_store.records.tenant import (
 
 __all__ = [
     "ANY_DEPLOYMENT",
+    "RECOVERED_CONTEXT_RUN",
     "TERMINAL_STATUSES",
     "ActorKind",
     "AnyDeployment",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -15,6 +15,10 @@ from tandem_store.records.enums import TERMINAL_STATUSES, ExecutionProfile, RunS
 from tandem_store.records.learning import WorkflowLearningRunSummary
 from tandem_store.records.scheduler import ExecutionClaim, SchedulerMetadata
 from tandem_store.records.tenant import TenantContext, local_tenant
+
+#: The trigger of a run that the engine made from a context-run folder. One that has not ended is no
+#: run to it: it neither lists nor keeps it.
+RECOVERED_CONTEXT_RUN: Final = "recovered_context_run"
 
 
 class RunRecord(Record):
@@ -99,6 +103,11 @@ class RunRecord(Record):
     def is_terminal(self) -> bool:
         """Whether the run will never continue."""
         return self.status in TERMINAL_STATUSES
+
+    @property
+    def is_open_context_run(self) -> bool:
+        """Whether the engine would neither list nor keep it: a context run that has not ended."""
+        return self.trigger_type == RECOVERED_CONTEXT_RUN and not self.is_terminal
 
     @property
     def month_ms(self) -> int:

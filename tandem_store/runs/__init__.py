@@ -4,7 +4,6 @@ Everything here works on an open connection and never commits.
 """
 
 from tandem_store.runs.claims import Claim
-from tandem_store.runs.filters import conditions
 from tandem_store.runs.listing import Page
 from tandem_store.runs.packed import PackedRun
 from tandem_store.runs.reader import RunReader
@@ -21,5 +20,4 @@ __all__ = [
     "Runs",
     "StoredRun",
     "Versioned",
-    "conditions",
 ]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, select, tuple_
 
 from tandem_store.errors import RecordTooNewError
 from tandem_store.mapping import from_column
 from tandem_store.month import Month
-from tandem_store.records import RunFilter, RunStatus, RunSummary, StopKind
+from tandem_store.records import RunStatus, RunSummary, StopKind, TenantScope
 from tandem_store.runs import cursor as cursors
-from tandem_store.runs.cursor import Position
-from tandem_store.runs.filters import conditions
+from tandem_store.runs.cursor import Position, Side
+from tandem_store.runs.selection import Selection, within
 from tandem_store.schema import runs
 
 #: The most that one page may hold.
@@ -51,15 +52,20 @@ _COLUMNS: Final = tuple(runs.c[name] for name in (*_TEXTS, *_NUMBERS, "month"))
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some runs in order; ``next_cursor`` asks for those that follow, None: there are none."""
+    """Some runs in order, and the cursors of the pages beside it.
+
+    ``next_cursor`` asks for the runs that follow, ``previous_cursor`` for those that come before;
+    None: there are none.
+    """
 
     items: tuple[RunSummary, ...]
     next_cursor: str | None
+    previous_cursor: str | None
 
 
 def page(
     connection: Connection,
-    run_filter: RunFilter,
+    selection: Selection,
     *,
     limit: int,
     cursor: str | None,
@@ -68,17 +74,43 @@ def page(
     """One page, by key and not by offset: what is added or deleted between pages moves nothing."""
     if not 1 <= limit <= LARGEST_PAGE:
         raise ValueError(f"limit is {limit}; a page holds 1 to {LARGEST_PAGE:,} runs")
-    after = (
-        None if cursor is None else cursors.decode(cursor, run_filter, newest_first=newest_first)
-    )
-    query = ordered(select(*_COLUMNS), run_filter, after=after, newest_first=newest_first)
+    start = None if cursor is None else cursors.decode(cursor, selection, newest_first=newest_first)
+    backwards = start is not None and not start.side.is_forwards
+    query = ordered(select(*_COLUMNS), selection, start=start, newest_first=newest_first)
     # One more than asked for tells whether there is another page.
     rows = connection.execute(query.limit(limit + 1)).mappings().all()
-    following = None
-    if len(rows) > limit:
-        last = Position(rows[limit - 1]["created_at_ms"], rows[limit - 1]["run_id"])
-        following = cursors.encode(last, run_filter, newest_first=newest_first)
-    return Page(tuple(map(_summary, rows[:limit])), following)
+    more = len(rows) > limit
+    shown = rows[:limit][::-1] if backwards else rows[:limit]
+    before, after = _neighbours(shown, start, more=more)
+
+    def encoded(position: Position | None) -> str | None:
+        if position is None:
+            return None
+        return cursors.encode(position, selection, newest_first=newest_first)
+
+    return Page(tuple(map(_summary, shown)), encoded(after), encoded(before))
+
+
+def _neighbours(
+    shown: Sequence[RowMapping], start: Position | None, *, more: bool
+) -> tuple[Position | None, Position | None]:
+    """Where the page before and the page after begin; ``more``: runs follow in reading direction.
+
+    On the side that a cursor came from there was a run, so there is a page, if perhaps an empty
+    one by now.
+    """
+    if start is None:
+        return None, _beside(shown[-1], Side.AFTER) if more else None
+    forwards = start.side.is_forwards
+    if not shown:
+        back = replace(start, side=start.side.other)
+        return (back, None) if forwards else (None, back)
+    first, last = _beside(shown[0], Side.BEFORE), _beside(shown[-1], Side.AFTER)
+    return (first if forwards or more else None), (last if more or not forwards else None)
+
+
+def _beside(row: RowMapping, side: Side) -> Position:
+    return Position(row["created_at_ms"], row["run_id"], side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,33 +121,54 @@ class Place:
     revision: int
 
 
-def locate(connection: Connection, run_id: str, *, lock: bool = False) -> Place | None:
-    """Where a run lies, ``run_id`` as the column has it.
+def locate(
+    connection: Connection,
+    run_id: str,
+    scope: TenantScope | None = None,
+    *conditions: ColumnElement[bool],
+    lock: bool = False,
+) -> Place | None:
+    """Where a run of the tenant lies that meets the conditions, ``run_id`` as the column has it.
 
     ``lock`` keeps other writers off the row until the transaction ends; on SQLite a writing
     transaction keeps them off anyway.
     """
-    query = select(runs.c.month, runs.c.revision).where(runs.c.run_id == run_id)
+    query = select(runs.c.month, runs.c.revision).where(
+        runs.c.run_id == run_id, *within(scope), *conditions
+    )
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     return None if row is None else Place(Month.of_key(row.month), row.revision)
 
 
-def count(connection: Connection, run_filter: RunFilter) -> int:
-    """How many runs pass the filter."""
-    query = select(func.count()).select_from(runs).where(*conditions(run_filter))
+def count(connection: Connection, selection: Selection) -> int:
+    """How many runs are selected."""
+    query = select(func.count()).select_from(runs).where(*selection.conditions())
     return connection.execute(query).scalar_one()
 
 
 def ordered(
-    query: Select[Any], run_filter: RunFilter, *, after: Position | None, newest_first: bool
+    query: Select[Any], selection: Selection, *, start: Position | None, newest_first: bool
 ) -> Select[Any]:
-    """The query filtered, in order, and begun behind a position."""
+    """The query filtered, from a position on, nearest to it first.
+
+    That is the order of the listing, and its reverse for a position whose page lies before it.
+    """
     key = (runs.c.created_at_ms, runs.c.run_id)
-    query = query.where(*conditions(run_filter))
-    if after is not None:
-        place = tuple_(after.created_at_ms, after.run_id)
-        query = query.where(tuple_(*key) < place if newest_first else tuple_(*key) > place)
-    return query.order_by(*(column.desc() if newest_first else column.asc() for column in key))
+    query = query.where(*selection.conditions())
+    descending = newest_first
+    if start is not None:
+        descending = newest_first is start.side.is_forwards
+        query = query.where(_beyond(start, key, descending=descending))
+    return query.order_by(*(column.desc() if descending else column.asc() for column in key))
+
+
+def _beyond(
+    start: Position, key: tuple[ColumnElement[Any], ...], *, descending: bool
+) -> ColumnElement[bool]:
+    here, place = tuple_(*key), tuple_(start.created_at_ms, start.run_id)
+    if start.side.is_inclusive:
+        return here <= place if descending else here >= place
+    return here < place if descending else here > place
 
 
 def _summary(row: RowMapping) -> RunSummary:

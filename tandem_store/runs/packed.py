@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from tandem_store import partitions, snapshots
 from tandem_store.bulk import insert_rows
@@ -66,18 +66,30 @@ def place(
 
 
 def replace(
-    connection: Connection, run: PackedRun, *, old_month: Month, imported: bool, revision: int
-) -> None:
-    """Write a run over the one with its id, moving the document if the month has changed."""
+    connection: Connection,
+    run: PackedRun,
+    *,
+    old_month: Month,
+    imported: bool,
+    revision: int,
+    only_if: Iterable[ColumnElement[bool]] = (),
+) -> bool:
+    """Write a run over the one with its id, moving the document if the month has changed.
+
+    Nothing is written, and the answer is False, if the stored row does not satisfy ``only_if``.
+    """
     ids = _snapshot_ids(connection, [run])
     row = run_row(run, revision=revision, imported=imported, snapshot_id=_snapshot_id(run, ids))
     run_id = row.pop("run_id")
     if run.month == old_month:
         # SQLite asks every month's table for documents that refer to a key that is set.
         del row["month"]
-    connection.execute(update(runs).where(runs.c.run_id == run_id).values(row))
+    written = connection.execute(update(runs).where(runs.c.run_id == run_id, *only_if).values(row))
+    if not written.rowcount:
+        return False
     remove_document(connection, run_id, old_month)
     insert_rows(connection, partitions.document_table(connection, run.month), [document_row(run)])
+    return True
 
 
 def remove(connection: Connection, run_id: str, month: Month) -> None:

@@ -7,41 +7,66 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from tandem_store.mapping import to_column
-from tandem_store.records import RunFilter, RunRecord
+from tandem_store.records import RunFilter, RunRecord, TenantScope
 from tandem_store.runs import listing, stream
 from tandem_store.runs.claims import Claim, claims
 from tandem_store.runs.listing import Page
+from tandem_store.runs.selection import Selection
 from tandem_store.runs.statistics import RunStatistics, statistics
 from tandem_store.runs.whole import StoredRun, Versioned, read_one
 
 
 class RunReader:
-    """The runs as the connection's transaction sees them; cannot write."""
+    """The runs as the connection's transaction sees them; cannot write.
 
-    def __init__(self, connection: Connection) -> None:
+    In a store made by ``for_tenant``, that tenant's runs alone, to every method. A
+    ``recovered_context_run`` that has not ended is never listed, counted or summed.
+    """
+
+    def __init__(self, connection: Connection, scope: TenantScope | None = None) -> None:
         self._connection = connection
+        self._scope = scope
 
     def get(self, run_id: str) -> RunRecord | None:
         """The whole run, or None if there is none with this id.
 
         Raises ``RecordTooNewError`` if a newer version wrote it; ``document`` reads it all the
         same.
+
+        >>> with filled.read() as tx:
+        ...     tx.runs.get("run-2").status, tx.runs.get("nobody")
+        (<RunStatus.FAILED: 'failed'>, None)
         """
         stored = self.document(run_id)
         return None if stored is None else stored.record()
 
     def get_versioned(self, run_id: str) -> Versioned | None:
-        """The whole run with its revision, which ``save`` asks for. Raises as ``get`` does."""
+        """The whole run with its revision, which ``save`` asks for. Raises as ``get`` does.
+
+        >>> with filled.read() as tx:
+        ...     tx.runs.get_versioned("run-2").revision
+        1
+        """
         stored = self.document(run_id)
         return None if stored is None else Versioned(stored.record(), stored.revision)
 
     def document(self, run_id: str) -> StoredRun | None:
-        """The run as stored, whatever version wrote it, or None if there is none with this id."""
-        return read_one(self._connection, to_column(run_id))
+        """The run as stored, whatever version wrote it, or None if there is none with this id.
+
+        >>> with filled.read() as tx:
+        ...     tx.runs.document("run-2").raw()["record"]["checkpoint"]["completed_nodes"]
+        ['draft', 'review']
+        """
+        return read_one(self._connection, to_column(run_id), self._scope)
 
     def exists(self, run_id: str) -> bool:
-        """Whether there is a run with this id."""
-        return listing.locate(self._connection, to_column(run_id)) is not None
+        """Whether there is a run with this id.
+
+        >>> with filled.read() as tx:
+        ...     tx.runs.exists("run-2"), tx.runs.exists("nobody")
+        (True, False)
+        """
+        return listing.locate(self._connection, to_column(run_id), self._scope) is not None
 
     def list(
         self,
@@ -53,43 +78,81 @@ class RunReader:
     ) -> Page:
         """A page of summaries in the order of creation; runs created together go by their ids.
 
-        ``limit`` is 1 to 1,000. ``cursor`` is the ``next_cursor`` of the page before.
+        ``limit`` is 1 to 1,000. ``cursor`` is the ``next_cursor`` or ``previous_cursor`` of another
+        page of the same filter and order. Runs that are added or deleted between two pages neither
+        repeat others nor hide them.
 
         Raises:
-            InvalidCursorError: it is damaged, or was made for another filter or order.
+            InvalidCursorError: it is damaged, or was made for another filter, tenant or order.
+            ValueError: the limit is out of range.
+
+        >>> with filled.read() as tx:
+        ...     page = tx.runs.list(limit=2)
+        ...     rest = tx.runs.list(limit=2, cursor=page.next_cursor)
+        >>> [run.run_id for run in page.items], [run.run_id for run in rest.items]
+        (['run-3', 'run-2'], ['run-1'])
+        >>> rest.next_cursor is None
+        True
         """
         return listing.page(
             self._connection,
-            run_filter or RunFilter(),
+            self._selection(run_filter),
             limit=limit,
             cursor=cursor,
             newest_first=newest_first,
         )
 
     def count(self, run_filter: RunFilter | None = None) -> int:
-        """How many runs pass the filter."""
-        return listing.count(self._connection, run_filter or RunFilter())
+        """How many runs pass the filter.
+
+        >>> with filled.read() as tx:
+        ...     tx.runs.count(), tx.runs.count(RunFilter(status="failed"))
+        (3, 1)
+        """
+        return listing.count(self._connection, self._selection(run_filter))
 
     def iterate(
         self, run_filter: RunFilter | None = None, *, newest_first: bool = True
     ) -> Iterator[RunRecord]:
         """Every whole run that passes, in the order of ``list``, some tens in memory at a time.
 
-        Raises as ``get`` does, when it comes to such a run.
+        Use it within the transaction. Raises as ``get`` does, when it comes to such a run.
+
+        >>> with filled.read() as tx:
+        ...     [run.run_id for run in tx.runs.iterate(newest_first=False)]
+        ['run-1', 'run-2', 'run-3']
         """
         documents = stream.in_order(
-            self._connection, run_filter or RunFilter(), newest_first=newest_first
+            self._connection, self._selection(run_filter), newest_first=newest_first
         )
         return (stored.record() for stored in documents)
 
     def documents_by_id(self) -> Iterator[StoredRun]:
-        """Every run as stored, by the code points of the ids, some tens in memory at a time."""
-        return stream.by_id(self._connection)
+        """Every run as stored, by the code points of the ids, some tens in memory at a time.
+
+        >>> with filled.read() as tx:
+        ...     [stored.run_id for stored in tx.runs.documents_by_id()]
+        ['run-1', 'run-2', 'run-3']
+        """
+        return stream.by_id(self._connection, self._scope)
 
     def claims(self) -> Iterator[Claim]:
-        """Every run that was ever claimed, by the code points of the ids."""
-        return claims(self._connection)
+        """Every run that was ever claimed, by the code points of the ids.
+
+        >>> with filled.read() as tx:
+        ...     list(tx.runs.claims())
+        []
+        """
+        return claims(self._connection, self._scope)
 
     def stats(self, run_filter: RunFilter | None = None) -> tuple[RunStatistics, ...]:
-        """Runs, tokens and cost by month and status, oldest month first."""
-        return statistics(self._connection, run_filter or RunFilter())
+        """Runs, tokens and cost (US dollars) by month and status, oldest month first.
+
+        >>> with filled.read() as tx:
+        ...     [(entry.month.label, entry.status, entry.runs) for entry in tx.runs.stats()]
+        [('2026-05', 'completed', 2), ('2026-05', 'failed', 1)]
+        """
+        return statistics(self._connection, self._selection(run_filter))
+
+    def _selection(self, run_filter: RunFilter | None) -> Selection:
+        return Selection(run_filter or RunFilter(), self._scope)

@@ -2,99 +2,204 @@
 
 from __future__ import annotations
 
-from sqlalchemy.exc import IntegrityError
+from collections.abc import Iterable
+from datetime import timedelta
 
-from tandem_store import partitions
-from tandem_store.errors import ConflictError, NotFoundError
-from tandem_store.mapping import from_column, rows_of, to_column
-from tandem_store.records import RunRecord
-from tandem_store.runs import listing, packed
-from tandem_store.runs.listing import Place
-from tandem_store.runs.packed import PackedRun
+from tandem_store.records import RunFilter, RunRecord
+from tandem_store.runs import claims, writing
+from tandem_store.runs.change import Change
+from tandem_store.runs.claims import Claim
 from tandem_store.runs.reader import RunReader
+from tandem_store.runs.selection import Selection
+from tandem_store.runs.whole import Versioned
 
 
 class Runs(RunReader):
-    """The runs, for reading and writing; the connection's owner commits."""
+    """The runs, for reading and writing; the connection's owner commits.
+
+    In a store made by ``for_tenant``, what belongs to another tenant is absent to every method, and
+    writing a run for another tenant raises ``TenantScopeError``.
+
+    Methods that write a run raise ``UnstorableError`` if it is malformed, its ids or numbers do not
+    fit the columns, or it is a ``recovered_context_run`` that has not ended; and
+    ``MonthDetachedError`` if its month is detached.
+    """
 
     def add(self, run: RunRecord) -> int:
         """Store a new run and give its revision, 1.
 
         Raises:
-            ConflictError: the id is taken; ``found`` is the revision that is there.
-            MonthDetachedError: the month of the run is detached.
-            UnstorableError: an id is too long, or a number too great for its column.
+            ConflictError: the id is taken; ``found`` is the revision that is there. It is None,
+                and the message does not tell whose the run is, if it is another tenant's.
+
+        >>> with store.begin() as tx:
+        ...     tx.runs.add(run)
+        1
         """
-        new = PackedRun.of(rows_of(run.to_legacy()))
-        run_id = new.columns["run_id"]
-        if (taken := listing.locate(self._connection, run_id)) is not None:
-            raise _taken(run_id, taken.revision)
-        partitions.ensure(self._connection, [new.month])
-        try:
-            packed.place(self._connection, [new], imported=False)
-        except IntegrityError as error:
-            # Another transaction was quicker between our look and our insert.
-            raise _taken(run_id, None) from error
+        writing.add(self._connection, [run], self._scope)
         return 1
+
+    def add_many(self, runs: Iterable[RunRecord]) -> int:
+        """Store new runs, all or none of them, and give how many.
+
+        All are in memory at once, compressed; for more than some ten thousand call it repeatedly.
+
+        Raises:
+            ConflictError: an id is taken, as ``add``, or given twice; none of the runs is stored.
+
+        >>> with store.begin() as tx:
+        ...     tx.runs.add_many([run, run.model_copy(update={"run_id": "another"})])
+        2
+        """
+        return writing.add(self._connection, runs, self._scope)
 
     def save(
         self, run: RunRecord, *, expected_revision: int | None = None, force: bool = False
     ) -> int:
-        """Write a run over the stored one with its id and give the new revision.
+        """Write a run over the stored one with its id, as it is, and give the new revision.
 
         ``expected_revision`` is what ``get_versioned`` gave; ``force`` writes over whatever is
         there. A run whose month changes takes its document along.
 
         Raises:
-            ConflictError: the run was written meanwhile, or neither argument says what to expect.
+            ConflictError: the run was written meanwhile, or neither argument says what to expect;
+                ``expected`` and ``found`` are the two revisions.
             NotFoundError: there is no run with this id.
-            MonthDetachedError, UnstorableError: as ``add``.
+
+        >>> with store.begin() as tx:
+        ...     revision = tx.runs.add(run)
+        ...     paused = run.model_copy(update={"status": "paused"})
+        ...     tx.runs.save(paused, expected_revision=revision)
+        2
         """
-        new = PackedRun.of(rows_of(run.to_legacy()))
-        # Before the row is locked: making a month on PostgreSQL waits for those who write.
-        partitions.ensure(self._connection, [new.month])
-        there = self._locked(run.run_id)
-        if not force and there.revision != expected_revision:
-            raise _moved_on(run.run_id, expected_revision, there.revision)
-        packed.replace(
+        return writing.save(
             self._connection,
-            new,
-            old_month=there.month,
-            imported=False,
-            revision=there.revision + 1,
+            run,
+            self._scope,
+            expected_revision=expected_revision,
+            force=force,
         )
-        return there.revision + 1
+
+    def update(self, run_id: str, change: Change, *, claim: Claim | None = None) -> Versioned:
+        """Read a run, apply ``change`` to it and write it back; gives what was written.
+
+        If another writer comes in between, it starts again, so ``change`` may be called twice and
+        must do nothing but return the changed run. What follows from a change, follows:
+        ``updated_at_ms`` becomes the present (milliseconds UTC), or one more than it was if that is
+        later; a run that is not queued has no ``scheduler``; one that ended has a
+        ``finished_at_ms``, which it keeps if it goes on again.
+
+        With ``claim``, only as long as that worker's lease lasts.
+
+        Raises:
+            NotFoundError: there is no run with this id.
+            LeaseLostError: the claim does not hold any more.
+            RecordTooNewError: a newer version wrote the run.
+            ValueError: ``change`` returned no run, or one with another id.
+
+        >>> with store.begin() as tx:
+        ...     _ = tx.runs.add(run)
+        ...     done = tx.runs.update(
+        ...         run.run_id, lambda run: run.model_copy(update={"status": "completed"})
+        ...     )
+        >>> done.revision, done.run.finished_at_ms == done.run.updated_at_ms
+        (2, True)
+        """
+        return writing.update(self._connection, run_id, change, self._scope, claim)
 
     def delete(self, run_id: str) -> None:
-        """Remove a run and its document. Raises ``NotFoundError`` if there is none with this id."""
-        there = self._locked(run_id)
-        partitions.ensure(self._connection, [there.month])
-        packed.remove(self._connection, to_column(run_id), there.month)
+        """Remove a run and its document, claimed or not.
 
-    def _locked(self, run_id: str) -> Place:
-        there = listing.locate(self._connection, to_column(run_id), lock=True)
-        if there is None:
-            raise NotFoundError(f"There is no run {run_id!r}.")
-        return there
+        Raises ``NotFoundError`` if there is none with this id.
 
+        >>> with store.begin() as tx:
+        ...     _ = tx.runs.add(run)
+        ...     tx.runs.delete(run.run_id)
+        ...     tx.runs.exists(run.run_id)
+        False
+        """
+        writing.delete(self._connection, run_id, self._scope)
 
-def _taken(run_id: str, revision: int | None) -> ConflictError:
-    return ConflictError(
-        f"There is a run {from_column(run_id)!r} already. Read it with get_versioned and save it.",
-        found=revision,
-    )
+    def claim_next(
+        self,
+        worker: str,
+        lease: timedelta,
+        run_filter: RunFilter | None = None,
+        *,
+        include_imported: bool = False,
+    ) -> Claim | None:
+        """Take the next run to work on, for ``lease`` from now; None if there is none.
 
+        The oldest queued run that passes the filter and that nobody holds; before it, one that was
+        begun and whose worker let its lease run out (in status queued, running or pausing). Each is
+        given to one caller, however many ask at once. The run itself is not changed: set its status
+        with ``update``.
 
-def _moved_on(run_id: str, expected: int | None, found: int) -> ConflictError:
-    if expected is None:
-        return ConflictError(
-            f"Saving the run {run_id!r} (revision {found}) needs the revision it was read at: pass "
-            "expected_revision from get_versioned, or force=True to write over whatever is there.",
-            found=found,
+        ``worker`` is any name, to tell workers apart. Imported runs are passed over unless
+        ``include_imported``: a queue that is years old must not start because it was moved. They
+        count as imported until they are written again.
+
+        Raises ``ValueError`` if the worker's name is blank or the lease shorter than a millisecond.
+
+        >>> with store.begin() as tx:
+        ...     _ = tx.runs.add(run)
+        ...     claim = tx.runs.claim_next("worker-1", timedelta(minutes=5))
+        ...     tx.runs.claim_next("worker-2", timedelta(minutes=5)) is None
+        True
+        >>> claim.run_id == run.run_id, claim.epoch
+        (True, 1)
+        """
+        return claims.take(
+            self._connection,
+            worker,
+            lease,
+            Selection(run_filter or RunFilter(), self._scope),
+            include_imported=include_imported,
         )
-    return ConflictError(
-        f"The run {run_id!r} was written by another: it is at revision {found}, not {expected}. "
-        "Read it again, apply the change, and save.",
-        expected=expected,
-        found=found,
-    )
+
+    def renew(self, claim: Claim, lease: timedelta) -> Claim:
+        """Let the lease end ``lease`` from now, and give the claim with its new end.
+
+        Raises:
+            LeaseLostError: it ended before, or another worker has the run.
+            ValueError: the lease is shorter than a millisecond.
+
+        >>> with store.begin() as tx:
+        ...     _ = tx.runs.add(run)
+        ...     claim = tx.runs.claim_next("worker-1", timedelta(minutes=5))
+        ...     longer = tx.runs.renew(claim, timedelta(minutes=10))
+        >>> longer.expires_at_ms > claim.expires_at_ms
+        True
+        """
+        return claims.renew(self._connection, claim, lease, self._scope)
+
+    def release(self, claim: Claim) -> None:
+        """Let go of a run, so that another may claim it if it is queued; nothing else changes.
+
+        Raises ``LeaseLostError`` as ``renew`` does.
+
+        >>> with store.begin() as tx:
+        ...     _ = tx.runs.add(run)
+        ...     tx.runs.release(tx.runs.claim_next("worker-1", timedelta(minutes=5)))
+        ...     tx.runs.claim_next("worker-2", timedelta(minutes=5)).epoch
+        2
+        """
+        claims.release(self._connection, claim, self._scope)
+
+    def finish(self, claim: Claim, change: Change) -> Versioned:
+        """End a run and let go of it: ``update`` under the claim, to a terminal status.
+
+        Raises:
+            LeaseLostError: the lease ran out or another worker has the run; nothing is written.
+            ValueError: the status is not terminal after ``change``, or as ``update``.
+
+        >>> with store.begin() as tx:
+        ...     _ = tx.runs.add(run)
+        ...     claim = tx.runs.claim_next("worker-1", timedelta(minutes=5))
+        ...     done = tx.runs.finish(
+        ...         claim, lambda run: run.model_copy(update={"status": "completed"})
+        ...     )
+        >>> done.run.status, done.revision
+        ('completed', 2)
+        """
+        return writing.finish(self._connection, claim, change, self._scope)

@@ -9,8 +9,7 @@ from sqlalchemy import Connection, Integer, Row, func, literal, select
 
 from tandem_store.mapping import from_column
 from tandem_store.month import Month
-from tandem_store.records import RunFilter
-from tandem_store.runs.filters import conditions
+from tandem_store.runs.selection import Selection
 from tandem_store.schema import runs
 
 _LOW_BITS: Final = 32
@@ -30,7 +29,7 @@ class RunStatistics:
     estimated_cost_usd: float
 
 
-def statistics(connection: Connection, run_filter: RunFilter) -> tuple[RunStatistics, ...]:
+def statistics(connection: Connection, selection: Selection) -> tuple[RunStatistics, ...]:
     """One entry for each month and status that has runs, oldest month first, then by status."""
     tokens = runs.c.total_tokens
     # Summed in two halves, because SQLite's sum() fails beyond 63 bits and total() is a float.
@@ -43,7 +42,7 @@ def statistics(connection: Connection, run_filter: RunFilter) -> tuple[RunStatis
             func.sum(tokens.bitwise_and((1 << _LOW_BITS) - 1)).label("low"),
             func.sum(runs.c.estimated_cost_usd).label("cost"),
         )
-        .where(*conditions(run_filter))
+        .where(*selection.conditions())
         .group_by(runs.c.month, runs.c.status)
         .order_by(runs.c.month, runs.c.status)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, Select, Table, and_, bindparam, select
@@ -15,11 +15,14 @@ from tandem_store.legacy.json_text import loads
 from tandem_store.legacy.verdict import read_run
 from tandem_store.mapping import STORED_VERSION, from_column, record_of, unpack
 from tandem_store.month import Month
-from tandem_store.records import RunRecord
+from tandem_store.records import RunRecord, TenantScope
+from tandem_store.runs.selection import within
 from tandem_store.schema import automation_snapshots, runs
 
 #: How often a run is looked for again while another transaction keeps moving it.
 ATTEMPTS: Final = 3
+#: How many statements are kept ready: one for each month, and for each tenant that asks.
+_STATEMENTS: Final = 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,45 +78,54 @@ class StoredRun:
         return read_run(record_of(self.columns, self.document, self.snapshot))
 
 
-def read_one(connection: Connection, run_id: str) -> StoredRun | None:
-    """One run, ``run_id`` as the column has it.
+def read_one(
+    connection: Connection, run_id: str, scope: TenantScope | None = None
+) -> StoredRun | None:
+    """One run of the tenant, ``run_id`` as the column has it.
 
     The month says which table to read, and the second statement reads all parts at once: outside a
     snapshot, on PostgreSQL, columns and document could otherwise be of different revisions.
     """
     for _ in range(ATTEMPTS):
-        month = connection.execute(_MONTH_OF, {"run_id": run_id}).scalar()
+        month = connection.execute(_month_of(scope), {"run_id": run_id}).scalar()
         if month is None:
             return None
         table = partitions.document_table(connection, Month.of_key(month))
-        found = connection.execute(_one(table), {"run_id": run_id, "month": month})
+        found = connection.execute(_one(table, scope), {"run_id": run_id, "month": month})
         row = found.mappings().one_or_none()
         if row is not None:
             return _stored(row)
     raise _missing(run_id)
 
 
-def read_many(connection: Connection, month: Month, run_ids: Sequence[str]) -> Iterator[StoredRun]:
-    """The runs of one month, in no order; ids as the column has them."""
+def read_many(
+    connection: Connection,
+    month: Month,
+    run_ids: Sequence[str],
+    scope: TenantScope | None = None,
+) -> Iterator[StoredRun]:
+    """Those runs of one month that are the tenant's, in no order; ids as the column has them."""
     table = partitions.document_table(connection, month)
-    rows = connection.execute(_many(table), {"run_ids": list(run_ids), "month": month.key})
+    rows = connection.execute(_many(table, scope), {"run_ids": list(run_ids), "month": month.key})
     return map(_stored, rows.mappings())
 
 
-_MONTH_OF: Final = select(runs.c.month).where(runs.c.run_id == bindparam("run_id"))
+@lru_cache(_STATEMENTS)
+def _month_of(scope: TenantScope | None) -> Select[int]:
+    return select(runs.c.month).where(runs.c.run_id == bindparam("run_id"), *within(scope))
 
 
-@cache
-def _one(table: Table) -> Select[Any]:
-    return _parts(table).where(runs.c.run_id == bindparam("run_id"))
+@lru_cache(_STATEMENTS)
+def _one(table: Table, scope: TenantScope | None) -> Select[Any]:
+    return _parts(table, scope).where(runs.c.run_id == bindparam("run_id"))
 
 
-@cache
-def _many(table: Table) -> Select[Any]:
-    return _parts(table).where(runs.c.run_id.in_(bindparam("run_ids", expanding=True)))
+@lru_cache(_STATEMENTS)
+def _many(table: Table, scope: TenantScope | None) -> Select[Any]:
+    return _parts(table, scope).where(runs.c.run_id.in_(bindparam("run_ids", expanding=True)))
 
 
-def _parts(table: Table) -> Select[Any]:
+def _parts(table: Table, scope: TenantScope | None) -> Select[Any]:
     together = and_(table.c.run_id == runs.c.run_id, table.c.month == runs.c.month)
     return (
         select(
@@ -126,7 +138,7 @@ def _parts(table: Table) -> Select[Any]:
         .join(table, together)
         .outerjoin(automation_snapshots, automation_snapshots.c.id == runs.c.snapshot_id)
         # Said of the document too, so that PostgreSQL looks into one partition.
-        .where(table.c.month == bindparam("month"))
+        .where(table.c.month == bindparam("month"), *within(scope))
     )
 
 

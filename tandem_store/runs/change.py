@@ -1,0 +1,34 @@
+"""How a run changes: the engine's rules about what follows from an update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tandem_store.records import RunRecord, RunStatus
+
+#: What a caller wants of an update: the changed run, made from the one that is stored.
+Change = Callable[[RunRecord], RunRecord]
+
+
+def changed(before: RunRecord, change: Change, *, now_ms: int) -> RunRecord:
+    """The run after ``change`` and what follows from it, at ``now_ms`` (milliseconds UTC).
+
+    ``updated_at_ms`` grows, by one if the clock stands behind it. A run that is not queued has no
+    ``scheduler``. One that ended has a ``finished_at_ms``, which it keeps if it goes on again.
+
+    Raises ``ValueError`` if ``change`` gives no run, or one with another id.
+    """
+    after = change(before)
+    if not isinstance(after, RunRecord) or after.run_id != before.run_id:
+        raise ValueError(
+            "A change must return the changed run, with the id that it had: "
+            "lambda run: run.model_copy(update={...})"
+        )
+    updated_at_ms = max(now_ms, before.updated_at_ms + 1)
+    follows: dict[str, Any] = {"updated_at_ms": updated_at_ms}
+    if after.status != RunStatus.QUEUED:
+        follows["scheduler"] = None
+    if after.is_terminal and after.finished_at_ms is None:
+        follows["finished_at_ms"] = updated_at_ms
+    return after.model_copy(update=follows)

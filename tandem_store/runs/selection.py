@@ -1,0 +1,118 @@
+"""Which runs are meant, as SQL: written once for lists, counts, streams, statistics and claims."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, or_
+
+from tandem_store.mapping import to_column
+from tandem_store.records import (
+    ANY_DEPLOYMENT,
+    RECOVERED_CONTEXT_RUN,
+    TERMINAL_STATUSES,
+    RunFilter,
+    TenantScope,
+)
+from tandem_store.schema import runs
+
+_TERMINAL: Final = sorted(status.value for status in TERMINAL_STATUSES)
+#: Where ``text`` is looked for.
+_TEXTS: Final = (
+    runs.c.run_id,
+    runs.c.automation_id,
+    runs.c.failed_node,
+    runs.c.failure_reason,
+    runs.c.detail,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The runs that pass a filter within a tenant; ``scope`` None: whoever they belong to."""
+
+    run_filter: RunFilter = field(default_factory=RunFilter)
+    scope: TenantScope | None = None
+
+    def conditions(self) -> tuple[ColumnElement[bool], ...]:
+        """What a row of ``runs`` must satisfy."""
+        return (
+            *within(self.scope),
+            *_choices(self.run_filter),
+            *_times(self.run_filter),
+            *_texts(self.run_filter),
+            *_ended(self.run_filter),
+            _is_listed(),
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """What it says, as JSON: equal for filters that say the same in other words."""
+        run_filter, scope = self.run_filter, self.scope
+        return {
+            "choices": {name: sorted(wanted) for name, wanted in run_filter.choices()},
+            "ranges": [list(range_) for range_ in run_filter.ranges()],
+            "text": run_filter.text,
+            "terminal": run_filter.terminal,
+            "tenant": None if scope is None else _facts_of(scope),
+        }
+
+
+def within(scope: TenantScope | None) -> tuple[ColumnElement[bool], ...]:
+    """What a row of ``runs`` must satisfy to belong to the tenant; nothing without a scope."""
+    if scope is None:
+        return ()
+    workspace = (
+        runs.c.org_id == to_column(scope.org_id),
+        runs.c.workspace_id == to_column(scope.workspace_id),
+    )
+    deployment = scope.deployment_id
+    if deployment is ANY_DEPLOYMENT:
+        return workspace
+    if deployment is None:
+        return (*workspace, runs.c.deployment_id.is_(None))
+    return (*workspace, runs.c.deployment_id == to_column(deployment))
+
+
+def _facts_of(scope: TenantScope) -> list[Any]:
+    # A list for the marker, because any text could be the id of a deployment.
+    deployment = scope.deployment_id
+    return [scope.org_id, scope.workspace_id, [] if deployment is ANY_DEPLOYMENT else deployment]
+
+
+def _is_listed() -> ColumnElement[bool]:
+    # No door of ours lets such a run in, but the engine never listed one, however it got there. The
+    # status stands first: it decides most rows.
+    return or_(runs.c.status.in_(_TERMINAL), runs.c.trigger_type != RECOVERED_CONTEXT_RUN)
+
+
+def _choices(run_filter: RunFilter) -> Iterator[ColumnElement[bool]]:
+    for name, wanted in run_filter.choices():
+        yield _one_of(name, [to_column(value) for value in sorted(wanted)])
+
+
+def _one_of(name: str, stored: Collection[str]) -> ColumnElement[bool]:
+    column = runs.c[name]
+    # An equality, not a list of one: with it an index gives the order of the listing as well.
+    return column == next(iter(stored)) if len(stored) == 1 else column.in_(stored)
+
+
+def _times(run_filter: RunFilter) -> Iterator[ColumnElement[bool]]:
+    for name, first, end in run_filter.ranges():
+        if first is not None:
+            yield runs.c[name] >= first
+        if end is not None:
+            yield runs.c[name] < end
+
+
+def _texts(run_filter: RunFilter) -> Iterator[ColumnElement[bool]]:
+    if run_filter.text is not None:
+        wanted = to_column(run_filter.text)
+        yield or_(*(column.icontains(wanted, autoescape=True) for column in _TEXTS))
+
+
+def _ended(run_filter: RunFilter) -> Iterator[ColumnElement[bool]]:
+    if run_filter.terminal is not None:
+        status = runs.c.status
+        yield status.in_(_TERMINAL) if run_filter.terminal else status.not_in(_TERMINAL)

@@ -1,0 +1,108 @@
+"""The transactions on one database: the only place that begins and commits one.
+
+They are safe across threads, each of which has transactions of its own, and after a fork: see
+the note on forks.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Final
+
+from sqlalchemy import Connection
+
+from tandem_store import engine
+from tandem_store.engine import Engines
+from tandem_store.errors import StoreError
+
+
+class Transactions:
+    """Begins transactions on a database until it is closed."""
+
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+        self._closed = False
+        self._thread = threading.local()
+        _survive_forks(self)
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A writing transaction; commits on clean exit, else rolls back.
+
+        Raises ``StoreError`` in a thread that has one already: on SQLite it would wait for itself.
+        """
+        self._refuse_if_closed()
+        if getattr(self._thread, "writing", False):
+            raise StoreError(
+                "This thread is in the middle of a writing transaction of this store already. Pass "
+                "its tx on instead of beginning another, or leave its with block first."
+            )
+        self._thread.writing = True
+        try:
+            with engine.translating(), self._engines.write.begin() as connection:
+                yield connection
+        finally:
+            self._thread.writing = False
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that cannot write."""
+        self._refuse_if_closed()
+        with engine.translating(), self._engines.read.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections; nothing can be begun afterwards. Closing twice does nothing."""
+        self._closed = True
+        self._engines.dispose()
+
+    def close_idle(self) -> None:
+        """Close the connections that nobody is using; new ones are made when they are needed."""
+        self._engines.dispose()
+
+    def abandon_connections(self) -> None:
+        """Forget all connections without touching them: they are the parent process's."""
+        for one in self._engines:
+            one.dispose(close=False)
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise StoreError("The store is closed. Open it again with open_store.")
+
+
+# Note on forks
+#
+# A connection that two processes use mixes up their answers, and an SQLite file that is open during
+# a fork can be corrupted even if the child only closes it
+# (https://www.sqlite.org/howtocorrupt.html, section 2.6). So idle connections are closed in the
+# parent just before a fork, which costs it a new connection at its next transaction, and the child
+# forgets the others without closing them. What this cannot help is a fork in the middle of a
+# transaction of the same thread, whose child must not leave the ``with`` block.
+
+_open: Final[weakref.WeakSet[Transactions]] = weakref.WeakSet()
+
+
+@cache
+def _listen_to_forks() -> None:
+    if hasattr(os, "register_at_fork"):  # not on Windows, which has no forks
+        os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
+
+
+def _survive_forks(transactions: Transactions) -> None:
+    _listen_to_forks()
+    _open.add(transactions)
+
+
+def _before_fork() -> None:
+    for transactions in list(_open):
+        transactions.close_idle()
+
+
+def _after_fork_in_child() -> None:
+    for transactions in list(_open):
+        transactions.abandon_connections()
