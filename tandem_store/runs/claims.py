@@ -8,12 +8,25 @@ https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, literal, not_, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Row,
+    Select,
+    bindparam,
+    literal,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from tandem_store import engine
 from tandem_store.errors import LeaseLostError
@@ -62,25 +75,13 @@ def take(
     if not worker.strip():
         raise ValueError("A worker needs a name that is not blank, as host and process id.")
     now_ms = engine.now_ms(connection)
-    expires_at_ms = now_ms + _milliseconds(lease)
-    for candidates in (_run_out(now_ms), _queued(include_imported=include_imported)):
-        first = (
-            candidates.where(*selection.conditions(), runs.c.schema_version <= STORED_VERSION)
-            .order_by(runs.c.created_at_ms, runs.c.run_id)
-            .limit(1)
-            # Where rows are locked one by one, pass over what another worker is just taking.
-            .with_for_update(skip_locked=True)
-        )
-        taken = connection.execute(
-            update(runs)
-            .where(runs.c.run_id == first.correlate(None).scalar_subquery())
-            .values(
-                claimed_by=to_column(worker),
-                claim_epoch=runs.c.claim_epoch + 1,
-                claim_expires_at_ms=expires_at_ms,
-            )
-            .returning(*_COLUMNS)
-        ).one_or_none()
+    values = {
+        "new_worker": to_column(worker),
+        "new_expiry": now_ms + _milliseconds(lease),
+        "now_ms": now_ms,
+    }
+    for statement in _taking(selection, include_imported=include_imported):
+        taken = connection.execute(statement, values).one_or_none()
         if taken is not None:
             return _claim(taken)
     return None
@@ -106,14 +107,22 @@ def let_go(connection: Connection, claim: Claim) -> None:
     connection.execute(update(runs).where(named).values(**_NOBODY))
 
 
-def is_held(claim: Claim, *, now_ms: int) -> ColumnElement[bool]:
+def is_held(claim: Claim, *, now_ms: int) -> tuple[ColumnElement[bool], ...]:
     """What a row of ``runs`` must satisfy for the claim to hold; the fence before every write."""
-    held: ColumnElement[bool] = (
-        (runs.c.claim_epoch == claim.epoch)
-        & (runs.c.claimed_by == to_column(claim.worker or ""))
-        & (runs.c.claim_expires_at_ms > now_ms)
+    return (
+        runs.c.claim_epoch == claim.epoch,
+        runs.c.claimed_by == to_column(claim.worker or ""),
+        runs.c.claim_expires_at_ms > now_ms,
     )
-    return held
+
+
+def holds(claim: Claim, columns: Mapping[str, Any], *, now_ms: int) -> bool:
+    """The same, of a row that was read."""
+    return bool(
+        columns["claim_epoch"] == claim.epoch
+        and columns["claimed_by"] == to_column(claim.worker or "")
+        and columns["claim_expires_at_ms"] > now_ms
+    )
 
 
 def lost(claim: Claim) -> LeaseLostError:
@@ -144,11 +153,38 @@ def _written_out(status: RunStatus) -> ColumnElement[str]:
 _AT_WORK: Final = tuple(map(_written_out, (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.PAUSING)))
 
 
-def _run_out(now_ms: int) -> Select[str]:
+@lru_cache(256)
+def _taking(selection: Selection, *, include_imported: bool) -> tuple[Executable, ...]:
+    """Two statements to try in turn, each of which takes one run and gives its claim."""
+    candidates = (_run_out(), _queued(include_imported=include_imported))
+    return tuple(_take_first(one.where(*selection.conditions())) for one in candidates)
+
+
+def _take_first(candidates: Select[str]) -> Executable:
+    first = (
+        candidates.where(runs.c.schema_version <= STORED_VERSION)
+        .order_by(runs.c.created_at_ms, runs.c.run_id)
+        .limit(1)
+        # Where rows are locked one by one, pass over what another worker is just taking.
+        .with_for_update(skip_locked=True)
+    )
+    return (
+        update(runs)
+        .where(runs.c.run_id == first.correlate(None).scalar_subquery())
+        .values(
+            claimed_by=bindparam("new_worker"),
+            claim_epoch=runs.c.claim_epoch + 1,
+            claim_expires_at_ms=bindparam("new_expiry"),
+        )
+        .returning(*_COLUMNS)
+    )
+
+
+def _run_out() -> Select[str]:
     return select(runs.c.run_id).where(
         runs.c.claimed_by.is_not(None),
         runs.c.status.in_(_AT_WORK),
-        runs.c.claim_expires_at_ms <= now_ms,
+        runs.c.claim_expires_at_ms <= bindparam("now_ms"),
     )
 
 
@@ -164,7 +200,7 @@ def _write(
 ) -> None:
     held = is_held(claim, now_ms=engine.now_ms(connection))
     named = runs.c.run_id == to_column(claim.run_id)
-    written = connection.execute(update(runs).where(named, held, *within(scope)).values(**values))
+    written = connection.execute(update(runs).where(named, *held, *within(scope)).values(**values))
     if not written.rowcount:
         raise lost(claim)
 

@@ -122,20 +122,14 @@ class Place:
 
 
 def locate(
-    connection: Connection,
-    run_id: str,
-    scope: TenantScope | None = None,
-    *conditions: ColumnElement[bool],
-    lock: bool = False,
+    connection: Connection, run_id: str, scope: TenantScope | None = None, *, lock: bool = False
 ) -> Place | None:
-    """Where a run of the tenant lies that meets the conditions, ``run_id`` as the column has it.
+    """Where a run of the tenant lies, ``run_id`` as the column has it.
 
     ``lock`` keeps other writers off the row until the transaction ends; on SQLite a writing
     transaction keeps them off anyway.
     """
-    query = select(runs.c.month, runs.c.revision).where(
-        runs.c.run_id == run_id, *within(scope), *conditions
-    )
+    query = select(runs.c.month, runs.c.revision).where(runs.c.run_id == run_id, *within(scope))
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     return None if row is None else Place(Month.of_key(row.month), row.revision)
 

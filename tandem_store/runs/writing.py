@@ -16,7 +16,7 @@ from tandem_store.records import RunRecord, TenantScope
 from tandem_store.runs import listing, packed
 from tandem_store.runs.admission import admitted
 from tandem_store.runs.change import Change, changed
-from tandem_store.runs.claims import Claim, is_held, let_go, lost
+from tandem_store.runs.claims import Claim, holds, is_held, let_go, lost
 from tandem_store.runs.listing import Place
 from tandem_store.runs.packed import PackedRun
 from tandem_store.runs.selection import within
@@ -80,11 +80,13 @@ def update(
     Nobody waits for the first ``change``; the second one cannot be overtaken.
     """
     for lock in (False, True):
-        _there(connection, run_id, scope, claim, lock=lock)
+        if lock:
+            listing.locate(connection, to_column(run_id), scope, lock=True)
         stored = read_one(connection, to_column(run_id), scope)
-        if stored is None:
-            continue
-        after = changed(stored.record(), change, now_ms=engine.now_ms(connection))
+        now_ms = engine.now_ms(connection)
+        if stored is None or not (claim is None or holds(claim, stored.columns, now_ms=now_ms)):
+            raise _gone(run_id, claim)
+        after = changed(stored.record(), change, now_ms=now_ms)
         if ends and not after.is_terminal:
             raise ValueError(
                 f"finish ends a run, so its status must be a terminal one, not {after.status!s}. "
@@ -113,19 +115,10 @@ def delete(connection: Connection, run_id: str, scope: TenantScope | None) -> No
     packed.remove(connection, to_column(run_id), there.month)
 
 
-def _there(
-    connection: Connection,
-    run_id: str,
-    scope: TenantScope | None,
-    claim: Claim | None = None,
-    *,
-    lock: bool,
-) -> Place:
-    """Where the run is, if it is the tenant's and the claim on it holds."""
-    held = () if claim is None else (is_held(claim, now_ms=engine.now_ms(connection)),)
-    there = listing.locate(connection, to_column(run_id), scope, *held, lock=lock)
+def _there(connection: Connection, run_id: str, scope: TenantScope | None, *, lock: bool) -> Place:
+    there = listing.locate(connection, to_column(run_id), scope, lock=lock)
     if there is None:
-        raise _gone(run_id, claim)
+        raise _gone(run_id)
     return there
 
 
@@ -138,7 +131,7 @@ def _swap(
 ) -> bool:
     """Write the run over what was there; False if something else is there by now."""
     partitions.ensure(connection, [new.month])
-    held = () if claim is None else (is_held(claim, now_ms=engine.now_ms(connection)),)
+    held = () if claim is None else is_held(claim, now_ms=engine.now_ms(connection))
     return packed.replace(
         connection,
         new,

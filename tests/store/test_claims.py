@@ -1,0 +1,345 @@
+"""Claims: each run is one worker's at a time, and a late worker is told so."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from tandem_store import (
+    Claim,
+    LeaseLostError,
+    RunFilter,
+    RunRecord,
+    Store,
+    Versioned,
+    schema,
+)
+from tests.legacy_runs import CREATED_MS
+from tests.store.new_run import new_run
+
+LEASE = timedelta(minutes=5)
+
+
+def add(store: Store, *runs: RunRecord) -> None:
+    """Add runs in one transaction."""
+    with store.begin() as tx:
+        tx.runs.add_many(runs)
+
+
+def claim_next(store: Store, worker: str = "w", lease: timedelta = LEASE, **how) -> Claim | None:
+    """Claim in a transaction of its own."""
+    with store.begin() as tx:
+        return tx.runs.claim_next(worker, lease, **how)
+
+
+def let_run_out(store: Store) -> None:
+    """Put the end of every lease into the past, as if the workers had died long ago."""
+    with store.begin() as tx:
+        held = schema.runs.c.claimed_by.is_not(None)
+        tx.connection.execute(
+            update(schema.runs).where(held).values(claim_expires_at_ms=CREATED_MS)
+        )
+
+
+def with_status(status: str):
+    """A change to this status."""
+    return lambda run: run.model_copy(update={"status": status})
+
+
+def stored(store: Store, run_id: str = "r") -> Versioned:
+    """The run as it is now."""
+    with store.read() as tx:
+        found = tx.runs.get_versioned(run_id)
+    assert found is not None
+    return found
+
+
+def queued(run_id: str, **fields) -> RunRecord:
+    """A queued run."""
+    return new_run(run_id, status="queued", **fields)
+
+
+def test_the_oldest_queued_run_is_taken_first_and_once(any_store: Store) -> None:
+    """Runs created together go by their ids; runs in another status are not taken."""
+    add(
+        any_store,
+        queued("young", created_at_ms=CREATED_MS + 2),
+        queued("b"),
+        queued("a"),
+        new_run("done", created_at_ms=CREATED_MS - 9),
+        new_run("busy", status="running", created_at_ms=CREATED_MS - 9),
+    )
+
+    taken = [claim_next(any_store) for _ in range(4)]
+
+    assert [claim and claim.run_id for claim in taken] == ["a", "b", "young", None]
+
+
+def test_a_claim_changes_neither_the_record_nor_its_revision(any_store: Store) -> None:
+    """It is columns beside the record."""
+    add(any_store, queued("r"))
+    before = stored(any_store)
+
+    claim = claim_next(any_store, "worker\0")
+
+    assert claim is not None
+    assert (claim.worker, claim.epoch) == ("worker\0", 1)
+    assert stored(any_store) == before
+    with any_store.read() as tx:
+        assert list(tx.runs.claims()) == [claim]
+
+
+def test_a_filter_narrows_what_is_claimed(any_store: Store) -> None:
+    """A worker may serve some automations only."""
+    add(any_store, queued("a"), queued("b", automation_id="other"))
+
+    claim = claim_next(any_store, run_filter=RunFilter(automation_id="other"))
+
+    assert claim is not None
+    assert claim.run_id == "b"
+    assert claim_next(any_store, run_filter=RunFilter(automation_id="other")) is None
+
+
+def test_imported_runs_wait_until_they_are_asked_for(any_store: Store) -> None:
+    """Years-old queued runs do not start because somebody migrated."""
+    add(any_store, queued("old"), queued("new", created_at_ms=CREATED_MS + 1))
+    with any_store.begin() as tx:
+        old = schema.runs.c.run_id == "old"
+        tx.connection.execute(update(schema.runs).where(old).values(imported=True))
+
+    first = claim_next(any_store)
+    second = claim_next(any_store)
+    third = claim_next(any_store, include_imported=True)
+
+    assert first is not None
+    assert third is not None
+    assert (first.run_id, second, third.run_id) == ("new", None, "old")
+
+
+def test_an_imported_run_that_a_service_wrote_is_claimed_like_any_other(store: Store) -> None:
+    """Whoever queues it again means it."""
+    add(store, queued("r"))
+    with store.begin() as tx:
+        tx.connection.execute(update(schema.runs).values(imported=True))
+        tx.runs.update("r", lambda run: run)
+
+    assert claim_next(store) is not None
+
+
+@pytest.mark.parametrize("status", ["queued", "running", "pausing"])
+def test_a_lease_that_ran_out_is_taken_over(any_store: Store, status: str) -> None:
+    """Work that was begun goes first; what the dead worker held is of no use to it any more."""
+    add(any_store, queued("r"))
+    first = claim_next(any_store)
+    assert first is not None
+    add(any_store, queued("older", created_at_ms=CREATED_MS - 1))
+    with any_store.begin() as tx:
+        tx.runs.update("r", with_status(status), claim=first)
+    let_run_out(any_store)
+
+    second = claim_next(any_store, "successor")
+
+    assert second is not None
+    assert (second.run_id, second.epoch, second.worker) == ("r", 2, "successor")
+    with pytest.raises(LeaseLostError, match="Stop working"), any_store.begin() as tx:
+        tx.runs.finish(first, with_status("completed"))
+
+
+@pytest.mark.parametrize("status", ["paused", "awaiting_approval", "completed"])
+def test_a_run_that_waits_for_somebody_or_ended_is_not_taken_over(
+    any_store: Store, status: str
+) -> None:
+    """Nobody was at work on it when the lease ran out."""
+    add(any_store, queued("r"))
+    claim = claim_next(any_store)
+    with any_store.begin() as tx:
+        tx.runs.update("r", with_status(status), claim=claim)
+    let_run_out(any_store)
+
+    assert claim_next(any_store) is None
+
+
+def test_a_held_run_is_nobody_elses(any_store: Store) -> None:
+    """Neither queued nor running, as long as the lease lasts."""
+    add(any_store, queued("r"))
+    claim = claim_next(any_store)
+
+    assert claim_next(any_store, "other") is None
+    with any_store.begin() as tx:
+        tx.runs.update("r", with_status("running"), claim=claim)
+    assert claim_next(any_store, "other") is None
+
+
+@pytest.mark.parametrize("end", ["ran out", "taken over", "released", "deleted"])
+@pytest.mark.parametrize("call", ["renew", "release", "finish", "update"])
+def test_whoever_lost_the_lease_can_do_nothing_with_it(
+    any_store: Store, call: str, end: str
+) -> None:
+    """A lease that ran out is lost, whether somebody else came or not."""
+    add(any_store, queued("r"))
+    claim = claim_next(any_store)
+    assert claim is not None
+    if end == "deleted":
+        with any_store.begin() as tx:
+            tx.runs.delete("r")
+    elif end == "released":
+        with any_store.begin() as tx:
+            tx.runs.release(claim)
+    else:
+        let_run_out(any_store)
+    if end == "taken over":
+        assert claim_next(any_store) is not None
+    with any_store.read() as tx:
+        before = tx.runs.get_versioned("r"), list(tx.runs.claims())
+
+    with pytest.raises(LeaseLostError), any_store.begin() as tx:
+        if call == "renew":
+            tx.runs.renew(claim, LEASE)
+        elif call == "release":
+            tx.runs.release(claim)
+        elif call == "finish":
+            tx.runs.finish(claim, with_status("completed"))
+        else:
+            tx.runs.update("r", with_status("running"), claim=claim)
+
+    with any_store.read() as tx:
+        assert (tx.runs.get_versioned("r"), list(tx.runs.claims())) == before
+
+
+def test_renewing_moves_the_end_of_the_lease(any_store: Store) -> None:
+    """From now on, not from the old end; shorter is possible, too."""
+    add(any_store, queued("r"))
+    claim = claim_next(any_store, lease=timedelta(seconds=30))
+    assert claim is not None
+
+    with any_store.begin() as tx:
+        longer = tx.runs.renew(claim, timedelta(hours=1))
+        shorter = tx.runs.renew(longer, timedelta(minutes=1))
+
+    assert claim.expires_at_ms is not None
+    assert longer.expires_at_ms is not None
+    assert shorter.expires_at_ms is not None
+    assert longer.expires_at_ms > shorter.expires_at_ms > claim.expires_at_ms
+    with any_store.read() as tx:
+        assert list(tx.runs.claims()) == [shorter]
+
+
+def test_finishing_ends_the_run_and_lets_go(any_store: Store) -> None:
+    """The record as ``update`` would leave it, and no claim left but its epoch."""
+    add(any_store, queued("r", finished_at_ms=None))
+    claim = claim_next(any_store)
+    assert claim is not None
+
+    with any_store.begin() as tx:
+        finished = tx.runs.finish(claim, with_status("failed"))
+
+    assert stored(any_store) == finished
+    assert finished.revision == 2
+    assert finished.run.finished_at_ms == finished.run.updated_at_ms
+    with any_store.read() as tx:
+        assert list(tx.runs.claims()) == [
+            Claim(run_id="r", worker=None, epoch=1, expires_at_ms=None)
+        ]
+
+
+def test_finishing_needs_a_terminal_status(store: Store) -> None:
+    """A run that goes on is not finished; the claim stays."""
+    add(store, queued("r"))
+    claim = claim_next(store)
+    assert claim is not None
+
+    with store.begin() as tx, pytest.raises(ValueError, match="release"):
+        tx.runs.finish(claim, with_status("running"))
+
+    with store.read() as tx:
+        assert list(tx.runs.claims()) == [claim]
+
+
+def test_a_released_run_can_be_claimed_again(any_store: Store) -> None:
+    """With a greater epoch, so that who let go cannot come back."""
+    add(any_store, queued("r"))
+    claim = claim_next(any_store)
+    assert claim is not None
+    with any_store.begin() as tx:
+        tx.runs.release(claim)
+
+    again = claim_next(any_store)
+
+    assert again is not None
+    assert again.epoch == 2
+
+
+def test_an_update_leaves_the_claim_alone(any_store: Store) -> None:
+    """An operator may write to a run that a worker holds, and the worker can still finish it."""
+    add(any_store, queued("r"))
+    claim = claim_next(any_store)
+    assert claim is not None
+    with any_store.begin() as tx:
+        tx.runs.update("r", lambda run: run.model_copy(update={"detail": "hurry"}))
+
+    with any_store.begin() as tx:
+        finished = tx.runs.finish(claim, with_status("completed"))
+
+    assert finished.run.detail == "hurry"
+
+
+def test_a_record_of_a_newer_version_is_left_to_newer_workers(store: Store) -> None:
+    """It would stop this worker and every other, again and again."""
+    add(store, queued("new"), queued("old", created_at_ms=CREATED_MS + 1))
+    with store.begin() as tx:
+        new = schema.runs.c.run_id == "new"
+        tx.connection.execute(update(schema.runs).where(new).values(schema_version=99))
+
+    claim = claim_next(store)
+
+    assert claim is not None
+    assert claim.run_id == "old"
+
+
+def test_a_claim_that_is_rolled_back_was_never_made(any_store: Store) -> None:
+    """The transaction decides, as for everything else."""
+    add(any_store, queued("r"))
+    with pytest.raises(RuntimeError), any_store.begin() as tx:
+        assert tx.runs.claim_next("w", LEASE) is not None
+        raise RuntimeError
+
+    claim = claim_next(any_store)
+
+    assert claim is not None
+    assert claim.epoch == 1
+
+
+@pytest.mark.parametrize("worker", ["", " ", "\t\n"])
+def test_a_worker_has_a_name(store: Store, worker: str) -> None:
+    """A blank one could not be told from another."""
+    with store.begin() as tx, pytest.raises(ValueError, match="name"):
+        tx.runs.claim_next(worker, LEASE)
+
+
+@pytest.mark.parametrize("lease", [timedelta(0), timedelta(microseconds=999), -LEASE, 300])
+def test_a_lease_is_a_length_of_time(store: Store, lease: timedelta) -> None:
+    """A number could be seconds or milliseconds, and one that has ended already holds nothing."""
+    add(store, queued("r"))
+    with store.begin() as tx:
+        with pytest.raises(ValueError, match="timedelta"):
+            tx.runs.claim_next("w", lease)
+        claim = tx.runs.claim_next("w", LEASE)
+        assert claim is not None
+        with pytest.raises(ValueError, match="timedelta"):
+            tx.runs.renew(claim, lease)
+
+
+def test_a_lease_ends_that_much_after_the_present(any_store: Store) -> None:
+    """In milliseconds since 1970, by the clock of the database, here the one of this machine."""
+    add(any_store, queued("r"))
+    before_ms = time.time_ns() // 1_000_000
+
+    claim = claim_next(any_store, lease=timedelta(seconds=100))
+
+    after_ms = time.time_ns() // 1_000_000
+    assert claim is not None
+    assert claim.expires_at_ms is not None
+    assert before_ms - 1 <= claim.expires_at_ms - 100_000 <= after_ms + 1
