@@ -28,7 +28,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
-    not_,
     text,
 )
 
@@ -114,27 +113,26 @@ Index(
     runs.c.estimated_cost_usd,
     runs.c.trigger_type,
 )
-_in_queue: Final = and_(
-    runs.c.status == "queued", runs.c.claimed_by.is_(None), not_(runs.c.imported)
-)
-# The queue of the workers. Only those in it: years of finished runs would be in the way, and so
-# would queued ones that were imported.
+_in_queue: Final = and_(runs.c.status == "queued", runs.c.claimed_by.is_(None))
+# The queue of the workers, and only that: years of finished runs would be in the way. The status is
+# a column of it although it has one value, because SQLite prefers the index that answers most of a
+# question.
 Index(
     "ix_runs_queue",
+    runs.c.status,
+    runs.c.imported,
     runs.c.created_at_ms,
     runs.c.run_id,
     sqlite_where=_in_queue,
     postgresql_where=_in_queue,
 )
-_at_work: Final = and_(
-    runs.c.claimed_by.is_not(None), runs.c.status.in_(("queued", "running", "pausing"))
-)
-# The leases that somebody may have to take over.
+# The leases that somebody may have to take over, if the run's status says that work was going on.
 Index(
     "ix_runs_leases",
+    runs.c.status,
     runs.c.claim_expires_at_ms,
-    sqlite_where=_at_work,
-    postgresql_where=_at_work,
+    sqlite_where=runs.c.claimed_by.is_not(None),
+    postgresql_where=runs.c.claimed_by.is_not(None),
 )
 Index(
     "ix_runs_snapshot",

@@ -21,21 +21,21 @@ def upgrade() -> None:
     op.create_index(
         "ix_runs_deployment", "runs", ["org_id", "workspace_id", "deployment_id", *place]
     )
-    waiting = "status = 'queued' AND claimed_by IS NULL AND "
+    in_queue = sa.text("status = 'queued' AND claimed_by IS NULL")
     op.create_index(
         "ix_runs_queue",
         "runs",
-        place,
-        sqlite_where=sa.text(waiting + "imported = 0"),
-        postgresql_where=sa.text(waiting + "NOT imported"),
+        ["status", "imported", *place],
+        sqlite_where=in_queue,
+        postgresql_where=in_queue,
     )
-    at_work = sa.text("claimed_by IS NOT NULL AND status IN ('queued', 'running', 'pausing')")
+    is_claimed = sa.text("claimed_by IS NOT NULL")
     op.create_index(
         "ix_runs_leases",
         "runs",
-        ["claim_expires_at_ms"],
-        sqlite_where=at_work,
-        postgresql_where=at_work,
+        ["status", "claim_expires_at_ms"],
+        sqlite_where=is_claimed,
+        postgresql_where=is_claimed,
     )
     op.drop_index("ix_runs_statistics", "runs")
     op.create_index("ix_runs_statistics", "runs", [*STATISTICS, "trigger_type"])

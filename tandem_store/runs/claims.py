@@ -144,13 +144,10 @@ _COLUMNS: Final = (
 )
 
 
-def _written_out(status: RunStatus) -> ColumnElement[str]:
-    # Not as a parameter: a database uses a partial index only for conditions that it can read.
-    return literal(status.value, literal_execute=True)
-
-
-#: In these, somebody was at work when the lease ended; the order is that of the index.
-_AT_WORK: Final = tuple(map(_written_out, (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.PAUSING)))
+#: In these, somebody was at work when the lease ended.
+_AT_WORK: Final = (RunStatus.QUEUED.value, RunStatus.RUNNING.value, RunStatus.PAUSING.value)
+#: Not a parameter: a database uses a partial index only for conditions that it can read.
+_QUEUED: Final = literal(RunStatus.QUEUED.value, literal_execute=True)
 
 
 @lru_cache(256)
@@ -189,9 +186,7 @@ def _run_out() -> Select[str]:
 
 
 def _queued(*, include_imported: bool) -> Select[str]:
-    queued = select(runs.c.run_id).where(
-        runs.c.status == _written_out(RunStatus.QUEUED), runs.c.claimed_by.is_(None)
-    )
+    queued = select(runs.c.run_id).where(runs.c.status == _QUEUED, runs.c.claimed_by.is_(None))
     return queued if include_imported else queued.where(not_(runs.c.imported))
 
 

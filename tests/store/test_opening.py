@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,13 +16,17 @@ from sqlalchemy.exc import DBAPIError
 
 from tandem_store import (
     NotAStoreError,
+    RunRecord,
     SchemaAheadError,
     SchemaBehindError,
     Store,
     StoreError,
+    TenantScope,
     open_store,
 )
 from tests.store.new_run import new_run
+
+ACME = TenantScope(org_id="acme", workspace_id="north")
 
 
 def test_rolls_back_on_any_exception(any_store: Store) -> None:
@@ -58,6 +67,122 @@ def test_a_reader_sees_one_moment(any_store: Store) -> None:
             tx.runs.add(new_run("r"))
         assert reading.runs.count() == 0
         assert reading.runs.get("r") is None
+
+
+def test_a_thread_has_one_writing_transaction_at_a_time(any_store: Store) -> None:
+    """A second one would wait for the first, which is waiting for it; reading is allowed."""
+    with any_store.begin() as tx:
+        for nested in (any_store, any_store.for_tenant(ACME)):
+            with pytest.raises(StoreError, match="Pass its tx on"), nested.begin():
+                pass
+        with any_store.read() as reading:
+            assert reading.runs.count() == 0
+        tx.runs.add(new_run("r"))
+    with any_store.begin() as tx:
+        assert tx.runs.exists("r")
+
+
+def test_a_closed_store_says_so(any_store: Store) -> None:
+    """It does not open the database again behind its owner's back; closing twice is harmless."""
+    acme = any_store.for_tenant(ACME)
+    any_store.close()
+    any_store.close()
+
+    for way in (any_store.begin, any_store.read, acme.begin, acme.read):
+        with pytest.raises(StoreError, match="closed"), way():
+            pass
+
+
+def test_threads_share_a_store(any_store: Store) -> None:
+    """Many more of them than a pool keeps, all writing and reading at once."""
+    with any_store.begin() as tx:
+        tx.runs.add(new_run("shared", total_tokens=0))
+
+    def work(number: int) -> None:
+        with any_store.begin() as tx:
+            tx.runs.add(new_run(f"r{number:02}"))
+            tx.runs.update("shared", one_more)
+        with any_store.read() as tx:
+            assert tx.runs.get(f"r{number:02}") == new_run(f"r{number:02}")
+
+    with ThreadPoolExecutor(40) as pool:
+        list(pool.map(work, range(40)))
+
+    with any_store.read() as tx:
+        assert tx.runs.count() == 41
+        shared = tx.runs.get_versioned("shared")
+    assert shared is not None
+    assert (shared.run.total_tokens, shared.revision) == (40, 41)
+
+
+def one_more(run: RunRecord) -> RunRecord:
+    """The run with one token more."""
+    return run.model_copy(update={"total_tokens": run.total_tokens + 1})
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
+def test_both_processes_go_on_after_a_fork(any_store: Store) -> None:
+    """With connections of their own, whatever the parent had open."""
+    with any_store.begin() as tx:
+        tx.runs.add(new_run("shared", total_tokens=0))
+    with any_store.read() as tx:
+        assert tx.runs.exists("shared")
+        # In the middle of a reading transaction of another thread, as in a busy service.
+        children = [ThreadPoolExecutor(1).submit(forked, any_store).result() for _ in range(3)]
+        for _ in range(20):
+            with any_store.begin() as writing:
+                writing.runs.update("shared", one_more)
+        for child in children:
+            assert os.waitpid(child, 0)[1] == 0
+        assert tx.runs.count() == 1
+
+    with any_store.read() as tx:
+        shared = tx.runs.get("shared")
+    assert shared is not None
+    assert shared.total_tokens == 80
+
+
+def forked(store: Store) -> int:
+    """A child process that writes to the store; gives its number."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        for _ in range(20):
+            with store.begin() as tx:
+                tx.runs.update("shared", one_more)
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def test_nothing_is_done_when_the_package_is_imported() -> None:
+    """No thread, no file, no handler of logs, no Alembic; and nothing is said when it works."""
+    program = (
+        "import logging, sys, threading\n"
+        "import tandem_store\n"
+        "assert threading.active_count() == 1\n"
+        "assert not logging.root.handlers\n"
+        "assert not logging.getLogger('tandem_store').handlers\n"
+        "assert 'alembic' not in sys.modules\n"
+        "assert 'psycopg' not in sys.modules\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_what_it_logs_comes_under_its_own_name(
+    store_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A service turns it on and off as ``tandem_store``; a password is never in it."""
+    with caplog.at_level(logging.DEBUG, logger="tandem_store"), open_store(store_url):
+        pass
+
+    told = [record for record in caplog.records if record.name.startswith("tandem_store")]
+    assert any("opened" in record.getMessage() for record in told)
 
 
 def test_opening_never_creates(tmp_path: Path) -> None:

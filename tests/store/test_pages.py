@@ -90,11 +90,103 @@ def test_a_walk_meets_each_surviving_run_once(
                     present.discard(key)
                     survivors.discard(key)
 
-    def place(key: tuple[int, str]) -> tuple[int, str]:
-        return CREATED_MS + key[0], f"{key[0]}{key[1]}"
-
     assert seen == sorted(set(seen), reverse=newest_first)
     assert {place(key) for key in survivors} <= set(seen) <= {place(key) for key in ever}
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    keys=st.sets(KEYS, max_size=14),
+    steps=st.lists(st.tuples(st.booleans(), STEPS), max_size=14),
+    limit=st.integers(1, 4),
+    newest_first=st.booleans(),
+)
+def test_wherever_one_turns_the_next_page_is_what_lies_beside_the_last(
+    shared_store: Store,
+    keys: set[tuple[int, str]],
+    steps: list[tuple[bool, list[tuple[str, tuple[int, str]]]]],
+    limit: int,
+    newest_first: bool,
+) -> None:
+    """Forwards and backwards in any sequence, with runs coming and going in between."""
+    refill(shared_store, keys)
+    present = {place(key) for key in keys}
+    with shared_store.read() as tx:
+        page = tx.runs.list(limit=limit, newest_first=newest_first)
+
+    for forwards, changes in steps:
+        shown = [(run.created_at_ms, run.run_id) for run in page.items]
+        cursor = page.next_cursor if forwards else page.previous_cursor
+        if cursor is None:
+            continue
+        change(shared_store, present, changes)
+        with shared_store.read() as tx:
+            page = tx.runs.list(limit=limit, cursor=cursor, newest_first=newest_first)
+
+        found = [(run.created_at_ms, run.run_id) for run in page.items]
+        assert found == sorted(found, reverse=newest_first)
+        assert (page.previous_cursor if forwards else page.next_cursor) is not None
+        if shown:  # else it is about an empty page, whose place no longer shows
+            greater = forwards is not newest_first
+            edge = shown[-1] if forwards else shown[0]
+            beyond = [one for one in present if (one > edge if greater else one < edge)]
+            nearest = sorted(beyond, reverse=not greater)[:limit]
+            assert found == (nearest if forwards else nearest[::-1])
+
+
+def change(
+    store: Store, present: set[tuple[int, str]], steps: list[tuple[str, tuple[int, str]]]
+) -> None:
+    """Add and delete runs, those that are not there yet and those that are."""
+    with store.begin() as tx:
+        for action, key in steps:
+            if action == "add" and place(key) not in present:
+                tx.runs.add(made(key))
+                present.add(place(key))
+            elif action == "delete" and place(key) in present:
+                tx.runs.delete(made(key).run_id)
+                present.discard(place(key))
+
+
+def place(key: tuple[int, str]) -> tuple[int, str]:
+    """Where the run of a key stands in the order of listings."""
+    return CREATED_MS + key[0], f"{key[0]}{key[1]}"
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(keys=st.sets(KEYS, max_size=14), limit=st.integers(1, 4), newest_first=st.booleans())
+def test_backwards_is_the_reverse_of_forwards(
+    shared_store: Store, keys: set[tuple[int, str]], limit: int, newest_first: bool
+) -> None:
+    """Going back from the last page gives the pages that one came by, each as it was."""
+    refill(shared_store, keys)
+    pages = []
+    cursor: str | None = None
+    with shared_store.read() as tx:
+        while True:
+            pages.append(tx.runs.list(limit=limit, cursor=cursor, newest_first=newest_first))
+            cursor = pages[-1].next_cursor
+            if cursor is None:
+                break
+
+        back = [pages[-1]]
+        while (cursor := back[-1].previous_cursor) is not None:
+            back.append(tx.runs.list(limit=limit, cursor=cursor, newest_first=newest_first))
+
+    assert [page.items for page in back] == [page.items for page in pages[::-1]]
+    assert [run for page in pages for run in page.items] == list(
+        summaries(shared_store, newest_first)
+    )
+
+
+def summaries(store: Store, newest_first: bool) -> list[RunSummary]:
+    """All of it on one page."""
+    with store.read() as tx:
+        return list(tx.runs.list(limit=1_000, newest_first=newest_first).items)
 
 
 @pytest.fixture
@@ -154,6 +246,39 @@ def test_a_cursor_of_another_filter_or_order_is_refused(
 
         with pytest.raises(InvalidCursorError, match="start again"):
             tx.runs.list(run_filter, cursor=cursor, newest_first=newest_first)
+
+
+def test_an_empty_page_leads_back(paged: Store) -> None:
+    """Where all that followed was deleted meanwhile, and all that came before."""
+    with paged.begin() as tx:
+        first = tx.runs.list(limit=4)
+        second = tx.runs.list(limit=4, cursor=first.next_cursor)
+        for run_id in ("r0", "r1", "r2", "r3", "r4"):
+            tx.runs.delete(run_id)
+
+    with paged.read() as tx:
+        nothing = tx.runs.list(limit=4, cursor=first.next_cursor)
+        again = tx.runs.list(limit=4, cursor=nothing.previous_cursor)
+    assert (nothing.items, nothing.next_cursor) == ((), None)
+    assert again.items == first.items
+
+    with paged.begin() as tx:
+        tx.runs.add(new_run("r4"))
+        for run_id in ("r5", "r6", "r7", "r8"):
+            tx.runs.delete(run_id)
+    with paged.read() as tx:
+        nothing = tx.runs.list(limit=4, cursor=second.previous_cursor)
+        again = tx.runs.list(limit=4, cursor=nothing.next_cursor)
+    assert (nothing.items, nothing.previous_cursor) == ((), None)
+    assert [run.run_id for run in again.items] == ["r4"]
+
+
+def test_a_lone_page_has_no_neighbours(paged: Store) -> None:
+    """Whatever its order."""
+    with paged.read() as tx:
+        for newest_first in (True, False):
+            page = tx.runs.list(limit=9, newest_first=newest_first)
+            assert (page.next_cursor, page.previous_cursor) == (None, None)
 
 
 def test_a_filter_in_other_words_takes_the_same_cursor(paged: Store) -> None:

@@ -1,0 +1,70 @@
+"""The examples in the docstrings run, and no public method is without one."""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tandem_store
+from tandem_store import RunFilter, Store, TenantScope, open_store
+from tandem_store.runs import RunReader, Runs
+from tests.store.new_run import new_run
+
+DOCUMENTED = {
+    **{f"RunReader.{name}": method for name, method in inspect.getmembers(RunReader)},
+    **{f"Runs.{name}": method for name, method in inspect.getmembers(Runs)},
+    **{f"Store.{name}": method for name, method in inspect.getmembers(Store)},
+    "open_store": open_store,
+}
+METHODS = {
+    name: method
+    for name, method in DOCUMENTED.items()
+    if inspect.isfunction(method) and not name.rpartition(".")[2].startswith("_")
+}
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_the_example_runs(name: str, template_database: Path, tmp_path: Path) -> None:
+    """Against an empty store called ``store`` and one with three runs called ``filled``."""
+    examples = doctest.DocTestFinder().find(METHODS[name], name)
+    paths = [tmp_path / "empty.db", tmp_path / "filled.db"]
+    for path in paths:
+        shutil.copy2(template_database, path)
+    with open_store(str(paths[0])) as store, open_store(str(paths[1])) as filled:
+        with filled.begin() as tx:
+            for number, status in enumerate(("completed", "failed", "completed"), start=1):
+                tx.runs.add(new_run(f"run-{number}", status=status))
+        names: dict[str, Any] = {
+            "store": store,
+            "filled": filled,
+            "url": str(paths[0]),
+            "run": new_run("run-0", status="queued"),
+            "open_store": open_store,
+            "timedelta": timedelta,
+            "RunFilter": RunFilter,
+            "TenantScope": TenantScope,
+        }
+        for example in examples:
+            assert example.examples or name == "Store.close", f"{name} has no example"
+            example.globs = dict(names)
+            told: list[str] = []
+            result = doctest.DocTestRunner().run(example, out=told.append)
+            assert result.failed == 0, "".join(told)
+
+
+def test_every_public_name_says_what_it_is() -> None:
+    """Errors, records and functions alike."""
+    silent = [
+        name
+        for name in tandem_store.__all__
+        if name not in {"__version__", "ANY_DEPLOYMENT"}
+        and not (getattr(tandem_store, name).__doc__ or "").strip()
+    ]
+
+    assert silent == []

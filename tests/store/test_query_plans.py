@@ -1,0 +1,141 @@
+"""What the database does for each question: one walk of an index, whatever the store has grown to.
+
+The statements are those that the public methods send, explained by the database that got them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event
+
+from tandem_store import ANY_DEPLOYMENT, RunFilter, Store, TenantScope
+from tandem_store.runs import Runs
+from tests.store.new_run import add_all, new_run
+
+LEASE = timedelta(minutes=5)
+ACME = {"org_id": "acme", "workspace_id": "north"}
+HERE = TenantScope(**ACME)
+EVERYWHERE = TenantScope(**ACME, deployment_id=ANY_DEPLOYMENT)
+
+
+def plans(connection: Connection, question: Callable[[], Any]) -> list[str]:
+    """How SQLite answers each statement that a question sends, in one text each."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        sent.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", note)
+    question()
+    event.remove(connection, "before_cursor_execute", note)
+    return [
+        "; ".join(
+            row.detail
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        )
+        for statement, parameters in sent
+        if statement.startswith(("SELECT", "UPDATE", "DELETE", "WITH"))
+    ]
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    """A store with some runs over three months."""
+    add_all(
+        store,
+        [
+            new_run(f"r{n:03}", hours=24 * n, status="queued", tenant_context=ACME)
+            for n in range(60)
+        ],
+    )
+    return store
+
+
+LISTINGS = {
+    "newest": (None, RunFilter(), "ix_runs_created"),
+    "by automation": (None, RunFilter(automation_id="auto-1"), "ix_runs_automation"),
+    "by status": (None, RunFilter(status={"failed"}), "ix_runs_status"),
+    "by tenant": (None, RunFilter(**ACME), "ix_runs_tenant"),
+    "of a tenant": (HERE, RunFilter(), "ix_runs_deployment"),
+    "of a whole workspace": (EVERYWHERE, RunFilter(), "ix_runs_tenant"),
+}
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("name", sorted(LISTINGS))
+def test_a_listing_walks_one_index_in_order(filled: Store, name: str, newest_first: bool) -> None:
+    """No row is read that is not shown, nothing is sorted, and no month is touched."""
+    scope, run_filter, index = LISTINGS[name]
+    with filled.begin() as tx:
+        runs = Runs(tx.connection, scope)
+        first = runs.list(run_filter, limit=5, newest_first=newest_first)
+
+        for cursor in (None, first.next_cursor):
+            (plan,) = plans(
+                tx.connection,
+                lambda cursor=cursor: runs.list(  # type: ignore[misc]
+                    run_filter, limit=5, cursor=cursor, newest_first=newest_first
+                ),
+            )
+            assert f"USING INDEX {index}" in plan
+            assert "TEMP B-TREE" not in plan
+            assert "run_documents" not in plan
+
+
+@pytest.mark.parametrize("scope", [None, HERE, EVERYWHERE])
+def test_a_run_is_found_by_its_key_in_one_month(filled: Store, scope: TenantScope | None) -> None:
+    """Two statements, each of them a look into a primary key."""
+    with filled.begin() as tx:
+        runs = Runs(tx.connection, scope)
+        month, whole = plans(tx.connection, lambda: runs.get("r000"))
+
+    assert "sqlite_autoindex_runs_1 (run_id=?)" in month
+    assert "(run_id=? AND month=?)" in whole
+    assert whole.count("SEARCH run_documents") == 1
+    assert "SCAN" not in month + whole
+
+
+def test_an_update_touches_one_run_and_its_months(filled: Store) -> None:
+    """Nothing is scanned, however many runs and months there are."""
+    with filled.begin() as tx:
+        runs = Runs(tx.connection)
+        steps = plans(tx.connection, lambda: runs.update("r000", lambda run: run))
+
+    assert steps
+    assert [plan for plan in steps if "SCAN" in plan or "TEMP B-TREE" in plan] == []
+
+
+def test_a_claim_looks_at_the_queue_alone(filled: Store) -> None:
+    """Finished and imported runs are not in its index, and neither is what others hold."""
+    with filled.begin() as tx:
+        runs = Runs(tx.connection)
+        expired, queue = plans(tx.connection, lambda: runs.claim_next("w", LEASE))
+
+    assert "USING INDEX ix_runs_leases (status=? AND claim_expires_at_ms<?)" in expired
+    assert "USING INDEX ix_runs_queue" in queue
+    assert "TEMP B-TREE" not in queue
+    assert "SEARCH runs USING INDEX sqlite_autoindex_runs_1" in queue
+
+
+def test_the_queue_with_imported_runs_is_walked_in_order(filled: Store) -> None:
+    """Those are in the index of the statuses."""
+    with filled.begin() as tx:
+        runs = Runs(tx.connection)
+        taken = plans(tx.connection, lambda: runs.claim_next("w", LEASE, include_imported=True))
+
+    assert "USING INDEX ix_runs_status (status=?)" in taken[-1]
+    assert "TEMP B-TREE" not in taken[-1]
+
+
+@pytest.mark.parametrize("question", ["count", "stats"])
+def test_sums_are_read_from_an_index_alone(filled: Store, question: str) -> None:
+    """The table of runs is many times larger."""
+    with filled.begin() as tx:
+        runs = Runs(tx.connection)
+        (plan,) = plans(tx.connection, getattr(runs, question))
+
+    assert "USING COVERING INDEX ix_runs_statistics" in plan
