@@ -44,9 +44,9 @@ lint: $(STAMP)  ## Check format, style, types and layers
 test: lint  ## Be sure: lint, then every test
 	$(BIN)/python -m pytest -n 2 --quiet -m 'not slow'
 
-.PHONY: test-kill
-test-kill: $(STAMP)  ## The long tests: an import of 5,000 shards, killed ten times
-	$(BIN)/python -m pytest --quiet -m slow
+.PHONY: test-long
+test-long: $(STAMP)  ## The long tests: kills, and many processes for a minute; prints figures
+	$(BIN)/python -m pytest --quiet -m slow --capture=no
 
 .PHONY: bench
 bench: $(STAMP)  ## Measure import, reading and writing
