@@ -49,8 +49,9 @@ test-long: $(STAMP)  ## The long tests: kills, and many processes for a minute; 
 	$(BIN)/python -m pytest --quiet -m slow --capture=no
 
 .PHONY: bench
-bench: $(STAMP)  ## Measure import, reading and writing
+bench: $(STAMP)  ## Measure the import, then every call of the repository
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.repository
 
 .PHONY: clean
 clean:  ## Remove what was made here, except the virtual environment

@@ -6,8 +6,6 @@ minute of the machine hits all of them. The tables that are printed are the only
 
 from __future__ import annotations
 
-import os
-import platform
 import shutil
 import statistics
 import sys
@@ -20,6 +18,7 @@ import orjson
 
 from benchmarks.generate import write_hot, write_shards
 from benchmarks.measure import Measurement, measure
+from benchmarks.table import head, machine, row
 
 _MEGABYTE = 1_000_000
 
@@ -82,23 +81,23 @@ def compare(state: Path, work: Path, *, runs: int, rounds: int) -> None:
             click.echo(f"round {number + 1} of {rounds}: {subject.name}", err=True)
             turns[subject.name].append(take_turn(subject, state, work / "turn", runs))
     floor = _median_seconds(turns[FLOOR.name])
-    _head("way", "seconds (median)", "least - most", "ratio", "resident", "private", "file")
+    head("way", "seconds (median)", "least - most", "ratio", "resident", "private", "file")
     for name, outcomes in turns.items():
         seconds = sorted(outcome.measurement.seconds for outcome in outcomes)
         median = statistics.median(seconds)
         spread = f"{seconds[0]:.2f} - {seconds[-1]:.2f}"
         size = _megabytes(outcomes[-1].database_bytes)
-        _row(name, f"{median:.2f}", spread, f"{median / floor:.2f}", *_memory(outcomes), size)
+        row(name, f"{median:.2f}", spread, f"{median / floor:.2f}", *_memory(outcomes), size)
 
 
 def weigh_hot(state: Path, work: Path, *, runs: int) -> None:
     """Print seconds and memory of the import of one big hot file."""
-    _head("way", "seconds", "resident", "private", "file")
+    head("way", "seconds", "resident", "private", "file")
     for subject in IMPORTS:
         click.echo(f"hot file: {subject.name}", err=True)
         outcome = take_turn(subject, state, work / "turn", runs)
         seconds = f"{outcome.measurement.seconds:.1f}"
-        _row(subject.name, seconds, *_memory([outcome]), _megabytes(outcome.database_bytes))
+        row(subject.name, seconds, *_memory([outcome]), _megabytes(outcome.database_bytes))
 
 
 def _median_seconds(outcomes: list[Outcome]) -> float:
@@ -116,15 +115,6 @@ def _megabytes(size: int) -> str:
     return f"{size / _MEGABYTE:,.0f} MB"
 
 
-def _head(first: str, *others: str) -> None:
-    _row(first, *others)
-    click.echo(f"|---|{'--:|' * len(others)}")
-
-
-def _row(*cells: str) -> None:
-    click.echo(f"| {' | '.join(cells)} |")
-
-
 @click.command()
 @click.option("--runs", default=10_000, show_default=True, help="History shards to import.")
 @click.option("--rounds", default=3, show_default=True, help="Turns of each subject.")
@@ -134,8 +124,7 @@ def main(runs: int, rounds: int, hot_bytes: int, seed: int) -> None:
     """Measure the import of history shards against the floor, then of one big hot file."""
     with tempfile.TemporaryDirectory(prefix="tandem-store-bench-") as folder:
         work = Path(folder)
-        click.echo(f"{platform.platform()}, Python {platform.python_version()}, ", nl=False)
-        click.echo(f"{os.cpu_count()} CPUs\n")
+        click.echo(f"{machine()}\n")
         size = write_shards(work / "shards", runs=runs, seed=seed)
         click.echo(f"{runs:,} history shards, {_megabytes(size)}, {rounds} rounds\n")
         compare(work / "shards", work, runs=runs, rounds=rounds)

@@ -41,6 +41,8 @@ APPLICATION_ID: Final = 0x5453746F
 PAGE_SIZE: Final = 16_384
 #: How long a statement waits for another process, in seconds.
 BUSY_TIMEOUT_S: Final = 30
+#: How many prepared statements a connection keeps: some for each month, of which there are many.
+_STATEMENTS: Final = 1_024
 #: The PostgreSQL schema unless the URL says ``?schema=...``.
 DEFAULT_SCHEMA: Final = "tandem_store"
 
@@ -198,6 +200,7 @@ def _connect(path: Path, mode: Literal["rw", "ro"]) -> sqlite3.Connection:
         timeout=BUSY_TIMEOUT_S,
         isolation_level=None,
         check_same_thread=False,
+        cached_statements=_STATEMENTS,
     )
 
 
