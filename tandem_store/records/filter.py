@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -26,6 +26,14 @@ class RunFilter:
 
     Raises:
         ValueError: a time is naive, or a status or stop kind is unknown.
+        TypeError: a condition is of another type than it says.
+
+    >>> from datetime import UTC, datetime
+    >>> august = datetime(2026, 8, 1, tzinfo=UTC)
+    >>> RunFilter(status={"failed"}, created_from=august) == RunFilter(
+    ...     status=["failed"], created_from=august
+    ... )
+    True
     """
 
     #: Runs of these automations.
@@ -61,6 +69,10 @@ class RunFilter:
         for name in _TIMES:
             for bound in (f"{name}_from", f"{name}_to"):
                 _check_aware(bound, getattr(self, bound))
+        if not isinstance(self.text, str | None):
+            raise TypeError(f"text is a text, not {self.text!r}")
+        if not isinstance(self.terminal, bool | None):
+            raise TypeError(f"terminal is True, False or None, not {self.terminal!r}")
         for column, wanted in self.choices():
             # Sets given by a caller may change later; what a filter means must not.
             object.__setattr__(self, column, wanted)
@@ -71,8 +83,7 @@ class RunFilter:
         for column in _CHOICES:
             wanted = getattr(self, column)
             if wanted is not None:
-                names = (wanted,) if isinstance(wanted, str) else wanted
-                yield column, frozenset(str(name) for name in names)
+                yield column, _names(column, wanted)
 
     def ranges(self) -> Iterator[tuple[str, int | None, int | None]]:
         """Each time column that is filtered, with its first and its first excluded millisecond."""
@@ -82,8 +93,18 @@ class RunFilter:
                 yield f"{name}_at_ms", _millisecond(first), _millisecond(end)
 
 
+def _names(column: str, wanted: str | Collection[str]) -> frozenset[str]:
+    """The names given for a column; refuses what no column could equal."""
+    names = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else [*wanted]
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(f"{column} is one text or a collection of texts, not {wanted!r}")
+    return frozenset(map(str, names))
+
+
 def _check_aware(name: str, at: datetime | None) -> None:
     """Refuse a time that does not say where it lies."""
+    if not isinstance(at, datetime | None):
+        raise TypeError(f"{name} is a datetime, not {at!r}")
     if at is not None and at.utcoffset() is None:
         raise ValueError(
             f"{name} has no time zone; give an aware time, as datetime(2026, 8, 1, tzinfo=UTC)"

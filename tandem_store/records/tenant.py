@@ -49,7 +49,10 @@ class TenantScope:
     ``ANY_DEPLOYMENT`` the whole workspace.
 
     Raises:
-        TenantScopeError: an id is blank.
+        TenantScopeError: an id is blank, or no text at all.
+
+    >>> TenantScope(org_id="acme", workspace_id="north").deployment_id is None
+    True
     """
 
     org_id: str
@@ -57,13 +60,20 @@ class TenantScope:
     deployment_id: str | AnyDeployment | None = None
 
     def __post_init__(self) -> None:
-        for name in ("org_id", "workspace_id", "deployment_id"):
-            value = getattr(self, name)
-            if isinstance(value, str) and not value.strip():
-                raise TenantScopeError(f"a tenant scope needs a {name} that is not blank")
+        for name in ("org_id", "workspace_id"):
+            _check_id(name, getattr(self, name))
+        if not (self.deployment_id is None or self.deployment_id is ANY_DEPLOYMENT):
+            _check_id("deployment_id", self.deployment_id)
 
     def covers(self, tenant: TenantContext) -> bool:
         """Whether the tenant lies within this scope."""
         return (tenant.org_id, tenant.workspace_id) == (self.org_id, self.workspace_id) and (
             self.deployment_id is ANY_DEPLOYMENT or tenant.deployment_id == self.deployment_id
+        )
+
+
+def _check_id(name: str, value: object) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise TenantScopeError(
+            f"a tenant scope needs a {name} that is a text and not blank, not {value!r}"
         )

@@ -69,3 +69,29 @@ def test_ranges_are_whole_milliseconds_half_open() -> None:
     assert list(RunFilter(finished_to=datetime(1969, 12, 31, tzinfo=UTC)).ranges()) == [
         ("finished_at_ms", None, -86_400_000)
     ]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"automation_id": 5},
+        {"automation_id": {5}},
+        {"automation_id": b"a"},
+        {"org_id": ["acme", None]},
+        {"status": 5},
+        {"text": 5},
+        {"text": ["a"]},
+        {"terminal": "yes"},
+        {"created_from": "2026-08-01"},
+        {"finished_to": 1_779_235_200_000},
+    ],
+)
+def test_a_condition_of_the_wrong_type_is_refused_by_name(given: Any) -> None:
+    """It would fit nothing, or be a puzzle when the question is asked."""
+    with pytest.raises(TypeError, match=next(iter(given))):
+        RunFilter(**given)
+
+
+def test_names_may_come_from_anything_that_gives_them() -> None:
+    """A generator too, which can be read only once."""
+    assert RunFilter(status=(name for name in ["failed"])) == RunFilter(status="failed")  # type: ignore[arg-type]

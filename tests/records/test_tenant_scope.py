@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tandem_store.errors import TenantScopeError
 from tandem_store.records import ANY_DEPLOYMENT, AnyDeployment, TenantContext, TenantScope
 
 
+@pytest.mark.parametrize("value", ["", " ", "\t", 5, b"acme", ["acme"], ANY_DEPLOYMENT, None])
 @pytest.mark.parametrize("field", ["org_id", "workspace_id", "deployment_id"])
-def test_a_blank_id_is_refused(field: str) -> None:
+def test_an_id_is_a_text_that_is_not_blank(field: str, value: Any) -> None:
     """A scope that was filled from an empty setting must not match by accident."""
-    ids = {"org_id": "acme", "workspace_id": "north"} | {field: " "}
+    if field == "deployment_id" and value in (None, ANY_DEPLOYMENT):
+        return  # these two have a meaning
+    ids: dict[str, Any] = {"org_id": "acme", "workspace_id": "north"} | {field: value}
 
     with pytest.raises(TenantScopeError, match=field):
         TenantScope(**ids)
