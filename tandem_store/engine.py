@@ -264,8 +264,11 @@ def _sqlite(url: URL, begin: str, creator: Callable[[], sqlite3.Connection]) -> 
 def _postgresql(url: URL, *, read_only: bool) -> Engine:
     try:
         # No limit to the pool: a transaction takes a second connection to make a month, and if all
-        # of them did so at once, each would wait for the others to give one back.
-        engine = create_engine(url.difference_update_query(["schema"]), max_overflow=-1)
+        # of them did so at once, each would wait for the others to give one back. Connections are
+        # tried before use: those from before a restart of the server are replaced unnoticed.
+        engine = create_engine(
+            url.difference_update_query(["schema"]), max_overflow=-1, pool_pre_ping=True
+        )
     except ModuleNotFoundError as error:
         raise StoreError(
             "The PostgreSQL driver is not installed. Run: pip install 'tandem-store[postgres]'"

