@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, tuple_
 
 from tandem_store.errors import RecordTooNewError
 from tandem_store.mapping import from_column
@@ -47,7 +47,8 @@ _NUMBERS: Final = (
     "estimated_cost_usd",
     "revision",
 )
-_COLUMNS: Final = tuple(runs.c[name] for name in (*_TEXTS, *_NUMBERS, "month"))
+_NAMES: Final = (*_TEXTS, *_NUMBERS, "month")
+_COLUMNS: Final = tuple(runs.c[name] for name in _NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def page(
     backwards = start is not None and not start.side.is_forwards
     query = ordered(select(*_COLUMNS), selection, start=start, newest_first=newest_first)
     # One more than asked for tells whether there is another page.
-    rows = connection.execute(query.limit(limit + 1)).mappings().all()
+    rows = connection.execute(query.limit(limit + 1)).all()
     more = len(rows) > limit
     shown = rows[:limit][::-1] if backwards else rows[:limit]
     before, after = _neighbours(shown, start, more=more)
@@ -92,7 +93,7 @@ def page(
 
 
 def _neighbours(
-    shown: Sequence[RowMapping], start: Position | None, *, more: bool
+    shown: Sequence[Row[Any]], start: Position | None, *, more: bool
 ) -> tuple[Position | None, Position | None]:
     """Where the page before and the page after begin; ``more``: runs follow in reading direction.
 
@@ -109,8 +110,8 @@ def _neighbours(
     return (first if forwards or more else None), (last if more or not forwards else None)
 
 
-def _beside(row: RowMapping, side: Side) -> Position:
-    return Position(row["created_at_ms"], row["run_id"], side)
+def _beside(row: Row[Any], side: Side) -> Position:
+    return Position(row.created_at_ms, row.run_id, side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +166,9 @@ def _beyond(
     return here < place if descending else here > place
 
 
-def _summary(row: RowMapping) -> RunSummary:
-    values: dict[str, Any] = dict(row)
+def _summary(row: Row[Any]) -> RunSummary:
+    # Half of what a page costs is made here; a row's own mapping takes 2.5 times as long as zip.
+    values: dict[str, Any] = dict(zip(_NAMES, row, strict=True))
     for name in _TEXTS:
         if values[name] is not None:
             values[name] = from_column(values[name])
