@@ -1,12 +1,23 @@
-"""Many rows at once, by the shortest way to the driver."""
+"""Many rows at once, by the shortest way that the driver has.
+
+That is COPY on PostgreSQL, from some number of rows upward, and the driver's own ``executemany``
+everywhere else.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, Table, insert
+from sqlalchemy import Connection, Dialect, Engine, Table, event, insert
+
+#: From how many rows on COPY is used. Measured: as fast at 10 rows, 1.3 times at 20, 1.7 at 500;
+#: one row alone, as services write, would take a fifth longer.
+COPY_FROM: Final = 20
+
+_OFFERED: Final = "tandem_store_copy"
+_TYPES: Final = "tandem_store_copy_types"
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -14,17 +25,52 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
 
     Hands them to the driver itself: SQLAlchemy's own executemany prepares every row in Python,
     which takes half as long again.
+
+    Raises what ``Connection.execute`` raises, whichever way is taken.
     """
     if not rows:
         return
     names = tuple(rows[0])
+    if len(rows) >= COPY_FROM and connection.get_execution_options().get(_OFFERED):
+        statement, types = _copy(table, names, connection.dialect)
+        _execute(connection, statement, rows, names, {_TYPES: types})
+        return
     statement, positions = _compiled(table, names, connection.dialect)
     if positions is None:
         connection.exec_driver_sql(statement, [dict(row) for row in rows])
     else:
-        connection.exec_driver_sql(
-            statement, [tuple(row[name] for name in positions) for row in rows]
-        )
+        _execute(connection, statement, rows, positions, {})
+
+
+def offer_copy(engine: Engine) -> None:
+    """Let ``insert_rows`` use COPY on this engine, whose driver must be psycopg.
+
+    COPY goes through SQLAlchemy as an ``executemany`` does, so that its failures are reported, and
+    broken connections replaced, in the same way.
+    """
+    engine.update_execution_options(**{_OFFERED: True})
+
+    @event.listens_for(engine, "do_executemany")
+    def copy_in(cursor: Any, statement: str, rows: Any, context: Any) -> bool:
+        types = context.execution_options.get(_TYPES)
+        if types is None:
+            return False
+        with cursor.copy(statement) as copy:
+            copy.set_types(types)
+            for row in rows:
+                copy.write_row(row)
+        return True
+
+
+def _execute(
+    connection: Connection,
+    statement: str,
+    rows: Sequence[Mapping[str, Any]],
+    names: tuple[str, ...],
+    options: dict[str, Any],
+) -> None:
+    values = [tuple([row[name] for name in names]) for row in rows]
+    connection.exec_driver_sql(statement, values, execution_options=options)
 
 
 @lru_cache(maxsize=2_048)
@@ -34,3 +80,14 @@ def _compiled(
     compiled = insert(table).compile(dialect=dialect, column_keys=list(names))
     positions: list[str] | None = getattr(compiled, "positiontup", None)
     return str(compiled), None if positions is None else tuple(positions)
+
+
+@lru_cache(maxsize=128)
+def _copy(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[str, tuple[str, ...]]:
+    """The statement, and the type of every column, which binary rows do not say themselves."""
+    quoted = dialect.identifier_preparer
+    columns = ", ".join(quoted.quote(name) for name in names)
+    types = tuple(
+        table.c[name].type.compile(dialect).partition(" COLLATE ")[0].lower() for name in names
+    )
+    return f"COPY {quoted.format_table(table)} ({columns}) FROM STDIN (FORMAT BINARY)", types

@@ -18,7 +18,9 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Engine,
+    Insert,
     QueuePool,
+    Table,
     cast,
     create_engine,
     event,
@@ -27,9 +29,11 @@ from sqlalchemy import (
     make_url,
     select,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 
+from tandem_store.bulk import offer_copy
 from tandem_store.errors import NotAStoreError, StoreError
 from tandem_store.failures import translate as translate
 from tandem_store.failures import translating as translating
@@ -136,6 +140,14 @@ def create_engines(
         _sqlite(url, "BEGIN IMMEDIATE", lambda: _open_for_writing(path, pragmas)),
         _sqlite(url, "BEGIN", lambda: _open_for_reading(path)),
     )
+
+
+def insert_unless_there(connection: Connection, table: Table) -> Insert:
+    """An INSERT that leaves out rows whose key is taken, also by a writer that was quicker."""
+    # SQLAlchemy has no common spelling for it.
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
 
 
 # SQLite
@@ -291,4 +303,5 @@ def _postgresql(url: URL, *, read_only: bool) -> Engine:
         cursor.close()
         connection.autocommit = False
 
+    offer_copy(engine)
     return engine

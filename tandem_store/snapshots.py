@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Insert, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, delete, select
 
+from tandem_store.engine import insert_unless_there
 from tandem_store.mapping import STORED_VERSION, Snapshot, pack
 from tandem_store.mapping.blob import ENCODING
 from tandem_store.schema import automation_snapshots, runs
@@ -26,7 +26,9 @@ def ensure(connection: Connection, snapshots: Iterable[Snapshot]) -> dict[bytes,
     digests = sorted(wanted)
     known = _ids(connection, digests)
     if missing := [digest for digest in digests if digest not in known]:
-        connection.execute(_insert(connection), [_row(wanted[digest]) for digest in missing])
+        # Another writer on PostgreSQL may have stored one since we looked; its row serves as well.
+        statement = insert_unless_there(connection, automation_snapshots)
+        connection.execute(statement, [_row(wanted[digest]) for digest in missing])
         known |= _ids(connection, missing)
     return known
 
@@ -41,14 +43,6 @@ def _ids(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, int]:
         )
         known |= {bytes(row.digest): row.id for row in rows}
     return known
-
-
-def _insert(connection: Connection) -> Insert:
-    # Another writer on PostgreSQL may have stored the same snapshot since we looked; then its row
-    # serves as well. SQLAlchemy has no common spelling for that.
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(automation_snapshots).on_conflict_do_nothing()
-    return postgresql.insert(automation_snapshots).on_conflict_do_nothing()
 
 
 def _row(snapshot: Snapshot) -> dict[str, Any]:
