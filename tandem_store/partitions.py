@@ -7,19 +7,30 @@ the parent alone. Nobody else needs to know the difference.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Final
 
-from sqlalchemy import Connection, MetaData, Table, func, insert, inspect, select
+from sqlalchemy import Connection, Engine, MetaData, Table, func, insert, inspect, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTable
 
 from tandem_store import schema
-from tandem_store.errors import MonthDetachedError
+from tandem_store.errors import MonthDetachedError, StoreError, StoreLockedError
+from tandem_store.failures import translate
 from tandem_store.month import Month
 
 #: The advisory lock under which months are made on PostgreSQL.
 MONTHS_LOCK: Final = 0x5453_6D6F
+#: How long making a month waits for those who write, in milliseconds, time after time; then as long
+#: as any statement. Whoever waits keeps all writers waiting that come later, so the first times are
+#: short. They also end before the server looks for deadlocks (one second): if a caller that has
+#: written and we wait for each other, we give way, who lose nothing by it.
+_PATIENCE_MS: Final = (200, 400, 800, 800, 800)
+#: Seconds after which it is not tried again.
+_PATIENCE_S: Final = 30
+#: The SQLSTATE of a missing privilege.
+_NOT_ALLOWED: Final = "42501"
 
 
 def table_name(month: Month) -> str:
@@ -50,29 +61,35 @@ def existing(connection: Connection) -> list[Month]:
     return sorted(Month.parse(suffix.replace("_", "-")) for suffix in suffixes)
 
 
-def ensure(connection: Connection, months: Iterable[Month]) -> None:
-    """Make the tables of those ``months`` that have none yet.
+def ensure(connection: Connection, months: Iterable[Month]) -> tuple[Month, ...]:
+    """Make the tables of those ``months`` that have none yet; gives those that this call made.
 
-    On SQLite they become part of the caller's transaction. On PostgreSQL they are committed at once
-    in a transaction of their own, and the caller must not have written anything yet: attaching
-    waits for those who write runs, so it would wait for the caller.
+    On SQLite they become part of the caller's transaction. On PostgreSQL they are committed at
+    once, in a transaction of their own that gives way to those who write.
+
+    If the caller's transaction has written already, that one would wait for the caller for ever.
+    Then, on PostgreSQL too, the months become part of the caller's transaction, which costs: it
+    waits for all who write runs, and until it ends they wait for it; and two that do so at once
+    may wait for each other, of which the server ends one (``StoreLockedError``). So ask for months
+    before the first write where they are known.
 
     Raises:
         MonthDetachedError: one of the months is detached.
+        StoreError: the PostgreSQL user may not make tables; the owner of the tables has to.
     """
     wanted = set(months)
     if not (missing := _missing(connection, wanted)):
-        return
+        return ()
     if _is_sqlite(connection):
-        for month in missing:
-            connection.execute(CreateTable(table_of(month)))
-            _record(connection, month)
-        return
-    with connection.engine.begin() as own:
-        own.execute(select(func.pg_advisory_xact_lock(MONTHS_LOCK)))
-        for month in _missing(own, wanted):
-            _attach_new(own, month)
-            _record(own, month)
+        return _make(connection, missing, _create)
+    try:
+        if _has_written(connection):
+            return _make_native(connection, wanted)
+        return _make_apart(connection.engine, wanted)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _NOT_ALLOWED:
+            raise
+        raise _owner_needed(missing) from error
 
 
 def _is_sqlite(connection: Connection) -> bool:
@@ -91,14 +108,65 @@ def _missing(connection: Connection, wanted: set[Month]) -> list[Month]:
     return sorted(wanted - {Month.of_key(row.month) for row in rows})
 
 
+def _make(
+    connection: Connection, months: Sequence[Month], make: Callable[[Connection, Month], None]
+) -> tuple[Month, ...]:
+    for month in months:
+        make(connection, month)
+        _record(connection, month)
+    return tuple(months)
+
+
+def _create(connection: Connection, month: Month) -> None:
+    connection.execute(CreateTable(table_of(month)))
+
+
+def _has_written(connection: Connection) -> bool:
+    return bool(connection.scalar(select(func.pg_current_xact_id_if_assigned().is_not(None))))
+
+
+def _make_apart(engine: Engine, wanted: set[Month]) -> tuple[Month, ...]:
+    """Make months in a transaction of their own, trying again when others are in the way."""
+    deadline = time.monotonic() + _PATIENCE_S
+    attempts = iter(_PATIENCE_MS)
+    while True:
+        patience_ms = next(attempts, None)
+        try:
+            with engine.begin() as own:
+                return _make_native(own, wanted, patience_ms)
+        except DBAPIError as error:
+            in_the_way = isinstance(translate(error), StoreLockedError)
+            if patience_ms is None or not in_the_way or time.monotonic() > deadline:
+                raise
+        time.sleep(patience_ms / 2_000)
+
+
+def _make_native(
+    connection: Connection, wanted: set[Month], patience_ms: int | None = None
+) -> tuple[Month, ...]:
+    connection.execute(select(func.pg_advisory_xact_lock(MONTHS_LOCK)))
+    if patience_ms is not None:
+        timeout = func.set_config("lock_timeout", f"{patience_ms}ms", True)
+        connection.execute(select(timeout))
+    return _make(connection, _missing(connection, wanted), _attach_new)
+
+
 def _attach_new(connection: Connection, month: Month) -> None:
-    # Not CREATE TABLE ... PARTITION OF: it locks the parent against everyone; this locks it against
-    # other attachers only. The foreign key comes with the attaching.
+    # Not CREATE TABLE ... PARTITION OF: it locks the parent against everyone. This locks the parent
+    # against other attachers, and the runs, to which the foreign key refers, against writers.
     name, parent = table_name(month), schema.run_documents.name
     connection.exec_driver_sql(f"CREATE TABLE {name} (LIKE {parent} INCLUDING ALL)")
     connection.exec_driver_sql(
         f"ALTER TABLE {parent} ATTACH PARTITION {name} "
         f"FOR VALUES FROM ({month.key}) TO ({month.key + 1})"
+    )
+
+
+def _owner_needed(missing: Iterable[Month]) -> StoreError:
+    labels = " ".join(month.label for month in missing)
+    return StoreError(
+        f"There is no table for {labels} yet, and this PostgreSQL user may not make it. "
+        f"Run as the owner of the tables: tandem-store months ensure {labels}"
     )
 
 

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import Connection, insert, inspect, select, text, update
+from sqlalchemy import inspect, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from tandem_store import partitions, schema
 from tandem_store.engine import Engines
 from tandem_store.errors import MonthDetachedError
 from tandem_store.month import Month
+from tests.schema.rows import add_document, add_run
 
 JULY, AUGUST = Month(2026, 7), Month(2026, 8)
 
@@ -21,35 +22,6 @@ JULY, AUGUST = Month(2026, 7), Month(2026, 8)
 def engines(any_store_url: str, open_engines: Callable[..., Engines]) -> Engines:
     """Both engines of an SQLite and of a PostgreSQL database at head."""
     return open_engines(any_store_url)
-
-
-def add_run(connection: Connection, run_id: str, month: Month) -> None:
-    """A row of ``runs`` with no more than it must have."""
-    connection.execute(
-        insert(schema.runs).values(
-            run_id=run_id,
-            month=month.key,
-            revision=1,
-            schema_version=1,
-            org_id="local",
-            workspace_id="local",
-            automation_id="a",
-            trigger_type="manual",
-            status="completed",
-            created_at_ms=0,
-            updated_at_ms=0,
-            imported=False,
-        )
-    )
-
-
-def add_document(connection: Connection, run_id: str, month: Month) -> None:
-    """A document in a month."""
-    connection.execute(
-        insert(partitions.document_table(connection, month)).values(
-            run_id=run_id, month=month.key, schema_version=1, encoding="json", document=b"{}"
-        )
-    )
 
 
 def test_a_month_is_made_when_it_is_needed(engines: Engines) -> None:
@@ -185,6 +157,40 @@ def test_the_first_and_the_last_month_have_tables(engines: Engines) -> None:
 
     with engines.read.connect() as connection:
         assert partitions.existing(connection) == ends
+
+
+def test_a_month_may_be_made_in_the_middle_of_a_transaction(engines: Engines) -> None:
+    """Who has written a run already and then needs a month gets it, on either database."""
+    with engines.write.begin() as connection:
+        add_run(connection, "r1", AUGUST)
+
+        made = partitions.ensure(connection, [AUGUST])
+
+        add_document(connection, "r1", AUGUST)
+    assert made == (AUGUST,)
+    with engines.read.connect() as connection:
+        assert partitions.existing(connection) == [AUGUST]
+
+
+def test_a_month_made_in_the_middle_of_a_transaction_is_undone_with_it(engines: Engines) -> None:
+    """It belongs to the caller, who can make it again."""
+    with pytest.raises(ZeroDivisionError), engines.write.begin() as connection:
+        add_run(connection, "r1", AUGUST)
+        partitions.ensure(connection, [AUGUST])
+        raise ZeroDivisionError
+
+    with engines.write.begin() as connection:
+        assert partitions.existing(connection) == []
+        assert partitions.ensure(connection, [AUGUST]) == (AUGUST,)
+
+
+def test_only_months_that_were_missing_are_told(engines: Engines) -> None:
+    """So that a command can say what it did."""
+    with engines.write.begin() as connection:
+        first = partitions.ensure(connection, [AUGUST])
+        second = partitions.ensure(connection, [AUGUST, JULY])
+
+    assert (first, second) == ((AUGUST,), (JULY,))
 
 
 def test_constraints_of_two_months_have_two_names(

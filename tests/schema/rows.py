@@ -1,0 +1,37 @@
+"""Rows with no more than they must have."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, insert
+
+from tandem_store import partitions, schema
+from tandem_store.month import Month
+
+
+def add_run(connection: Connection, run_id: str, month: Month) -> None:
+    """A row of ``runs`` with no more than it must have."""
+    connection.execute(
+        insert(schema.runs).values(
+            run_id=run_id,
+            month=month.key,
+            revision=1,
+            schema_version=1,
+            org_id="local",
+            workspace_id="local",
+            automation_id="a",
+            trigger_type="manual",
+            status="completed",
+            created_at_ms=0,
+            updated_at_ms=0,
+            imported=False,
+        )
+    )
+
+
+def add_document(connection: Connection, run_id: str, month: Month) -> None:
+    """A document in a month."""
+    connection.execute(
+        insert(partitions.document_table(connection, month)).values(
+            run_id=run_id, month=month.key, schema_version=1, encoding="json", document=b"{}"
+        )
+    )
