@@ -66,6 +66,11 @@ class Month:
             raise ValueError(f"{label!r} is not a month; write it as 2026-08")
         return cls(int(match[1]), int(match[2]))
 
+    def later(self, months: int) -> Self:
+        """The month so many months after this one."""
+        years, month = divmod(self.month - 1 + months, 12)
+        return type(self)(self.year + years, month + 1)
+
     @property
     def key(self) -> int:
         """The integer ``YYYYMM``, as stored."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, func, select
 
 from tandem_store import partitions
 from tandem_store.month import Month
 from tandem_store.schema import months, runs
+
+#: How many months ``ensure`` makes beyond the current one: enough for a deploy every eight weeks.
+AHEAD: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,3 +67,17 @@ class Months:
         table = partitions.document_table(self._connection, month)
         query = select(func.sum(func.length(table.c.document))).where(table.c.month == month.key)
         return int(self._connection.execute(query).scalar() or 0)
+
+
+def ensure(
+    connection: Connection, wanted: Collection[Month] = (), *, ahead: int = AHEAD
+) -> tuple[Month, ...]:
+    """Make the tables of the ``wanted`` months, or of the current month and ``ahead`` more.
+
+    Gives those that were missing. A store makes a month by itself when a run needs it; this is for
+    deploys whose services may not make tables, and for who will not wait for it at midnight.
+
+    Raises ``MonthDetachedError`` for a month that is detached.
+    """
+    now = Month.of_ms(time.time_ns() // 1_000_000)
+    return partitions.ensure(connection, wanted or [now.later(n) for n in range(ahead + 1)])
