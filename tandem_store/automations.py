@@ -44,7 +44,9 @@ class Automations:
     def iterate(self) -> Iterator[AutomationSpec]:
         """Every definition, by the code points of the ids. Raises as ``get`` does."""
         query = select(automations).order_by(automations.c.automation_id)
-        return map(_definition, self._connection.execute(query))
+        # By a cursor on the server, where the driver would otherwise fetch all of them at once.
+        rows = self._connection.execute(query, execution_options={"yield_per": 100})
+        return map(_definition, rows)
 
     def put(self, definition: AutomationSpec) -> bool:
         """Make this the current definition; False if it is already, and nothing was written.

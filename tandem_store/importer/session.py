@@ -46,8 +46,8 @@ class ImportSession:
         An interrupted import whose directory is gone from where it was is taken to be of this one:
         it was moved. What does not fit will be read again.
         """
-        with self.store.read() as tx:
-            unfinished = tx.ledger.unfinished()
+        with self.store.begin() as tx:
+            unfinished = tx.ledger.unfinished_and_idle()
             mine = [one for one in unfinished if one.root == self.root]
             moved = [one for one in unfinished if not Path(one.root).exists()]
             self.current = next(iter(mine or moved), None)
@@ -61,12 +61,12 @@ class ImportSession:
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
         """One batch: a transaction; what it added to our memory is forgotten if it fails."""
-        directories, current = dict(self._directories), self.current
+        directories, current, months = dict(self._directories), self.current, set(self._months)
         try:
             with self.store.begin() as tx:
                 yield tx
         except BaseException:
-            self._directories, self.current = directories, current
+            self._directories, self.current, self._months = directories, current, months
             raise
 
     def ensure_begun(self, tx: Transaction) -> int:

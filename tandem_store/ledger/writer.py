@@ -9,13 +9,23 @@ from sqlalchemy import bindparam, insert, update
 
 from tandem_store.bulk import insert_rows
 from tandem_store.ledger.reader import LedgerReader
-from tandem_store.ledger.rows import Import
+from tandem_store.ledger.rows import IMPORTS, Import
 from tandem_store.mapping import to_column
 from tandem_store.schema import import_directories, import_entries, import_files, imports
 
 
 class Ledger(LedgerReader):
     """The ledger, for reading and writing; the connection's owner commits."""
+
+    def unfinished_and_idle(self) -> list[Import]:
+        """As ``unfinished``, but waits for the batch that a killed importer may have under way.
+
+        On PostgreSQL the server may still be committing it. Its rows refer to that of its import,
+        which can be locked only when they are done.
+        """
+        query = IMPORTS.where(imports.c.state != "done").order_by(imports.c.id)
+        self._connection.execute(query.with_for_update()).all()
+        return self.unfinished()
 
     def begin(self, root: str, *, strict: bool, now_ms: int, tool_version: str) -> Import:
         """Start an import; the caller made sure that no other runs."""
