@@ -8,6 +8,7 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,16 @@ def postgresql_template(postgresql_server: URL) -> str:
 def postgresql_url(postgresql_server: URL, postgresql_template: str) -> Iterator[str]:
     """A PostgreSQL database at head, without data, removed after the test."""
     yield from _database(postgresql_server, postgresql_template)
+
+
+@pytest.fixture
+def new_postgresql_store(
+    postgresql_server: URL, postgresql_template: str
+) -> Iterator[Callable[[], str]]:
+    """Makes one more PostgreSQL database at head at each call; all are removed after the test."""
+    with ExitStack() as made:
+        database = contextmanager(_database)
+        yield lambda: made.enter_context(database(postgresql_server, postgresql_template))
 
 
 def _database(server: URL, template: str) -> Iterator[str]:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
 
-from sqlalchemy import URL
-
 from tandem_store import migrate, snapshots
-from tandem_store.engine import database_url, is_absent, sqlite_path
+from tandem_store.engine import database_url, is_absent
 from tandem_store.errors import SourceError, StoreError
 from tandem_store.importer.alone import alone
 from tandem_store.importer.definitions import import_definitions
@@ -21,6 +16,7 @@ from tandem_store.importer.engine_db import newer_in_engine_database
 from tandem_store.importer.options import ImportOptions, Progress
 from tandem_store.importer.place import Places
 from tandem_store.importer.plan import ImportPlan, scratch_folder, survey
+from tandem_store.importer.rehearsal import rehearsal
 from tandem_store.importer.report import Counts, ImportReport
 from tandem_store.importer.scan import Scan
 from tandem_store.importer.session import ImportSession
@@ -56,8 +52,8 @@ def import_state(
     """
     source = StateDirectory.locate(state, options.allow_roots)
     total = (plan or survey(url, source)).total_bytes
-    rehearsal = _rehearsal(url) if options.dry_run else nullcontext(database_url(url))
-    with rehearsal as target, alone(target):
+    place = rehearsal(url) if options.dry_run else nullcontext(database_url(url))
+    with place as target, alone(target):
         if is_absent(target):
             migrate.upgrade(target)
         with open_store(target) as store:
@@ -159,21 +155,3 @@ class _Import:
                 seconds=time.monotonic() - started,
                 dry_run=self._options.dry_run,
             )
-
-
-@contextmanager
-def _rehearsal(url: str) -> Iterator[URL]:
-    """A private copy of the store, or a place for a new one, that is gone afterwards."""
-    target = database_url(url)
-    path = sqlite_path(target)
-    with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder) / "rehearsal.db"
-        if path is not None and not is_absent(target):
-            open_store(target).close()  # refuses what is no store, or not at head
-            # Not opened read-only: a reader would leave its shared memory beside the store.
-            with (
-                closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as source,
-                closing(sqlite3.connect(scratch)) as copy,
-            ):
-                source.backup(copy)
-        yield target.set(database=str(scratch))

@@ -12,6 +12,9 @@ from tests.states import StateDir
 
 NewStore = Callable[[], str]
 
+#: For tests whose rule must hold on either database.
+on_both = pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+
 
 @pytest.fixture
 def state(tmp_path: Path) -> StateDir:
@@ -20,13 +23,27 @@ def state(tmp_path: Path) -> StateDir:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    """The URL of a database that does not exist yet."""
-    return f"sqlite:///{tmp_path / 'runs.db'}"
+def database() -> str:
+    """Where a test runs: on SQLite, unless it is marked ``on_both``."""
+    return "sqlite"
 
 
 @pytest.fixture
-def new_store(template_database: Path, tmp_path_factory: pytest.TempPathFactory) -> NewStore:
+def url(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """A database that does not exist yet, or one at head and without data on PostgreSQL."""
+    if database == "sqlite":
+        return f"sqlite:///{tmp_path / 'runs.db'}"
+    made: str = request.getfixturevalue("postgresql_url")
+    return made
+
+
+@pytest.fixture
+def new_store(
+    database: str,
+    template_database: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> NewStore:
     """Makes one more empty store at each call and returns its URL."""
 
     def make() -> str:
@@ -34,4 +51,7 @@ def new_store(template_database: Path, tmp_path_factory: pytest.TempPathFactory)
         shutil.copy2(template_database, path)
         return f"sqlite:///{path}"
 
-    return make
+    if database == "sqlite":
+        return make
+    made: NewStore = request.getfixturevalue("new_postgresql_store")
+    return made

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
+import psycopg
 from click.testing import CliRunner, Result
+from sqlalchemy import URL, make_url
 
 from tandem_store import open_store
 from tandem_store.cli.program import program
 from tandem_store.dump import dump_lines
+from tandem_store.engine import DEFAULT_SCHEMA
 from tandem_store.importer import ImportOptions, import_state
 from tandem_store.records import RunFilter
 from tests.states import Json
@@ -69,17 +72,23 @@ def scalar(url: str, query: str) -> Any:
 
 
 class rows:  # noqa: N801  reads as a verb: with rows(url) as connection
-    """The database through plain SQLite, read-only, closed at the end."""
+    """The database through the bare driver, without transactions, closed at the end."""
 
     def __init__(self, url: str) -> None:
-        path = url.removeprefix("sqlite:///")
-        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        self._connection = _bare(make_url(url))
 
-    def __enter__(self) -> sqlite3.Connection:
+    def __enter__(self) -> Any:
         return self._connection
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
+
+
+def _bare(url: URL) -> Any:
+    if url.get_backend_name() == "sqlite":
+        return sqlite3.connect(f"file:{url.database}?mode=ro", uri=True)
+    server = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return psycopg.connect(server, autocommit=True, options=f"-c search_path={DEFAULT_SCHEMA}")
 
 
 def command(url: str, *arguments: str) -> Result:

@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 
 from tandem_store import open_store
-from tests.importer.conftest import NewStore
+from tests.importer.conftest import NewStore, on_both
 from tests.importer.reading import dump, exact, imported, stored_runs
 from tests.states import StateDir, full_run
+
+pytestmark = on_both
 
 
 def rewrite_later(path: Path, seconds: int = 10) -> None:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.workload import Workload
-from tests.importer.conftest import NewStore
+from tests.importer.conftest import NewStore, on_both
 from tests.importer.reading import exact, imported, shards_of, stored_runs
 from tests.states import Json, StateDir, full_run
 
@@ -42,6 +42,7 @@ def sample_runs() -> dict[str, Json]:
     return {run["run_id"]: run for run in shards_of(SAMPLE)}
 
 
+@on_both
 def test_the_sample_with_fields_of_the_future_at_every_level(
     sample_runs: dict[str, Json], state: StateDir, new_store: NewStore
 ) -> None:
@@ -56,6 +57,7 @@ def test_the_sample_with_fields_of_the_future_at_every_level(
     assert exact(stored_runs(url)) == exact(extended)
 
 
+@on_both
 def test_generated_runs_with_shared_snapshots(state: StateDir, new_store: NewStore) -> None:
     """Snapshots that differ in volatile keys only are shared, and given back as they were."""
     runs = {run["run_id"]: run for run in Workload(seed=7, months=3).runs(150)}
@@ -68,6 +70,7 @@ def test_generated_runs_with_shared_snapshots(state: StateDir, new_store: NewSto
     assert exact(stored_runs(url)) == exact(runs)
 
 
+@on_both
 def test_numbers_in_the_columns_keep_their_kind(state: StateDir, new_store: NewStore) -> None:
     """A cost of 1.0, of -0.0 and tokens of 2^63-1 come back as they were written."""
     runs = {
@@ -83,6 +86,7 @@ def test_numbers_in_the_columns_keep_their_kind(state: StateDir, new_store: NewS
     assert exact(stored_runs(url)) == exact(runs)
 
 
+@on_both
 def test_snapshots_that_differ_in_kinds_of_numbers_only(
     state: StateDir, new_store: NewStore
 ) -> None:

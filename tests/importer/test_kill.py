@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import DEVNULL
-from typing import Final
+from typing import Any, Final
 
 import psutil  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
 
 from benchmarks.workload import Workload
+from tests.importer.conftest import NewStore, on_both
 from tests.importer.reading import dump, imported, rows
 from tests.states import Json, StateDir, stripped
 
 MOMENTS: Final = 10
+ENTRIES: Final = "SELECT count(*) FROM import_entries"
 #: Each tenth run is in the hot file as well, stripped and newer, so that there is much to settle.
 HOT_EVERY: Final = 10
 #: Small batches, so that an import of a few hundred shards has moments to be killed at.
@@ -55,31 +56,33 @@ def resume_by_command(url: str, state: Path) -> None:
     subprocess.run(command_line(url, state), check=True, capture_output=True, timeout=600)
 
 
-def test_killed_at_ten_moments_and_resumed(tmp_path: Path) -> None:
+@on_both
+def test_killed_at_ten_moments_and_resumed(tmp_path: Path, new_store: NewStore) -> None:
     """300 shards in batches of ten: each kill falls between the first and the last ledger row."""
     state = lay(tmp_path / "state", 300)
 
-    assert_same_dump_after_kills(in_small_batches, resume_in_small_batches, state, tmp_path)
+    assert_same_dump_after_kills(in_small_batches, resume_in_small_batches, state, new_store)
 
 
 @pytest.mark.slow
-def test_the_command_killed_at_ten_moments_and_resumed(tmp_path: Path) -> None:
+@on_both
+def test_the_command_killed_at_ten_moments_and_resumed(tmp_path: Path, new_store: NewStore) -> None:
     """5,000 shards by the command line, in its own batches."""
     state = lay(tmp_path / "state", 5_000)
 
-    assert_same_dump_after_kills(command_line, resume_by_command, state, tmp_path)
+    assert_same_dump_after_kills(command_line, resume_by_command, state, new_store)
 
 
 def assert_same_dump_after_kills(
-    command: Command, resume: Callable[[str, Path], None], state: Path, folder: Path
+    command: Command, resume: Callable[[str, Path], None], state: Path, new_store: NewStore
 ) -> None:
     """Import once in peace, then once per moment with a kill, and compare."""
-    peaceful = f"sqlite:///{folder / 'peaceful.db'}"
+    peaceful = new_store()
     resume(peaceful, state)
     total, expected = ledger_rows(peaceful), dump(peaceful)
 
     for moment in range(1, MOMENTS + 1):
-        url = f"sqlite:///{folder / f'killed-{moment}.db'}"
+        url = new_store()
         survived = kill(command(url, state), url, at=moment * total // (MOMENTS + 1))
         assert 0 < survived < total, f"moment {moment}: {survived} of {total} rows"
 
@@ -95,8 +98,11 @@ def kill(command: list[str], url: str, *, at: int) -> int:
     0 if the import was done before the signal reached it, which is no kill at all.
     """
     children: list[psutil.Process] = []
-    with subprocess.Popen(command, stdout=DEVNULL, stderr=DEVNULL) as process:
-        while process.poll() is None and ledger_rows(url) < at:
+    with (
+        rows(url) as database,
+        subprocess.Popen(command, stdout=DEVNULL, stderr=DEVNULL) as process,
+    ):
+        while process.poll() is None and single(database, ENTRIES) < at:
             time.sleep(0.001)
         if process.poll() is None:
             children = psutil.Process(process.pid).children(recursive=True)
@@ -119,19 +125,17 @@ def lay(root: Path, count: int) -> Path:
 
 
 def ledger_rows(url: str) -> int:
-    """How many copies are in the ledger, none if there is none yet."""
-    return single(url, "SELECT count(*) FROM import_entries")
+    """How many copies are in the ledger."""
+    with rows(url) as database:
+        return single(database, ENTRIES)
 
 
 def is_done(url: str) -> bool:
     """Whether the import came to its end."""
-    return single(url, "SELECT count(*) FROM imports WHERE state = 'done'") > 0
+    with rows(url) as database:
+        return single(database, "SELECT count(*) FROM imports WHERE state = 'done'") > 0
 
 
-def single(url: str, query: str) -> int:
-    """The number that a query gives, 0 as long as there are no tables."""
-    try:
-        with rows(url) as connection:
-            return int(connection.execute(query).fetchone()[0])
-    except sqlite3.OperationalError:
-        return 0
+def single(database: Any, query: str) -> int:
+    """The number that a query gives."""
+    return int(database.execute(query).fetchone()[0])

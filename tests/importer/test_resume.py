@@ -11,8 +11,11 @@ from tandem_store import open_store
 from tandem_store.importer import writer
 from tandem_store.importer.settle import Settlement
 from tandem_store.verify import verify_state
+from tests.importer.conftest import on_both
 from tests.importer.reading import dump, imported, stored_runs
 from tests.states import MONTH_MS, Json, StateDir, full_run, run, stripped
+
+pytestmark = on_both
 
 
 class KilledError(BaseException):
