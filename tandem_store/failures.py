@@ -53,8 +53,13 @@ _POSTGRESQL: Final[tuple[tuple[str, type[StoreError], str], ...]] = (
     ("25006", StoreError, "This PostgreSQL transaction or server is read-only."),
     ("3D000", StoreError, "The PostgreSQL server has no such database. Make it with: createdb"),
     ("28", StoreError, "The PostgreSQL server refused the user or the password."),
-    ("57P", StoreError, "The PostgreSQL server is shutting down or starting. Try again later."),
-    ("08", StoreError, "The connection to the PostgreSQL server failed. Check host, port and net."),
+    ("57P", StoreError, "The PostgreSQL server is stopping or starting. Try again later."),
+    (
+        "08",
+        StoreError,
+        "The connection to the PostgreSQL server failed or was lost. Check server, host and port; "
+        "what was not committed was undone.",
+    ),
 )
 
 

