@@ -54,10 +54,12 @@ class Quarantine:
 
     def list(self, *, include_discarded: bool = False) -> list[QuarantineItem]:
         """The items by path and place."""
-        rows = _ITEMS.order_by(quarantine.c.path, quarantine.c.start, quarantine.c.id)
+        rows = _ITEMS
         if not include_discarded:
             rows = rows.where(quarantine.c.discarded_at_ms.is_(None))
-        return [_item(row) for row in self._connection.execute(rows)]
+        found = self._connection.execute(rows, execution_options={"yield_per": _BATCH})
+        # Sorted here, because PostgreSQL compares paths by the rules of a language.
+        return sorted(map(_item, found), key=_place)
 
     def of_files(
         self, file_ids: Sequence[int], definition_paths: Sequence[str]
@@ -76,7 +78,7 @@ class Quarantine:
             found += self._undiscarded(copies.where(batch, still_there))
         paths = quarantine.c.path.in_([to_column(path) for path in definition_paths])
         found += self._undiscarded(_ITEMS.where(quarantine.c.entry_id.is_(None), paths))
-        return sorted(found, key=lambda item: (item.path, item.start or 0, item.id))
+        return sorted(found, key=_place)
 
     def _undiscarded(self, items: Select[Any]) -> Iterator[QuarantineItem]:
         waiting = items.where(quarantine.c.discarded_at_ms.is_(None))
@@ -137,3 +139,7 @@ def _item(row: Row[Any]) -> QuarantineItem:
         kept_in_source=row.kept_in_source,
         discarded=row.discarded_at_ms is not None,
     )
+
+
+def _place(item: QuarantineItem) -> tuple[str, int, int]:
+    return item.path, item.start or 0, item.id

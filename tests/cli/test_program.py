@@ -61,6 +61,7 @@ def test_the_commands_are_those_that_others_rely_on() -> None:
         "db upgrade",
         "dump",
         "import",
+        "months ensure",
         "months list",
         "quarantine discard",
         "quarantine list",

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
-from tandem_store.engine import exclusive
+from tandem_store import open_store, schema
 from tandem_store.errors import StoreLockedError
 from tandem_store.importer import (
     ImportOptions,
@@ -19,9 +20,13 @@ from tandem_store.importer import (
     reading,
     retry_quarantined,
 )
+from tandem_store.importer.alone import alone
 from tandem_store.verify import verify_state
+from tests.importer.conftest import on_both
 from tests.importer.reading import dump, imported, process, scalar, stored_runs
 from tests.states import StateDir, corrupt_stub, pretty, run
+
+pytestmark = on_both
 
 
 def test_runs_newer_in_the_engine_s_database_are_named(state: StateDir, url: str) -> None:
@@ -86,12 +91,12 @@ def test_a_file_that_keeps_changing_is_named_and_the_others_are_imported(
     assert report.exit_code == 3
 
 
-def test_two_importers_do_not_work_at_once(state: StateDir, url: str, tmp_path: Path) -> None:
+def test_two_importers_do_not_work_at_once(state: StateDir, url: str) -> None:
     """The second is told at once, with exit code 6."""
     state.shard(run("a"))
     imported(url, state.root)
 
-    with exclusive(tmp_path / "runs.db.import.lock", patience_s=0, busy="busy"):
+    with alone(url):
         with pytest.raises(StoreLockedError):
             imported(url, state.root)
         assert process(url, "import", str(state.root)).returncode == 6
@@ -198,10 +203,8 @@ def make_engine_database(state: StateDir, times: dict[str, int]) -> None:
 
 def replace_kept_bytes(url: str, raw: bytes) -> None:
     """As if the program had learned to read what it kept."""
-    connection = sqlite3.connect(url.removeprefix("sqlite:///"))
-    with connection:
-        connection.execute("UPDATE quarantine SET raw = ?, encoding = 'json'", (raw,))
-    connection.close()
+    with open_store(url) as store, store.begin() as tx:
+        tx.connection.execute(update(schema.quarantine).values(raw=raw, encoding="json"))
 
 
 def test_bytes_too_many_to_keep_are_read_from_the_source_again(
