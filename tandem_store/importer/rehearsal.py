@@ -19,8 +19,9 @@ from tandem_store.month import Month
 from tandem_store.store import ReadTransaction, Transaction, open_store
 
 #: Rows that are in memory at a time; a document has been seen to weigh some megabytes.
-_BATCH: Final = 200
-_SEPARATE: Final = {schema.run_documents, schema.months}
+_BATCH: Final = 50
+#: Copied month by month.
+_BY_MONTH: Final = {schema.run_documents, schema.months}
 
 
 @contextmanager
@@ -59,10 +60,15 @@ def _copy_rows(target: URL, copy: URL) -> None:
         migrate.upgrade(copy)
         with open_store(copy) as scratch, scratch.begin() as here:
             for table in schema.metadata.sorted_tables:
-                if table not in _SEPARATE:
-                    _copy_table(there, here, select(table), table)
+                if table not in _BY_MONTH:
+                    _copy_table(there, here, _rows_of(table), table)
             for known in there.months.states():
                 _copy_month(there, here, known.month, attached=known.state == "attached")
+
+
+def _rows_of(table: Table) -> Select[Any]:
+    # No import reads the bytes in quarantine, and one item may have 16 MiB of them.
+    return select(*(column for column in table.c if column is not schema.quarantine.c.raw))
 
 
 def _copy_month(there: ReadTransaction, here: Transaction, month: Month, *, attached: bool) -> None:

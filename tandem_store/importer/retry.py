@@ -27,8 +27,9 @@ from tandem_store.legacy.choice import Candidate, Fate, Outcome, judge
 from tandem_store.legacy.members import Flaw
 from tandem_store.legacy.sources import Layout, Source, SourceFile
 from tandem_store.legacy.tokens import value_at
-from tandem_store.mapping import from_column
+from tandem_store.mapping import from_column, to_column
 from tandem_store.quarantine import QuarantineItem
+from tandem_store.runs import listing
 from tandem_store.runs.packed import place, replace
 from tandem_store.store import Transaction, open_store
 
@@ -159,6 +160,7 @@ def _judged(tx: Transaction, entry: Entry, copy: Copy) -> tuple[str | None, Fate
     """What is wrong with a copy, or else what becomes of it beside the run in the store."""
     if copy.fault is not None or copy.facts is None:
         return (copy.fault.message if copy.fault else "no run"), None
+    listing.locate(tx.connection, to_column(copy.facts.run_id), lock=True)
     stored = tx.runs.document(copy.facts.run_id)
     candidates = [Candidate(copy.facts, Source(entry.source), entry.path, copy.ordinal)]
     if stored is not None:

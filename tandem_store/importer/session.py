@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from sqlalchemy.exc import IntegrityError
+
 from tandem_store import partitions
-from tandem_store.errors import StoreError
+from tandem_store.errors import StoreError, StoreLockedError
 from tandem_store.ledger import Import
 from tandem_store.mapping import to_column
 from tandem_store.month import Month
@@ -18,6 +20,10 @@ from tandem_store.store import Store, Transaction
 
 #: How many months a store may have before an import asks.
 MANY_MONTHS: Final = 600
+_DISTURBED: Final = (
+    "Another process stored some of the same runs at this moment. Stop it, then run the import "
+    "again; it goes on where it stopped."
+)
 
 
 class ManyMonthsError(StoreError):
@@ -60,13 +66,19 @@ class ImportSession:
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
-        """One batch: a transaction; what it added to our memory is forgotten if it fails."""
+        """One batch: a transaction; what it added to our memory is forgotten if it fails.
+
+        Raises ``StoreLockedError`` if somebody stored the same runs at the same moment, which
+        PostgreSQL allows.
+        """
         directories, current, months = dict(self._directories), self.current, set(self._months)
         try:
             with self.store.begin() as tx:
                 yield tx
-        except BaseException:
+        except BaseException as error:
             self._directories, self.current, self._months = directories, current, months
+            if isinstance(error, IntegrityError):
+                raise StoreLockedError(_DISTURBED) from error
             raise
 
     def ensure_begun(self, tx: Transaction) -> int:

@@ -23,8 +23,8 @@ from tandem_store.legacy.choice import Candidate, Fate, Judgement, Outcome, judg
 from tandem_store.legacy.copies import Facts, Kind, Part, facts_of
 from tandem_store.legacy.restoration import covers_completed, restored
 from tandem_store.legacy.sources import Source
-from tandem_store.mapping import from_column, record_of, rows_of
-from tandem_store.runs import StoredRun
+from tandem_store.mapping import from_column, record_of, rows_of, to_column
+from tandem_store.runs import StoredRun, listing
 from tandem_store.runs.packed import PackedRun, place, replace
 from tandem_store.store import Transaction
 
@@ -85,6 +85,8 @@ class Settlement:
                 return
 
     def _judge(self, tx: Transaction, import_id: int, run_id: str, history: list[Entry]) -> None:
+        # Locked before it is read: on PostgreSQL a service may be writing this very run.
+        listing.locate(tx.connection, to_column(run_id), lock=True)
         case = _Case.of(import_id, tx.runs.document(run_id), history)
         judgement = judge(case.candidates, strict=self.strict)
         kept = self._bytes_to_keep(case, judgement)

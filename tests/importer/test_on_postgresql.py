@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import pytest
 from sqlalchemy import URL, make_url
 
 from benchmarks.generate import write_shards
-from tandem_store import migrate, open_store
+from tandem_store import RunRecord, migrate, open_store
 from tandem_store.errors import StoreError, StoreLockedError
+from tandem_store.importer import writer
 from tandem_store.importer.alone import alone
 from tests.conftest import running_server, server_url
 from tests.importer.conftest import NewStore
@@ -149,6 +151,47 @@ def test_the_lock_ends_with_the_process(postgresql_url: str) -> None:
 
     with alone(postgresql_url):
         pass
+
+
+def test_what_a_service_is_writing_is_not_overwritten(postgresql_url: str, state: StateDir) -> None:
+    """The import waits for the service's transaction, and judges what that left."""
+    state.shard(run("busy"))
+    imported(postgresql_url, state.root)
+    state.shard(run("busy", detail="by the engine"))
+    with ThreadPoolExecutor(1) as pool, open_store(postgresql_url) as store:
+        with store.begin() as tx:
+            found = tx.runs.get("busy")
+            assert found is not None
+            tx.runs.save(found.model_copy(update={"detail": "by the service"}), force=True)
+            importing = pool.submit(imported, postgresql_url, state.root)
+            time.sleep(1)
+
+        assert importing.result(timeout=30)["outcomes"]["superseded"] == 1
+        with store.read() as tx:
+            kept = tx.runs.get("busy")
+    assert kept is not None
+    assert kept.detail == "by the service"
+
+
+def test_runs_stored_by_others_at_the_same_moment_are_told(
+    postgresql_url: str, state: StateDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not as a defect; and the same import goes on."""
+    state.shard(run("mine"))
+    look = writer.taken_ids
+
+    def too_early(*arguments: Any) -> set[str]:
+        taken = look(*arguments)
+        with open_store(postgresql_url) as store, store.begin() as tx:
+            tx.runs.add(RunRecord.model_validate(run("mine", detail="by the service")))
+        return taken
+
+    with monkeypatch.context() as patched:
+        patched.setattr(writer, "taken_ids", too_early)
+        with pytest.raises(StoreLockedError, match="run the import again"):
+            imported(postgresql_url, state.root)
+
+    assert imported(postgresql_url, state.root)["outcomes"]["superseded"] == 1
 
 
 def test_a_user_that_owns_no_table_imports_into_months_that_were_made(
