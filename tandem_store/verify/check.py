@@ -68,7 +68,7 @@ class _Verification:
         copies = (found for reading in readings for found in self._copies(reading))
         while batch := list(islice(copies, _BATCH)):
             with self.store.read() as tx:
-                comparison = Comparison(tx, Places(self.source.root))
+                comparison = Comparison(tx, Places(self.source.root), [copy for _, copy in batch])
                 for path, copy in batch:
                     self._count(comparison, path, copy)
         return self.report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -24,15 +25,23 @@ _WINNERS: Final = {Outcome.IMPORTED.value, Outcome.RECOVERED.value}
 
 
 class Comparison:
-    """Compares copies within one transaction."""
+    """Compares copies within one transaction.
 
-    def __init__(self, tx: ReadTransaction, places: Places) -> None:
+    The ledger is asked for all of ``copies`` at once: a question for each would take a third of the
+    time of a verification over a network.
+    """
+
+    def __init__(self, tx: ReadTransaction, places: Places, copies: Iterable[Copy]) -> None:
         self._tx = tx
         self._places = places
+        self._histories: dict[str, list[Entry]] = defaultdict(list)
+        ids = {to_column(run_id) for copy in copies if (run_id := _named(copy)) is not None}
+        for entry in tx.ledger.entries_of_runs(sorted(ids)):
+            self._histories[entry.run_id or ""].append(entry)
 
     def verdict(self, path: str, copy: Copy) -> Difference | bool:
         """``True`` for the same, ``False`` for newer in the store, else the difference."""
-        run_id = copy.claimed_id if copy.facts is None else copy.facts.run_id
+        run_id = _named(copy)
         entry = self._entry(path, copy, run_id)
         if entry is None:
             return self._changed(path, copy, run_id)
@@ -44,12 +53,9 @@ class Comparison:
 
     def _entry(self, path: str, copy: Copy, run_id: str | None) -> Entry | None:
         """The ledger's row of this very copy."""
-        known = self._history(run_id) if run_id is not None else self._tx.ledger.entries_at(path)
+        known = self._tx.ledger.entries_at(path) if run_id is None else self._histories[run_id]
         same = (one for one in known if one.path == path and one.key == copy.key)
         return next((one for one in same if one.digest == copy.digest), None)
-
-    def _history(self, run_id: str) -> list[Entry]:
-        return list(self._tx.ledger.entries_of_runs([to_column(run_id)]))
 
     def _changed(self, path: str, copy: Copy, run_id: str | None) -> Difference:
         """A copy that no import has seen: what was there before, and where it differs from it."""
@@ -87,7 +93,7 @@ class Comparison:
         """The stored run against the copy that won, with what was restored from others."""
         donors = [
             one
-            for one in self._history(entry.run_id or "")
+            for one in self._histories[entry.run_id or ""]
             if one.import_id == entry.import_id and one.outcome == Outcome.RESTORED_FROM.value
         ]
         if not entry.reason and copy.run is not None and _is_same(_as_stored(copy), stored):
@@ -109,6 +115,11 @@ class Comparison:
                 if name in donor.reason.split():
                     record = restored(record, part, given)
         return record
+
+
+def _named(copy: Copy) -> str | None:
+    """The run that a copy is of, or says that it is of."""
+    return copy.claimed_id if copy.facts is None else copy.facts.run_id
 
 
 def _as_stored(copy: Copy) -> StoredRun:
