@@ -129,12 +129,22 @@ def test_one_import_at_a_time(postgresql_url: str, state: StateDir) -> None:
     assert imported(postgresql_url, state.root)["runs"] == 1
 
 
-def test_two_stores_in_one_database_do_not_wait_for_each_other(postgresql_url: str) -> None:
-    """A store is a schema."""
-    other = make_url(postgresql_url).update_query_dict({"schema": "other"})
+def test_two_stores_in_one_database_do_not_wait_for_each_other(
+    postgresql_url: str, state: StateDir
+) -> None:
+    """A store is a schema, whatever its name."""
+    state.shard(run("one"))
+    schema = {"schema": "Runs of ours"}
+    other = make_url(postgresql_url).update_query_dict(schema).render_as_string(False)
+    migrate.upgrade(other)
 
-    with alone(postgresql_url), alone(other):
-        pass
+    with alone(postgresql_url):
+        planned = imported(other, state.root, dry_run=True)
+        done = imported(other, state.root)
+
+    assert (planned["runs"], done["runs"]) == (1, 1)
+    imported(postgresql_url, state.root)
+    assert dump(postgresql_url) == dump(other)
 
 
 def test_the_lock_ends_with_the_process(postgresql_url: str) -> None:
