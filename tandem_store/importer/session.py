@@ -114,6 +114,10 @@ class ImportSession:
             self._directories[directory] = known
         return self._directories[directory]
 
+    def lacks(self, months: set[Month]) -> bool:
+        """Whether one of the months has no table yet."""
+        return not months <= self._months
+
     def ensure_months(self, tx: Transaction, months: set[Month], *, confirmed: bool) -> None:
         """Make month tables; raises ``ManyMonthsError`` rather than go beyond 600 unasked."""
         new = months - self._months

@@ -86,6 +86,7 @@ class Writer:
         if not readings:
             return
         with self.session.begin() as tx:
+            self._make_months_first(tx, readings)
             import_id = self.session.ensure_begun(tx)
             rows: list[tuple[SourceFile, Copy, dict[str, Any]]] = []
             files: dict[str, dict[str, Any]] = {}
@@ -104,6 +105,25 @@ class Writer:
             tx.ledger.add_files(list(files.values()))
             tx.ledger.add_entries([row for _, _, row in rows])
             self._quarantine(tx, import_id, rows)
+
+    def _make_months_first(self, tx: Transaction, readings: list[Reading]) -> None:
+        """Make the months of new runs before anything is written, as ``partitions.ensure`` asks.
+
+        A file that was known may hold copies that were judged before; whether their months are
+        needed is seen when they are placed.
+        """
+        new = [
+            copy.run
+            for reading in readings
+            if self._expected.get(reading.file.path) is None
+            for copy in reading.copies
+            if copy.run is not None and is_whole(copy)
+        ]
+        if self.strict or not self.session.lacks({run.month for run in new}):
+            return
+        taken = taken_ids(tx.connection, [run.columns["run_id"] for run in new])
+        months = {run.month for run in new if run.columns["run_id"] not in taken}
+        self.session.ensure_months(tx, months, confirmed=self.confirm_months)
 
     def retire_missing(self) -> None:
         """Forget what an interrupted import read in files that are not there any more."""

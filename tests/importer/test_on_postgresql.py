@@ -184,6 +184,8 @@ def test_runs_stored_by_others_at_the_same_moment_are_told(
     postgresql_url: str, state: StateDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not as a defect; and the same import goes on."""
+    state.shard(run("first"))
+    imported(postgresql_url, state.root)
     state.shard(run("mine"))
     look = writer.taken_ids
 
