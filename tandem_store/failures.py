@@ -57,8 +57,7 @@ _POSTGRESQL: Final[tuple[tuple[str, type[StoreError], str], ...]] = (
     (
         "08",
         StoreError,
-        "The connection to the PostgreSQL server failed or was lost. Check server, host and port; "
-        "what was not committed was undone.",
+        "The connection to the PostgreSQL server failed or was lost. Check server, host and port.",
     ),
 )
 
