@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, or_, select
 
 from tandem_store import partitions
 from tandem_store.month import Month
@@ -42,9 +42,16 @@ class Months:
 
     def states(self) -> Iterator[MonthState]:
         """Every month, oldest first, without counting."""
-        query = select(months.c.month, months.c.state).order_by(months.c.month)
-        for row in self._connection.execute(query).all():
-            yield MonthState(month=Month.of_key(row.month), state=row.state)
+        return self._states(select(months.c.month, months.c.state))
+
+    def in_use(self) -> Iterator[MonthState]:
+        """Every month that holds runs or is detached, oldest first."""
+        held = select(runs.c.month).where(runs.c.month == months.c.month)
+        return self._states(
+            select(months.c.month, months.c.state).where(
+                or_(held.exists(), months.c.state == "detached")
+            )
+        )
 
     def list(self) -> tuple[MonthSummary, ...]:
         """Every month, oldest first; runs and bytes are counted now."""
@@ -58,6 +65,10 @@ class Months:
             )
             for known in self.states()
         )
+
+    def _states(self, query: Select[Any]) -> Iterator[MonthState]:
+        for row in self._connection.execute(query.order_by(months.c.month)).all():
+            yield MonthState(month=Month.of_key(row.month), state=row.state)
 
     def _runs(self) -> Mapping[int, int]:
         query = select(runs.c.month, func.count().label("held")).group_by(runs.c.month)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Final
 
@@ -90,6 +91,18 @@ def ensure(connection: Connection, months: Iterable[Month]) -> tuple[Month, ...]
         if getattr(error.orig, "sqlstate", None) != _NOT_ALLOWED:
             raise
         raise _owner_needed(missing) from error
+
+
+def prepare(connection: Connection, present: Month) -> None:
+    """Make the month that most writes go to, before a transaction's first write.
+
+    On SQLite a month can be made at any time, so nothing is done there. What keeps it from being
+    made is not told here, but to whoever needs the month.
+    """
+    if _is_sqlite(connection):
+        return
+    with suppress(StoreError):
+        ensure(connection, [present])
 
 
 def _is_sqlite(connection: Connection) -> bool:

@@ -7,7 +7,7 @@ transaction works on its connection and never commits.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -15,10 +15,11 @@ from typing import Final, Self
 
 from sqlalchemy import URL, Connection
 
-from tandem_store import engine, migrate
+from tandem_store import engine, migrate, months
 from tandem_store.automations import Automations
 from tandem_store.errors import TenantScopeError
 from tandem_store.ledger import Ledger, LedgerReader
+from tandem_store.month import Month
 from tandem_store.months import Months
 from tandem_store.quarantine import Quarantine
 from tandem_store.records import TenantScope
@@ -161,6 +162,25 @@ class Store:
         """
         with self._transactions.read() as connection:
             yield ReadTransaction(connection)
+
+    def ensure_months(
+        self, wanted: Collection[Month] = (), *, ahead: int = months.AHEAD
+    ) -> tuple[Month, ...]:
+        """Make the tables of the ``wanted`` months, or of the present month and ``ahead`` more.
+
+        Gives those that were missing. A store makes a month by itself when a run needs it; this is
+        for services that may not make tables in PostgreSQL, where a deploy does it for them.
+
+        Raises:
+            MonthDetachedError: one of the months is detached.
+            StoreError: the database user may not make tables.
+
+        >>> made = store.ensure_months([Month.parse("2026-08"), Month.parse("2026-09")])
+        >>> [month.label for month in made], store.ensure_months(made)
+        (['2026-08', '2026-09'], ())
+        """
+        with self._transactions.begin(prepare=False) as connection:
+            return months.ensure(connection, wanted, ahead=ahead)
 
     def for_tenant(self, scope: TenantScope) -> TenantStore:
         """The store as one tenant sees it: the only way to its runs that cannot miss a filter.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +17,10 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from tandem_store import engine
+from tandem_store import engine, partitions
 from tandem_store.engine import Engines
 from tandem_store.errors import StoreError
+from tandem_store.month import Month
 
 
 class Transactions:
@@ -27,12 +29,16 @@ class Transactions:
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
         self._closed = False
+        #: The month that was last seen to, so that it is asked for once a month, not every time.
+        self._prepared: Month | None = None
         self._thread = threading.local()
         _survive_forks(self)
 
     @contextmanager
-    def begin(self) -> Iterator[Connection]:
+    def begin(self, *, prepare: bool = True) -> Iterator[Connection]:
         """A writing transaction; commits on clean exit, else rolls back.
+
+        ``prepare`` sees to the present month first, as whoever writes runs may need it.
 
         Raises ``StoreError`` in a thread that has one already: on SQLite it would wait for itself.
         """
@@ -45,6 +51,8 @@ class Transactions:
         self._thread.writing = True
         try:
             with engine.translating(), self._engines.write.begin() as connection:
+                if prepare:
+                    self._prepare(connection)
                 yield connection
         finally:
             self._thread.writing = False
@@ -63,12 +71,20 @@ class Transactions:
 
     def close_idle(self) -> None:
         """Close the connections that nobody is using; new ones are made when they are needed."""
-        self._engines.dispose()
+        # The pools stay: one that is replaced closes nothing that comes back to it later.
+        for one in self._engines:
+            one.pool.dispose()
 
     def abandon_connections(self) -> None:
         """Forget all connections without touching them: they are the parent process's."""
         for one in self._engines:
             one.dispose(close=False)
+
+    def _prepare(self, connection: Connection) -> None:
+        present = Month.of_ms(time.time_ns() // 1_000_000)
+        if present != self._prepared:
+            partitions.prepare(connection, present)
+            self._prepared = present
 
     def _refuse_if_closed(self) -> None:
         if self._closed:

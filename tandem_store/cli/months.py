@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 import click
 
-from tandem_store import months as store_months
 from tandem_store import open_store
 from tandem_store.cli import options, output
 from tandem_store.cli.text import number, size
@@ -61,8 +60,8 @@ def ensure_months(wanted: list[Month], url: str, ahead: int, as_json: bool) -> N
     A store makes a month when a run needs it. On PostgreSQL that takes the owner of the tables: if
     your services run as another user, let each deploy run this as the owner.
     """
-    with open_store(url) as store, store.begin() as tx:
-        made = store_months.ensure(tx.connection, wanted, ahead=ahead)
+    with open_store(url) as store:
+        made = store.ensure_months(wanted, ahead=ahead)
     if as_json:
         output.put_json({"made": [month.label for month in made]})
     elif made:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import tandem_store
-from tandem_store import RunFilter, Store, TenantScope, open_store
+from tandem_store import Month, RunFilter, Store, TenantScope, open_store
 from tandem_store.runs import RunReader, Runs
 from tests.store.new_run import new_run
 
@@ -47,6 +47,7 @@ def test_the_example_runs(name: str, template_database: Path, tmp_path: Path) ->
             "run": new_run("run-0", status="queued"),
             "open_store": open_store,
             "timedelta": timedelta,
+            "Month": Month,
             "RunFilter": RunFilter,
             "TenantScope": TenantScope,
         }
