@@ -20,6 +20,7 @@ from tandem_store.errors import (
     StoreError,
     StoreLockedError,
     TenantScopeError,
+    UnfinishedCopyError,
     UnstorableError,
 )
 from tandem_store.month import Month
@@ -66,6 +67,7 @@ __all__ = [
     "TenantScope",
     "TenantScopeError",
     "Transaction",
+    "UnfinishedCopyError",
     "UnstorableError",
     "Versioned",
     "__version__",
