@@ -1,6 +1,7 @@
-"""Locks beside an SQLite file, for what no lock inside the database can guard.
+"""Locks for what no lock inside a transaction can guard.
 
-The lock files are empty, stay where they are, and belong to whoever may write to the folder.
+Beside an SQLite file: empty lock files that stay where they are and belong to whoever may write to
+the folder. On a PostgreSQL server: advisory locks of a session, which end with it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from sqlalchemy import Connection, func, select
 
 from tandem_store.errors import StoreError, StoreLockedError
 
@@ -35,3 +37,18 @@ def exclusive(lock: Path, *, patience_s: float, busy: str) -> Iterator[None]:
             yield
     except Timeout as error:
         raise StoreLockedError(busy) from error
+
+
+@contextmanager
+def exclusive_session(connection: Connection, key: tuple[int, int], *, busy: str) -> Iterator[None]:
+    """Hold an advisory lock of the server as long as the block lasts; never waits.
+
+    The connection must be in autocommit and do nothing else meanwhile. Raises ``StoreLockedError``
+    with the sentence ``busy`` if another session holds the lock.
+    """
+    if not connection.scalar(select(func.pg_try_advisory_lock(*key))):
+        raise StoreLockedError(busy)
+    try:
+        yield
+    finally:
+        connection.execute(select(func.pg_advisory_unlock(*key)))
