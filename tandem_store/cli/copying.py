@@ -12,11 +12,12 @@ from tandem_store.copying import CopyReport, copy_store
 
 
 @click.command(short_help="Copy the store into another database.")
-@click.option("--from", "source", metavar="URL", required=True, help="The store; only read.")
+@options.database
+@click.option("--from", "source", metavar="URL", help="The store, only read.  [default: --db]")
 @click.option("--to", "target", metavar="URL", required=True, help="A new, empty database.")
 @options.as_json
 @click.pass_context
-def copy(context: click.Context, source: str, target: str, as_json: bool) -> None:
+def copy(context: click.Context, url: str, source: str | None, target: str, as_json: bool) -> None:
     """Copy all of a store, SQLite or PostgreSQL, into a new database of either kind.
 
     Stop what writes to the store first. The target is made and upgraded if need be, and cannot be
@@ -24,7 +25,7 @@ def copy(context: click.Context, source: str, target: str, as_json: bool) -> Non
     on. Ends with exit code 4 if anything differs.
     """
     with progress_bar() as progress:
-        report = copy_store(source, target, progress=progress)
+        report = copy_store(source or url, target, progress=progress)
     if as_json:
         output.put_json(report.to_json())
     else:
