@@ -68,7 +68,7 @@ def schema_of(url: URL) -> str:
 def shown(text: str | URL) -> str:
     """The URL as people may see it: without the password, wherever it stands."""
     url = database_url(text)
-    hidden = {name: "***" for name in url.query if "password" in name}
+    hidden = {name: "hidden" for name in url.query if "password" in name}
     return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
 

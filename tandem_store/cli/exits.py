@@ -106,11 +106,12 @@ def _without_password(word: str) -> str:
     if "://" not in value:
         return word
     try:
-        shown = engine.shown(value)
+        url, shown = engine.database_url(value), engine.shown(value)
     except StoreError:
         # Not a URL after all, or none that the program would have taken.
         return word
-    return f"{option}{equals}{shown}" if "***" in shown else word
+    has_password = shown != url.render_as_string(hide_password=False)
+    return f"{option}{equals}{shown}" if has_password else word
 
 
 def _trouble(error: OSError) -> str:

@@ -19,7 +19,6 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
-    and_,
     func,
     literal,
     select,
@@ -75,9 +74,11 @@ def of_table(table: Table) -> Part:
 def of_month(connection: Connection, month: Month) -> Part:
     """The runs of one month, each beside its document."""
     runs, documents = schema.runs, partitions.document_table(connection, month)
-    together = and_(documents.c.run_id == runs.c.run_id, documents.c.month == runs.c.month)
-    # Said of the document, so that PostgreSQL looks into one partition.
-    rows = select(*runs.c, *documents.c).join_from(documents, runs, together)
+    # The month is said of the document, so that PostgreSQL looks into one partition, and not of the
+    # run, where it says nothing new: SQLite would then sort the whole month for every batch.
+    rows = select(*runs.c, *documents.c).join_from(
+        documents, runs, documents.c.run_id == runs.c.run_id
+    )
     return Part(
         month.label,
         (runs, documents),
