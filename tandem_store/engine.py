@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,8 +44,6 @@ APPLICATION_ID: Final = 0x5453746F
 PAGE_SIZE: Final = 16_384
 #: How long a statement waits for another process, in seconds.
 BUSY_TIMEOUT_S: Final = 30
-#: The advisory lock, one for each schema, of whoever fills a store on PostgreSQL.
-FILLING_LOCK: Final = 0x5453_6669
 
 Synchronous = Literal["OFF", "NORMAL", "FULL"]
 
@@ -66,20 +63,19 @@ class Engines(NamedTuple):
 
 @contextmanager
 def filling_alone(url: URL, *, busy: str) -> Iterator[None]:
-    """Keep others that fill a store away from it, which need not exist yet; never waits.
+    """Keep imports and copies away from a store, which need not exist yet.
 
     Raises ``StoreLockedError`` with the sentence ``busy`` if one is at work.
     """
     path = sqlite_path(url)
     if path is not None:
-        # The lock file of an import, because an import must stay away as well.
         with exclusive(Path(f"{path}.import.lock"), patience_s=0, busy=busy):
             yield
         return
-    engine = _postgresql(url, read_only=False).execution_options(isolation_level="AUTOCOMMIT")
-    key = FILLING_LOCK, zlib.crc32(schema_of(url).encode()) - 2**31
+    engine = _postgresql(url, read_only=False)
     try:
-        with engine.connect() as connection, exclusive_session(connection, key, busy=busy):
+        # The lock of an import, so that each keeps the other away.
+        with translating(), exclusive_session(engine, f"import {schema_of(url)}", busy=busy):
             yield
     finally:
         engine.dispose()

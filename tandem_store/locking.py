@@ -1,20 +1,31 @@
-"""Locks for what no lock inside a transaction can guard.
+"""Locks for what lasts longer than a transaction.
 
-Beside an SQLite file: empty lock files that stay where they are and belong to whoever may write to
-the folder. On a PostgreSQL server: advisory locks of a session, which end with it.
+Beside an SQLite file they are files, empty, that stay where they are and belong to whoever may
+write to the folder. On PostgreSQL they are advisory locks, held by a session of their own.
 """
 
 from __future__ import annotations
 
 import os
+import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Engine, func, select
 
 from tandem_store.errors import StoreError, StoreLockedError
+
+#: The first half of our advisory locks, ``TSto``; the second tells them apart.
+_SPACE: Final = 0x5453746F
+#: Seconds that the session of a process that was killed may take to end.
+_LINGERING_S: Final = 3.0
+_POLL_S: Final = 0.1
+#: What a session must be told that does nothing for hours and shall not be ended for it.
+_PATIENT: Final = {"idle_session_timeout": "0", "tcp_keepalives_idle": "60"}
 
 
 @contextmanager
@@ -40,15 +51,30 @@ def exclusive(lock: Path, *, patience_s: float, busy: str) -> Iterator[None]:
 
 
 @contextmanager
-def exclusive_session(connection: Connection, key: tuple[int, int], *, busy: str) -> Iterator[None]:
-    """Hold an advisory lock of the server as long as the block lasts; never waits.
+def exclusive_session(engine: Engine, name: str, *, busy: str) -> Iterator[None]:
+    """Hold an advisory lock of a PostgreSQL database, by a connection that does nothing else.
 
-    The connection must be in autocommit and do nothing else meanwhile. Raises ``StoreLockedError``
-    with the sentence ``busy`` if another session holds the lock.
+    The server lets go of it when the connection ends, so also when this process is killed.
+
+    Raises ``StoreLockedError`` with the sentence ``busy`` when another session holds it.
     """
-    if not connection.scalar(select(func.pg_try_advisory_lock(*key))):
-        raise StoreLockedError(busy)
+    # No transaction: one that stays open for hours would keep VACUUM from its work.
+    connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
     try:
+        for setting, value in _PATIENT.items():
+            connection.execute(select(func.set_config(setting, value, False)))
+        _take(connection, name, busy)
         yield
     finally:
-        connection.execute(select(func.pg_advisory_unlock(*key)))
+        # Closed, not given back: the lock goes with it, and a server that went away is not asked.
+        connection.invalidate()
+        connection.close()
+
+
+def _take(connection: Connection, name: str, busy: str) -> None:
+    key = zlib.crc32(name.encode()) - 2**31
+    deadline = time.monotonic() + _LINGERING_S
+    while not connection.scalar(select(func.pg_try_advisory_lock(_SPACE, key))):
+        if time.monotonic() > deadline:
+            raise StoreLockedError(busy)
+        time.sleep(_POLL_S)
