@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
+from tandem_store.address import DEFAULT_SCHEMA as DEFAULT_SCHEMA
 from tandem_store.address import are_same as are_same
 from tandem_store.address import database_url as database_url
 from tandem_store.address import is_absent as is_absent
