@@ -9,15 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from tandem_store import engine, schema
-from tandem_store.dump import dump_lines
 from tests.importer.reading import dump as dump
-
-KINDS = ("sqlite", "postgresql")
-
-
-def lines(url: str) -> list[bytes]:
-    """The lines of the dump."""
-    return list(dump_lines(url))
 
 
 @contextmanager
