@@ -20,6 +20,7 @@ from tandem_store.errors import (
     StoreError,
     StoreLockedError,
     TenantScopeError,
+    UnfinishedCopyError,
     UnstorableError,
 )
 from tandem_store.month import Month
@@ -78,6 +79,7 @@ __all__ = [
     "TenantStore",
     "TenantTransaction",
     "Transaction",
+    "UnfinishedCopyError",
     "UnstorableError",
     "Versioned",
     "__version__",

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -26,18 +27,24 @@ from sqlalchemy import (
     event,
     extract,
     func,
-    make_url,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError
 
+from tandem_store.address import DEFAULT_SCHEMA as DEFAULT_SCHEMA
+from tandem_store.address import are_same as are_same
+from tandem_store.address import database_url as database_url
+from tandem_store.address import is_absent as is_absent
+from tandem_store.address import schema_of as schema_of
+from tandem_store.address import shown as shown
+from tandem_store.address import sqlite_path as sqlite_path
 from tandem_store.bulk import offer_copy
 from tandem_store.errors import NotAStoreError, StoreError
 from tandem_store.failures import translate as translate
 from tandem_store.failures import translating as translating
 from tandem_store.locking import exclusive as exclusive
+from tandem_store.locking import exclusive_session
 
 #: ``TSto``, in the header of every SQLite file of ours.
 APPLICATION_ID: Final = 0x5453746F
@@ -47,8 +54,6 @@ PAGE_SIZE: Final = 16_384
 BUSY_TIMEOUT_S: Final = 30
 #: How many prepared statements a connection keeps: some for each month, of which there are many.
 _STATEMENTS: Final = 1_024
-#: The PostgreSQL schema unless the URL says ``?schema=...``.
-DEFAULT_SCHEMA: Final = "tandem_store"
 
 #: Not ``now()``, which stands still for the length of a transaction.
 _SERVER_CLOCK: Final = select(cast(extract("epoch", func.clock_timestamp()) * 1_000, BigInteger))
@@ -69,55 +74,37 @@ class Engines(NamedTuple):
         self.write.dispose()
 
 
-def database_url(text: str | URL) -> URL:
-    """The database that ``text`` names; a bare path is an SQLite file.
+@contextmanager
+def filling_alone(url: URL, *, busy: str) -> Iterator[None]:
+    """Keep imports and copies away from a store, which need not exist yet.
 
-    Raises:
-        StoreError: it is in-memory SQLite, a dialect we do not speak, or no URL at all.
+    Raises ``StoreLockedError`` with the sentence ``busy`` if one is at work.
     """
-    if isinstance(text, str) and "://" not in text:
-        return _sqlite_url(URL.create("sqlite", database=text))
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError) as error:
-        raise StoreError(f"This is not a database URL: {error}") from error
-    if url.drivername in {"sqlite", "sqlite+pysqlite"}:
-        return _sqlite_url(url)
-    if url.drivername in {"postgresql", "postgresql+psycopg"}:
-        return url.set(drivername="postgresql+psycopg")
-    raise StoreError(
-        f"A database of the kind {url.drivername!r} is not supported. "
-        "Use sqlite:///FILE or postgresql+psycopg://HOST/DATABASE."
-    )
-
-
-def _sqlite_url(url: URL) -> URL:
-    name = url.database or ""
-    if name in {"", ":memory:"} or url.query.get("mode") == "memory" or name.startswith("file:"):
-        raise StoreError(
-            "In-memory SQLite is not supported: every connection would see a different, empty "
-            "database. Use a file, for tests in a temporary folder."
-        )
-    if url.query:
-        raise StoreError("Options after the ? of an SQLite URL are not supported; leave them out.")
-    return url.set(drivername="sqlite", database=str(Path(name).absolute()))
-
-
-def sqlite_path(url: URL) -> Path | None:
-    """The file of an SQLite database; None for a server."""
-    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
-
-
-def is_absent(url: URL) -> bool:
-    """Whether the SQLite file is yet to be made, an empty one too; False for a server."""
     path = sqlite_path(url)
-    return path is not None and (not path.exists() or path.stat().st_size == 0)
+    if path is not None:
+        with exclusive(Path(f"{path}.import.lock"), patience_s=0, busy=busy):
+            yield
+        return
+    engine = _postgresql(url, read_only=False)
+    try:
+        # The lock of an import, so that each keeps the other away.
+        with translating(), exclusive_session(engine, f"import {schema_of(url)}", busy=busy):
+            yield
+    finally:
+        engine.dispose()
 
 
-def schema_of(url: URL) -> str:
-    """The PostgreSQL schema that the tables are in."""
-    name = url.query.get("schema", DEFAULT_SCHEMA)
-    return name if isinstance(name, str) else name[-1]
+def number_on(connection: Connection, tables: Iterable[Table]) -> None:
+    """Let made-up keys go on behind the greatest, after rows were inserted with theirs."""
+    if connection.dialect.name == "sqlite":
+        return  # It always takes the number behind the greatest.
+    for table in tables:
+        if (column := table.autoincrement_column) is not None:
+            greatest = func.max(column)
+            sequence = func.pg_get_serial_sequence(table.name, column.name)
+            connection.execute(
+                select(func.setval(sequence, greatest)).having(greatest.is_not(None))
+            )
 
 
 def create_engines(

@@ -51,6 +51,10 @@ class SchemaAheadError(StoreError):
         self.expected = expected
 
 
+class UnfinishedCopyError(StoreError):
+    """A copy into the database was interrupted: run it again before anything else."""
+
+
 class RecordTooNewError(StoreError):
     """One stored record has a newer shape than this version can read as a record."""
 

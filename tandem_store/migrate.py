@@ -9,9 +9,9 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import URL, Column, Connection, MetaData, String, Table, inspect, select
+from sqlalchemy import URL, Connection
 
-from tandem_store import engine
+from tandem_store import engine, version_row
 from tandem_store.errors import NotAStoreError, SchemaAheadError, SchemaBehindError, StoreError
 
 if TYPE_CHECKING:
@@ -20,16 +20,15 @@ if TYPE_CHECKING:
 #: The newest revision in ``migrations/``.
 HEAD: Final = "0002"
 
-_version: Final = Table(
-    "tandem_store_version", MetaData(), Column("version_num", String(32), primary_key=True)
-)
-
 
 def stored_revision(connection: Connection) -> str | None:
-    """The revision that the database is at; None before the first upgrade."""
-    if not inspect(connection).has_table(_version.name):
-        return None
-    return connection.scalar(select(_version.c.version_num))
+    """The revision that the database is at; None before the first upgrade.
+
+    Raises ``UnfinishedCopyError`` if it is half a store.
+    """
+    found = version_row.stored(connection)
+    version_row.refuse_unfinished(found)
+    return found
 
 
 def refuse_unless_current(connection: Connection) -> None:
@@ -38,6 +37,7 @@ def refuse_unless_current(connection: Connection) -> None:
     Raises:
         SchemaBehindError: the database must be upgraded.
         SchemaAheadError: the package must be upgraded.
+        UnfinishedCopyError: a copy into it was interrupted.
         NotAStoreError: the revision is none of ours.
     """
     found = stored_revision(connection)
@@ -46,7 +46,10 @@ def refuse_unless_current(connection: Connection) -> None:
 
 
 def current(url: str | URL) -> str | None:
-    """The revision of the database at ``url``; None if there is none yet. Creates nothing."""
+    """The revision of the database at ``url``; None if there is none yet. Creates nothing.
+
+    Raises ``UnfinishedCopyError`` if a copy into it was interrupted.
+    """
     target = engine.database_url(url)
     if engine.is_absent(target):
         return None
@@ -65,6 +68,7 @@ def upgrade(url: str | URL) -> str | None:
 
     Raises:
         SchemaAheadError: the database is newer than this version of the package.
+        UnfinishedCopyError: a copy into it was interrupted.
     """
     found = current(url)
     if found == HEAD:

@@ -24,10 +24,14 @@ from tandem_store.month import Month
 
 
 class Transactions:
-    """Begins transactions on a database until it is closed."""
+    """Begins transactions on a database until it is closed.
 
-    def __init__(self, engines: Engines) -> None:
+    ``prepares``: whether the present month is seen to first, as whoever writes runs may need it.
+    """
+
+    def __init__(self, engines: Engines, *, prepares: bool = True) -> None:
         self._engines = engines
+        self._prepares = prepares
         self._closed = False
         #: The month that was last seen to, so that it is asked for once a month, not every time.
         self._prepared: Month | None = None
@@ -38,7 +42,7 @@ class Transactions:
     def begin(self, *, prepare: bool = True) -> Iterator[Connection]:
         """A writing transaction; commits on clean exit, else rolls back.
 
-        ``prepare`` sees to the present month first, as whoever writes runs may need it.
+        Without ``prepare`` the present month is not seen to, this time.
 
         Raises ``StoreError`` in a thread that has one already: on SQLite it would wait for itself.
         """
@@ -51,7 +55,7 @@ class Transactions:
         self._thread.writing = True
         try:
             with engine.translating(), self._engines.write.begin() as connection:
-                if prepare:
+                if prepare and self._prepares:
                     self._prepare(connection)
                 yield connection
         finally:

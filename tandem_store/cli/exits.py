@@ -12,6 +12,7 @@ from typing import Final
 
 import click
 
+from tandem_store import engine
 from tandem_store.cli.text import printable
 from tandem_store.errors import SchemaAheadError, SchemaBehindError, StoreError, StoreLockedError
 
@@ -96,8 +97,21 @@ def _stopped(error: BaseException) -> Refusal:
 
 
 def command_line() -> str:
-    """The command as it was typed, to be typed again."""
-    return shlex.join(["tandem-store", *sys.argv[1:]])
+    """The command as it was typed, to be typed again, but for passwords."""
+    return shlex.join(["tandem-store", *map(_without_password, sys.argv[1:])])
+
+
+def _without_password(word: str) -> str:
+    option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    if "://" not in value:
+        return word
+    try:
+        url, shown = engine.database_url(value), engine.shown(value)
+    except StoreError:
+        # Not a URL after all, or none that the program would have taken.
+        return word
+    has_password = shown != url.render_as_string(hide_password=False)
+    return f"{option}{equals}{shown}" if has_password else word
 
 
 def _trouble(error: OSError) -> str:

@@ -56,6 +56,7 @@ def test_every_command_speaks_json(path: tuple[str, ...]) -> None:
 def test_the_commands_are_those_that_others_rely_on() -> None:
     """Scripts call them by these names."""
     assert [" ".join(path) for path in LEAVES] == [
+        "copy",
         "db check",
         "db current",
         "db upgrade",
@@ -207,6 +208,25 @@ def test_an_interruption_ends_with_130_and_the_command_to_go_on(
 
     assert done.exit_code == exits.INTERRUPTED
     assert "To go on: tandem-store import 'a b'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "printed"),
+    [
+        ("postgresql://u:secret@h/d", "postgresql+psycopg://u:***@h/d"),
+        ("--db=postgresql://h/d?password=secret", "--db=postgresql+psycopg://h/d?password="),
+        ("sqlite:///runs.db", "sqlite:///runs.db"),
+        ("other://u:x@h", "other://u:x@h"),
+    ],
+)
+def test_the_command_to_go_on_has_no_password(
+    monkeypatch: pytest.MonkeyPatch, typed: str, printed: str
+) -> None:
+    """What is printed ends up in logs."""
+    monkeypatch.setattr("sys.argv", ["tandem-store", typed])
+
+    assert printed in exits.command_line()
+    assert "secret" not in exits.command_line()
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from tandem_store import migrate, partitions, schema
+from tandem_store import migrate, partitions, schema, version_row
 from tandem_store.engine import Engines
 from tandem_store.errors import NotAStoreError, SchemaAheadError, SchemaBehindError, StoreError
 from tandem_store.month import Month
@@ -104,7 +104,7 @@ def shape(connection: Connection, name: str) -> list[tuple[str, str, bool]]:
 def set_revision(engines: Engines, revision: str) -> None:
     """Pretend that another version of the package migrated the database."""
     with engines.write.begin() as connection:
-        connection.execute(update(migrate._version).values(version_num=revision))
+        connection.execute(update(version_row.TABLE).values(version_num=revision))
 
 
 class TestTheTree:

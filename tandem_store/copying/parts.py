@@ -1,0 +1,154 @@
+"""The parts of a store that are copied and compared one after the other, and their order.
+
+A part is a table, or the runs of one month with their documents. Its rows go in the order of its
+key, which both databases agree on: ids collate by code point on either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Double,
+    LargeBinary,
+    Row,
+    Select,
+    Table,
+    Text,
+    func,
+    literal,
+    select,
+    tuple_,
+)
+
+from tandem_store import partitions, schema
+from tandem_store.month import Month
+
+Key = tuple[Any, ...]
+
+
+class Batch(NamedTuple):
+    """How much is read, and written in one transaction: at most so many rows and bytes.
+
+    One row that is greater than ``size`` is a batch of its own.
+    """
+
+    rows: int = 2_000
+    size: int = 8_000_000
+
+
+DEFAULT_BATCH: Final = Batch()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part, as one database has it. The rows of ``tables`` stand side by side in a row of it."""
+
+    name: str
+    tables: tuple[Table, ...]
+    key: tuple[ColumnElement[Any], ...]
+    rows: Select[Any]
+
+    def after(self, key: Key | None) -> Select[Any]:
+        """All rows, or those behind ``key``, in order."""
+        rows = self.rows.order_by(*self.key)
+        return rows if key is None else rows.where(tuple_(*self.key) > tuple_(*key))
+
+    def last_key(self, connection: Connection) -> Key | None:
+        """The greatest key there is."""
+        downwards = [column.desc() for column in self.key]
+        last = self.rows.with_only_columns(*self.key).order_by(*downwards).limit(1)
+        row = connection.execute(last).one_or_none()
+        return None if row is None else tuple(row)
+
+
+def of_table(table: Table) -> Part:
+    """All rows of a table."""
+    return Part(str(table.name), (table,), tuple(table.primary_key), select(*table.c))
+
+
+def of_month(connection: Connection, month: Month) -> Part:
+    """The runs of one month, each beside its document."""
+    runs, documents = schema.runs, partitions.document_table(connection, month)
+    # The month is said of the document, so that PostgreSQL looks into one partition, and not of the
+    # run, where it says nothing new: SQLite would then sort the whole month for every batch.
+    rows = select(*runs.c, *documents.c).join_from(
+        documents, runs, documents.c.run_id == runs.c.run_id
+    )
+    return Part(
+        month.label,
+        (runs, documents),
+        (documents.c.run_id,),
+        rows.where(documents.c.month == month.key),
+    )
+
+
+#: Not parts: the runs and their documents are, month by month.
+_BY_MONTH: Final = (schema.runs, schema.run_documents)
+
+
+def before_runs() -> list[Table]:
+    """The tables that runs may refer to, each behind those that it refers to."""
+    tables = schema.metadata.sorted_tables
+    return [table for table in tables[: tables.index(schema.runs)] if table not in _BY_MONTH]
+
+
+def after_runs() -> list[Table]:
+    """The tables that may refer to runs, each behind those that it refers to."""
+    tables = schema.metadata.sorted_tables
+    return [table for table in tables[tables.index(schema.runs) :] if table not in _BY_MONTH]
+
+
+def batches(
+    connection: Connection, part: Part, after: Key | None, limit: Batch
+) -> Iterator[Sequence[Row[Any]]]:
+    """The rows behind ``after`` in batches, never more than one of them in memory."""
+    for first, last in _stretches(connection, part, after, limit):
+        stretch = part.after(first).where(tuple_(*part.key) <= tuple_(*last))
+        yield connection.execute(stretch).all()
+
+
+def _stretches(
+    connection: Connection, part: Part, after: Key | None, limit: Batch
+) -> Iterator[tuple[Key | None, Key]]:
+    # Keys and sizes first, because whoever asks for rows has them all in memory.
+    size = _size(part).label("size")
+    while True:
+        sizes = part.after(after).with_only_columns(*part.key, size).limit(limit.rows)
+        page = connection.execute(sizes).all()
+        held, last = 0, None
+        for *key, weight in page:
+            if last is not None and held + weight > limit.size:
+                yield after, last
+                after, held = last, 0
+            last, held = tuple(key), held + weight
+        if last is None:
+            return
+        yield after, last
+        after = last
+
+
+def _size(part: Part) -> ColumnElement[Any]:
+    total: ColumnElement[Any] = literal(0)
+    for table in part.tables:
+        for column in table.c:
+            if isinstance(column.type, (Text, LargeBinary)):
+                total = total + func.coalesce(func.length(column), 0)
+    return total
+
+
+def comparable(part: Part) -> Part:
+    """The same part with values that are equal on both databases if what they mean is.
+
+    SQLite has no negative zero in a column; the document keeps the sign.
+    """
+    columns = [
+        (column + 0.0).label(None) if isinstance(column.type, Double) else column
+        for table in part.tables
+        for column in table.c
+    ]
+    return Part(part.name, part.tables, part.key, part.rows.with_only_columns(*columns))

@@ -1,0 +1,75 @@
+"""What is copied: one unchanging view of a store, its parts, and what tells it from others."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, func, select
+
+from tandem_store import migrate, partitions, schema, version_row
+from tandem_store.copying import parts
+from tandem_store.copying.parts import Part
+from tandem_store.month import Month
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A store, read through one transaction."""
+
+    connection: Connection
+
+    def months(self) -> Sequence[Row[Any]]:
+        """The rows of all months, oldest first."""
+        table = schema.months
+        return self.connection.execute(select(table).order_by(table.c.month)).all()
+
+    def attached(self) -> list[Month]:
+        """The months that hold runs, oldest first."""
+        return [Month.of_key(row.month) for row in self.months() if row.state == "attached"]
+
+    def runs_by_month(self) -> dict[Month, int]:
+        """How many runs each attached month holds."""
+        month = schema.runs.c.month
+        held = self.connection.execute(select(month, func.count()).group_by(month)).all()
+        rows = {key: count for key, count in held}  # noqa: C416  a row is not a tuple to mypy
+        return {month: rows.get(month.key, 0) for month in self.attached()}
+
+    def left_behind(self) -> list[Month]:
+        """The detached months whose table lies in this database still."""
+        detached = {row.month for row in self.months() if row.state == "detached"}
+        return [month for month in partitions.existing(self.connection) if month.key in detached]
+
+    def mark(self) -> str:
+        """What the target is marked with until it is a whole copy of this source.
+
+        Made from the numbers of rows, the months and the imports, whose times no two stores share:
+        also if the source was moved, its copy goes on; if it was written to since, it does not.
+        """
+        imports = self.connection.execute(select(schema.imports).order_by(schema.imports.c.id))
+        facts = [counts(self.connection), [*map(tuple, self.months())], [*map(tuple, imports)]]
+        digest = hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS))
+        return version_row.copying_mark(migrate.HEAD, digest.hexdigest()[:16])
+
+
+def parts_of(connection: Connection, months: Sequence[Month]) -> Iterator[Part]:
+    """The parts of a store in the order in which they can be inserted, as this database has them.
+
+    ``months`` are those that are attached in the source.
+    """
+    yield from map(parts.of_table, parts.before_runs())
+    for month in months:
+        yield parts.of_month(connection, month)
+    yield from map(parts.of_table, parts.after_runs())
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """How many rows each table has; documents are as many as runs."""
+    return {
+        str(table.name): connection.execute(select(func.count()).select_from(table)).scalar_one()
+        for table in schema.metadata.sorted_tables
+        if table is not schema.run_documents
+    }

@@ -1,0 +1,139 @@
+"""The database that is copied into: closed to everybody else until the copy is proven."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Row, Table, delete, inspect, select
+
+from tandem_store import engine, migrate, partitions, schema, version_row
+from tandem_store.bulk import insert_rows
+from tandem_store.copying.parts import Part
+from tandem_store.errors import StoreError
+from tandem_store.month import Month
+from tandem_store.store import Store
+from tandem_store.transactions import Transactions
+
+#: How many months are made in one transaction. PostgreSQL holds several locks for each.
+MONTHS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An unfinished copy, to be filled."""
+
+    store: Store
+    mark: str
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction of this copy, alone.
+
+        A copy that was killed may have left a server with a transaction that has yet to end: this
+        one waits for it, so that what is read from then on is all that there will be.
+        """
+        with self.store.begin() as tx:
+            if not version_row.replace(tx.connection, self.mark, self.mark):
+                raise StoreError(
+                    "Somebody changed the revision of the target while it was copied into. "
+                    "Empty it, then copy again."
+                )
+            yield tx.connection
+
+    def make_months(self, rows: Sequence[Row[Any]]) -> None:
+        """Make the months as the source has them, with their states and times."""
+        with self.store.read() as tx:
+            made = set(tx.connection.scalars(select(schema.months.c.month)))
+        wanted = [row.month for row in rows if row.state == "attached" and row.month not in made]
+        for first in range(0, len(wanted), MONTHS):
+            with self.store.begin() as tx:
+                some = map(Month.of_key, wanted[first : first + MONTHS])
+                partitions.ensure(tx.connection, some)
+        with self.begin() as connection:
+            connection.execute(delete(schema.months))
+            insert_rows(connection, schema.months, [row._asdict() for row in rows])
+
+    def add(self, connection: Connection, part: Part, rows: Sequence[Row[Any]]) -> None:
+        """Insert rows of a part, each of which may be rows of several tables side by side."""
+        first = 0
+        for table in part.tables:
+            stop = first + len(table.c)
+            names = table.c.keys()
+            values = [dict(zip(names, row[first:stop], strict=True)) for row in rows]
+            insert_rows(connection, table, values)
+            first = stop
+
+    def finish(self) -> None:
+        """Let everybody in."""
+        with self.begin() as connection:
+            engine.number_on(connection, schema.metadata.sorted_tables)
+            version_row.replace(connection, self.mark, migrate.HEAD)
+
+
+@contextmanager
+def prepared(url: URL, mark: str) -> Iterator[Target]:
+    """A database that is empty, or an unfinished copy with the same mark; it is made if need be.
+
+    Raises:
+        StoreError: it holds something else.
+        SchemaAheadError: it is newer than this version of the package.
+    """
+    found = _found(url)
+    if found != mark:
+        if version_row.is_unfinished(found):
+            raise StoreError(
+                f"{engine.shown(url)} is an unfinished copy of another store, or of this one "
+                "before it was written to or upgraded. Remove that database, or name another, "
+                "then copy again."
+            )
+        _refuse_unless_empty(url)
+        migrate.upgrade(url)
+    store = _opened(url)
+    try:
+        if found != mark:
+            _close_to_others(store, url, mark)
+        yield Target(store, mark)
+    finally:
+        store.close()
+
+
+def _opened(url: URL) -> Store:
+    # It gets the months of the source and no other, so it must not make the present one by itself.
+    return Store(Transactions(engine.create_engines(url), prepares=False))
+
+
+def _found(url: URL) -> str | None:
+    if engine.is_absent(url):
+        return None
+    with _opened(url) as store, store.read() as tx:
+        return version_row.stored(tx.connection)
+
+
+def _refuse_unless_empty(url: URL) -> None:
+    # Before it is upgraded: what is refused shall stay as it is.
+    if engine.is_absent(url):
+        return
+    with _opened(url) as store, store.read() as tx:
+        there = set(inspect(tx.connection).get_table_names())
+        tables = [table for table in schema.metadata.sorted_tables if table.name in there]
+        _refuse_rows(tx.connection, tables, url)
+
+
+def _close_to_others(store: Store, url: URL, mark: str) -> None:
+    with store.begin() as tx:
+        _refuse_rows(tx.connection, schema.metadata.sorted_tables, url)
+        version_row.replace(tx.connection, migrate.HEAD, mark)
+
+
+def _refuse_rows(connection: Connection, tables: Sequence[Table], url: URL) -> None:
+    for table in tables:
+        # Its key alone, because an older table may lack other columns.
+        if connection.execute(select(*table.primary_key).limit(1)).first() is not None:
+            raise StoreError(
+                f"{engine.shown(url)} is not empty: there are rows in {table.name}. A store is "
+                "only copied into a new database: name another file, another database, or "
+                "another ?schema=..."
+            )

@@ -1,0 +1,76 @@
+"""What is hard to carry from one database to another, in one store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import update
+
+from tandem_store import AutomationSpec, Store, open_store, schema
+from tandem_store.importer import ImportOptions, import_state
+from tests.importer.traps import lay_all
+from tests.legacy_runs import definition
+from tests.states import StateDir
+from tests.store.new_run import add_all, new_run
+
+#: In an order of code points that is neither that of UTF-16 nor that of any language.
+_ODD: Final = ("\0", "B", "a", "a\0b", "a b", "é", "\ud7ff", "\uffff", "\U00010000", "\U0001f600")
+IDS: Final = [f"id-{odd}" for odd in _ODD]
+_MEGABYTES: Final = "0123456789abcdef" * 200_000
+
+
+def fill(url: str, sample: Path, folder: Path) -> None:
+    """The sample, every trap of the importer, odd ids and values, claims and a detached month."""
+    state = StateDir(folder)
+    lay_all(state)
+    for root in (sample, state.root):
+        import_state(url, root, ImportOptions())
+    with open_store(url) as store:
+        add_all(store, (new_run(run_id, automation_id="\U0001f916\0") for run_id in IDS))
+        add_all(
+            store,
+            [
+                new_run("minus-zero", estimated_cost_usd=-0.0),
+                new_run("greatest", total_tokens=2**63 - 1, prompt_tokens=2**63 - 1),
+                new_run("great", runtime_context={"text": _MEGABYTES}),
+                new_run("own-snapshot", automation_snapshot=definition("mine", name="\0")),
+            ],
+        )
+        with store.begin() as tx:
+            tx.automations.put(AutomationSpec.model_validate(definition("\U0001f600")))
+        _revise(store)
+        _claim(store)
+        detach(store)
+
+
+def _revise(store: Store) -> None:
+    with store.begin() as tx:
+        found = tx.runs.get_versioned("id-a")
+        assert found is not None
+        changed = found.run.model_copy(update={"detail": "second\0revision"})
+        tx.runs.save(changed, expected_revision=found.revision)
+
+
+def _claim(store: Store) -> None:
+    claimed = {"claimed_by": "worker", "claim_epoch": 3, "claim_expires_at_ms": 2**63 - 1}
+    with store.begin() as tx:
+        tx.connection.execute(
+            update(schema.runs).where(schema.runs.c.run_id.in_(["id-B", "id-é"])).values(claimed)
+        )
+
+
+def detach(store: Store) -> None:
+    """A detached month as the store has it: a row of ``months``, and no runs."""
+    old = new_run("old", created_at_ms=1_577_836_800_000, updated_at_ms=1_577_836_800_000)
+    with store.begin() as tx:
+        tx.runs.add(old)
+    with store.begin() as tx:
+        tx.runs.delete("old")
+        tx.connection.execute(
+            update(schema.months)
+            .where(schema.months.c.month == 202001)
+            .values(state="detached", detached_at_ms=5)
+        )
+        # Its documents lie elsewhere.
+        tx.connection.exec_driver_sql("DROP TABLE run_documents_2020_01")

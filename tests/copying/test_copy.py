@@ -1,0 +1,144 @@
+"""A copy is the same store: every row, every byte, on either database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from tandem_store import open_store, schema
+from tandem_store.copying import copy_store
+from tandem_store.copying.parts import Batch
+from tandem_store.importer import ImportOptions, import_state
+from tests.conftest import REPOSITORY
+from tests.copying.conftest import NewTarget
+from tests.copying.looking import all_rows, dump
+from tests.legacy_runs import HOUR_MS, definition
+from tests.store.new_run import new_run
+
+SAMPLE = REPOSITORY / "examples" / "state"
+YEAR_MS = 365 * 24 * HOUR_MS
+
+
+@pytest.mark.parametrize("way", ["sqlite postgresql sqlite", "postgresql postgresql sqlite"])
+def test_is_the_same_at_every_stage(source_url: str, new_target: NewTarget, way: str) -> None:
+    """Each copy, and each copy of a copy, has the same dump and the same rows."""
+    expected, rows = dump(source_url), all_rows(source_url)
+
+    here = source_url
+    for kind in way.split():
+        there = new_target(kind)
+        report = copy_store(here, there, batch=Batch(rows=7, size=20_000))
+        assert (report.differences, report.exit_code) == ([], 0)
+        assert dump(there) == expected
+        assert all_rows(there) == rows
+        here = there
+
+
+def test_counts_tables_and_months(source_url: str, target_url: str) -> None:
+    """The report says what the target holds now."""
+    report = copy_store(source_url, target_url)
+
+    rows = all_rows(target_url)
+    assert report.tables == {
+        **{name: len(found) for name, found in rows.items()},
+        "run_documents": len(rows["runs"]),
+    }
+    assert sum(report.months.values()) == len(rows["runs"])
+    assert "2020-01" not in [month.label for month in report.months]
+    assert report.copied == sum(len(found) for found in rows.values()) - len(rows["months"])
+    assert report.to_json()["differences"] == []
+
+
+def test_the_source_is_not_written_to(source_url: str, target_url: str) -> None:
+    """Not a byte of the file changes."""
+    path = Path(source_url.removeprefix("sqlite:///"))
+    before = path.read_bytes()
+
+    copy_store(source_url, target_url)
+
+    assert path.read_bytes() == before
+
+
+def test_a_later_import_finds_everything_unchanged(source_url: str, target_url: str) -> None:
+    """The ledger came along, so no file of the source is judged again."""
+    copy_store(source_url, target_url)
+    copied = dump(target_url)
+
+    report = import_state(target_url, SAMPLE, ImportOptions()).to_json()
+
+    assert report["outcomes"]["unchanged"] == report["copies"] > 0
+    assert dump(target_url) == copied
+
+
+def test_work_goes_on_in_the_target(source_url: str, target_url: str, tmp_path: Path) -> None:
+    """Made-up keys go on behind the greatest: new snapshots, imports and quarantined items."""
+    copy_store(source_url, target_url)
+    before = all_rows(target_url)
+
+    with open_store(target_url) as store, store.begin() as tx:
+        tx.runs.add(new_run("new", automation_snapshot=definition("never-seen", name="x")))
+        tx.ledger.begin("/state", strict=False, now_ms=1, tool_version="0")
+        tx.quarantine.add([_item()])
+
+    after = all_rows(target_url)
+    for table in ("automation_snapshots", "imports", "quarantine"):
+        (new,) = [row for row in after[table] if row not in before[table]]
+        assert new[0] > max(row[0] for row in before[table])
+
+
+def _item() -> dict[str, object]:
+    return {
+        "path": "p",
+        "layout": "shard",
+        "digest": bytes(32),
+        "reason": "r",
+        "message": "m",
+        "size": 1,
+        "kept_in_source": True,
+        "created_at_ms": 1,
+    }
+
+
+def test_an_empty_store_is_copied(store_url: str, new_target: NewTarget) -> None:
+    """Nothing is something, too."""
+    for kind in ("postgresql", "sqlite"):
+        target = new_target(kind)
+        copy_store(store_url, target)
+        assert dump(target) == b""
+
+
+def test_an_empty_target_at_head_is_good(store_url: str, postgresql_url: str) -> None:
+    """A deploy may have made its tables already."""
+    copy_store(store_url, postgresql_url)
+
+    with open_store(postgresql_url) as store, store.read() as tx:
+        assert tx.runs.count() == 0
+
+
+def test_says_whose_documents_stay_behind(source_url: str, target_url: str) -> None:
+    """A detached month whose table is still there is named, not forgotten in silence."""
+    with open_store(source_url) as store, store.begin() as tx:
+        tx.runs.add(new_run("x", created_at_ms=67 * YEAR_MS, updated_at_ms=67 * YEAR_MS))
+        tx.runs.delete("x")
+        tx.connection.execute(
+            update(schema.months).where(schema.months.c.month == 203612).values(state="detached")
+        )
+
+    report = copy_store(source_url, target_url)
+
+    assert [month.label for month in report.left_behind] == ["2036-12"]
+    assert dump(target_url) == dump(source_url)
+
+
+def test_negative_zero_survives_the_way_back(postgresql_url: str, new_target: NewTarget) -> None:
+    """PostgreSQL keeps the sign in its column, SQLite does not: no difference of the stores."""
+    with open_store(postgresql_url) as store, store.begin() as tx:
+        tx.runs.add(new_run("r", estimated_cost_usd=-0.0))
+    target = new_target("sqlite")
+
+    report = copy_store(postgresql_url, target)
+
+    assert report.exit_code == 0
+    assert dump(target) == dump(postgresql_url)

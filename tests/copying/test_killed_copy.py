@@ -1,0 +1,107 @@
+"""A copy that is killed starts again where it was and ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from subprocess import DEVNULL
+from typing import Final
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+
+from tandem_store import UnfinishedCopyError, engine, open_store, schema
+from tandem_store.copying import copy_store
+from tandem_store.errors import StoreError
+from tests.copying.conftest import NewTarget
+from tests.copying.looking import all_rows, dump
+
+#: Small batches, so that a copy of some hundred rows has moments to be killed at. With a number it
+#: kills itself when it has been told of progress so often.
+SMALL_BATCHES: Final = """
+import os, signal, sys
+from tandem_store.copying import copy_store
+from tandem_store.copying.parts import Batch
+calls = 0
+def count(*_):
+    global calls
+    calls += 1
+    if str(calls) == sys.argv[3]:
+        os.kill(os.getpid(), signal.SIGKILL)
+copy_store(sys.argv[1], sys.argv[2], batch=Batch(rows=4), progress=count)
+"""
+WAYS: Final = ["sqlite postgresql", "postgresql sqlite", "sqlite sqlite"]
+
+
+def small_batches(source: str, target: str, *, suicide: int = 0) -> list[str]:
+    """The command that copies four rows a transaction."""
+    return [sys.executable, "-c", SMALL_BATCHES, source, target, str(suicide)]
+
+
+def command_line(source: str, target: str) -> list[str]:
+    """The command that an operator types."""
+    return [sys.executable, "-m", "tandem_store", "copy", "--from", source, "--to", target]
+
+
+@pytest.fixture(params=WAYS)
+def ends(request: pytest.FixtureRequest, source_url: str, new_target: NewTarget) -> tuple[str, str]:
+    """A full source and a new target, of these kinds."""
+    kind, target = request.param.split()
+    if kind == "sqlite":
+        return source_url, new_target(target)
+    copied = new_target(kind)
+    copy_store(source_url, copied)
+    return copied, new_target(target)
+
+
+def test_killed_again_and_again_between_batches(ends: tuple[str, str]) -> None:
+    """Each time a little further on, until it ends by itself; half-way nobody gets in."""
+    source, target = ends
+    kills = 0
+    for suicide in (1, 12, 25, 45, 80):
+        done = subprocess.run(small_batches(source, target, suicide=suicide), stderr=DEVNULL)
+        if done.returncode != -signal.SIGKILL:
+            break
+        kills += 1
+        with pytest.raises(UnfinishedCopyError):
+            open_store(target)
+
+    subprocess.run(command_line(source, target), check=True, stdout=DEVNULL, timeout=120)
+
+    assert kills >= 3
+    assert dump(target) == dump(source)
+    assert all_rows(target) == all_rows(source)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.3, 0.6, 0.95])
+def test_killed_at_any_moment(ends: tuple[str, str], share: float) -> None:
+    """Also within a transaction, as the parent sees the rows grow."""
+    source, target = ends
+    runs = len(all_rows(source)["runs"])
+    with subprocess.Popen(small_batches(source, target), stderr=DEVNULL) as process:
+        while process.poll() is None and _runs(target) < share * runs:
+            time.sleep(0.001)
+        # So that it falls into the middle of what comes next, not where the look took place.
+        time.sleep(0.002 + 0.3 * (share == 0))
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+
+    subprocess.run(command_line(source, target), check=True, stdout=DEVNULL, timeout=120)
+
+    assert dump(target) == dump(source)
+    assert all_rows(target) == all_rows(source)
+
+
+def _runs(url: str) -> int:
+    """How many runs are in a database that may have no tables yet."""
+    engines = engine.create_engines(url)
+    try:
+        with engines.read.connect() as connection:
+            return connection.execute(select(func.count()).select_from(schema.runs)).scalar_one()
+    except (DBAPIError, StoreError):
+        return 0
+    finally:
+        engines.dispose()
