@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     Double,
     ForeignKey,
     ForeignKeyConstraint,
@@ -30,6 +31,9 @@ from sqlalchemy import (
     and_,
     text,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 #: Fixed with the first revision: a constraint without a known name cannot be altered later.
 NAMING_CONVENTION: Final = {
@@ -85,6 +89,9 @@ runs: Final = Table(
     # Grows with every claim and never goes back, so that a worker knows that it lost its lease.
     Column("claim_epoch", Integer, nullable=False, server_default=text("0")),
     Column("claim_expires_at_ms", BigInteger),
+    # Drawn for every claim. A run that is deleted and added again begins with epoch 0 again, and
+    # what was claimed in its first life must not be finished in its second.
+    Column("claim_token", BigInteger),
     CheckConstraint("revision >= 1", name="revision"),
     # Says nothing new about runs; it is what a document refers to, so that a document can only be
     # in the month that its run is in.
@@ -140,6 +147,31 @@ Index(
     sqlite_where=runs.c.snapshot_id.is_not(None),
     postgresql_where=runs.c.snapshot_id.is_not(None),
 )
+
+
+class unindexed(FunctionElement[Any]):  # noqa: N801 - named as SQL functions are
+    """A column that SQLite shall not look for an index of.
+
+    Without statistics it takes any index that answers an equality, such as that of a tenant with
+    years of runs, for better than the short one that is right. A plus sign tells it not to
+    (https://www.sqlite.org/optoverview.html); elsewhere this is the column itself.
+    """
+
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any]) -> None:
+        super().__init__(column)
+        self.type = column.type
+
+
+@compiles(unindexed)
+def _plain(element: unindexed, compiler: SQLCompiler, **how: Any) -> str:
+    return str(compiler.process(element.clauses, **how))
+
+
+@compiles(unindexed, "sqlite")
+def _with_plus(element: unindexed, compiler: SQLCompiler, **how: Any) -> str:
+    return f"+{compiler.process(element.clauses, **how)}"
 
 
 def document_table(

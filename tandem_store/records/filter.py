@@ -56,7 +56,7 @@ class RunFilter:
     finished_from: datetime | None = None
     #: Runs that ended before this time.
     finished_to: datetime | None = None
-    #: Runs whose texts contain this.
+    #: Runs whose id, automation, detail or failure contains this; ASCII letters in either case.
     text: str | None = None
     #: Runs that will never continue, or only those that may.
     terminal: bool | None = None
@@ -98,7 +98,8 @@ def _names(column: str, wanted: str | Collection[str]) -> frozenset[str]:
     names = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else [*wanted]
     if not all(isinstance(name, str) for name in names):
         raise TypeError(f"{column} is one text or a collection of texts, not {wanted!r}")
-    return frozenset(map(str, names))
+    # Exactly the text, whatever subclass of it was given: str() of an enum is its name.
+    return frozenset(map(str.__str__, names))
 
 
 def _check_aware(name: str, at: datetime | None) -> None:

@@ -60,10 +60,12 @@ class TenantScope:
     deployment_id: str | AnyDeployment | None = None
 
     def __post_init__(self) -> None:
-        for name in ("org_id", "workspace_id"):
-            _check_id(name, getattr(self, name))
+        names = ["org_id", "workspace_id"]
         if not (self.deployment_id is None or self.deployment_id is ANY_DEPLOYMENT):
-            _check_id("deployment_id", self.deployment_id)
+            names.append("deployment_id")
+        for name in names:
+            # A subclass of str may think itself equal to other texts, or print as something else.
+            object.__setattr__(self, name, _exact_id(name, getattr(self, name)))
 
     def covers(self, tenant: TenantContext) -> bool:
         """Whether the tenant lies within this scope."""
@@ -72,8 +74,10 @@ class TenantScope:
         )
 
 
-def _check_id(name: str, value: object) -> None:
-    if not isinstance(value, str) or not value.strip():
+def _exact_id(name: str, value: object) -> str:
+    text = str.__str__(value) if isinstance(value, str) else ""
+    if not text.strip():
         raise TenantScopeError(
             f"a tenant scope needs a {name} that is a text and not blank, not {value!r}"
         )
+    return text

@@ -1,21 +1,19 @@
 """Claims: which worker holds a run, until when, and how often it was claimed.
 
 They are columns beside the record and never part of it: a claim changes neither the record nor its
-revision. Whoever holds one proves it by its epoch, which grows with every claim, so a worker that
-was away for too long cannot undo the work of its successor (a fencing token, as in
-https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html).
+revision.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
+from secrets import randbits
 from typing import Any, Final
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Executable,
     Row,
@@ -29,11 +27,10 @@ from sqlalchemy import (
 )
 
 from tandem_store import engine
-from tandem_store.errors import LeaseLostError
 from tandem_store.mapping import STORED_VERSION, from_column, to_column
 from tandem_store.records import RunStatus, TenantScope
 from tandem_store.runs.selection import Selection, within
-from tandem_store.schema import runs
+from tandem_store.schema import runs, unindexed
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -44,10 +41,12 @@ class Claim:
 
     run_id: str
     worker: str | None
-    #: Grows with every claim and never goes back.
+    #: Grows with every claim, as long as the run is not deleted.
     epoch: int
     #: When the lease ends unless renewed, in milliseconds UTC by the database's clock.
     expires_at_ms: int | None
+    #: Drawn for this claim alone; None when it was released.
+    token: int | None = field(default=None, repr=False)
 
 
 def claims(connection: Connection, scope: TenantScope | None) -> Iterator[Claim]:
@@ -77,7 +76,8 @@ def take(
     now_ms = engine.now_ms(connection)
     values = {
         "new_worker": to_column(worker),
-        "new_expiry": now_ms + _milliseconds(lease),
+        "new_expiry": now_ms + milliseconds(lease),
+        "new_token": randbits(63),
         "now_ms": now_ms,
     }
     for statement in _taking(selection, include_imported=include_imported):
@@ -87,62 +87,13 @@ def take(
     return None
 
 
-def renew(
-    connection: Connection, claim: Claim, lease: timedelta, scope: TenantScope | None
-) -> Claim:
-    """Let the lease end ``lease`` from now. Raises ``LeaseLostError`` if it has ended already."""
-    expires_at_ms = engine.now_ms(connection) + _milliseconds(lease)
-    _write(connection, claim, scope, claim_expires_at_ms=expires_at_ms)
-    return replace(claim, expires_at_ms=expires_at_ms)
-
-
-def release(connection: Connection, claim: Claim, scope: TenantScope | None) -> None:
-    """Give the run back. Raises ``LeaseLostError`` if the lease has ended already."""
-    _write(connection, claim, scope, **_NOBODY)
-
-
-def let_go(connection: Connection, claim: Claim) -> None:
-    """Clear a claim that is known to hold, as after a write that was fenced by it."""
-    named = runs.c.run_id == to_column(claim.run_id)
-    connection.execute(update(runs).where(named).values(**_NOBODY))
-
-
-def is_held(claim: Claim, *, now_ms: int) -> tuple[ColumnElement[bool], ...]:
-    """What a row of ``runs`` must satisfy for the claim to hold; the fence before every write."""
-    return (
-        runs.c.claim_epoch == claim.epoch,
-        runs.c.claimed_by == to_column(claim.worker or ""),
-        runs.c.claim_expires_at_ms > now_ms,
-    )
-
-
-def holds(claim: Claim, columns: Mapping[str, Any], *, now_ms: int) -> bool:
-    """The same, of a row that was read."""
-    return bool(
-        columns["claim_epoch"] == claim.epoch
-        and columns["claimed_by"] == to_column(claim.worker or "")
-        and columns["claim_expires_at_ms"] > now_ms
-    )
-
-
-def lost(claim: Claim) -> LeaseLostError:
-    """The error for a claim that does not hold any more, whatever became of it."""
-    return LeaseLostError(
-        f"The lease of {claim.worker!r} on the run {claim.run_id!r} has ended, or another worker "
-        "took the run over. Stop working on it; nothing was written. Renew a lease before it ends, "
-        "or ask for a longer one."
-    )
-
-
-#: The columns of a run that nobody holds; the epoch stays.
-_NOBODY: Final[dict[str, Any]] = {"claimed_by": None, "claim_expires_at_ms": None}
 _COLUMNS: Final = (
     runs.c.run_id,
     runs.c.claimed_by,
     runs.c.claim_epoch,
     runs.c.claim_expires_at_ms,
+    runs.c.claim_token,
 )
-
 
 #: In these, somebody was at work when the lease ended.
 _AT_WORK: Final = (RunStatus.QUEUED.value, RunStatus.RUNNING.value, RunStatus.PAUSING.value)
@@ -153,15 +104,15 @@ _QUEUED: Final = literal(RunStatus.QUEUED.value, literal_execute=True)
 @lru_cache(256)
 def _taking(selection: Selection, *, include_imported: bool) -> tuple[Executable, ...]:
     """Two statements to try in turn, each of which takes one run and gives its claim."""
-    candidates = (_run_out(), _queued(include_imported=include_imported))
-    return tuple(_take_first(one.where(*selection.conditions())) for one in candidates)
+    conditions = [*selection.conditions(unindexed), runs.c.schema_version <= STORED_VERSION]
+    if not include_imported:
+        conditions.append(not_(runs.c.imported))
+    return tuple(_take_first(one.where(*conditions)) for one in (_RUN_OUT, _IN_QUEUE))
 
 
 def _take_first(candidates: Select[str]) -> Executable:
     first = (
-        candidates.where(runs.c.schema_version <= STORED_VERSION)
-        .order_by(runs.c.created_at_ms, runs.c.run_id)
-        .limit(1)
+        candidates.limit(1)
         # Where rows are locked one by one, pass over what another worker is just taking.
         .with_for_update(skip_locked=True)
     )
@@ -172,35 +123,32 @@ def _take_first(candidates: Select[str]) -> Executable:
             claimed_by=bindparam("new_worker"),
             claim_epoch=runs.c.claim_epoch + 1,
             claim_expires_at_ms=bindparam("new_expiry"),
+            claim_token=bindparam("new_token"),
         )
         .returning(*_COLUMNS)
     )
 
 
-def _run_out() -> Select[str]:
-    return select(runs.c.run_id).where(
+#: The lease that ended first comes first, so that a run which nobody can finish does not keep the
+#: others waiting.
+_RUN_OUT: Final = (
+    select(runs.c.run_id)
+    .where(
         runs.c.claimed_by.is_not(None),
         runs.c.status.in_(_AT_WORK),
         runs.c.claim_expires_at_ms <= bindparam("now_ms"),
     )
+    .order_by(runs.c.claim_expires_at_ms, runs.c.created_at_ms, runs.c.run_id)
+)
+_IN_QUEUE: Final = (
+    select(runs.c.run_id)
+    .where(runs.c.status == _QUEUED, runs.c.claimed_by.is_(None))
+    .order_by(runs.c.created_at_ms, runs.c.run_id)
+)
 
 
-def _queued(*, include_imported: bool) -> Select[str]:
-    queued = select(runs.c.run_id).where(runs.c.status == _QUEUED, runs.c.claimed_by.is_(None))
-    return queued if include_imported else queued.where(not_(runs.c.imported))
-
-
-def _write(
-    connection: Connection, claim: Claim, scope: TenantScope | None, **values: object
-) -> None:
-    held = is_held(claim, now_ms=engine.now_ms(connection))
-    named = runs.c.run_id == to_column(claim.run_id)
-    written = connection.execute(update(runs).where(named, *held, *within(scope)).values(**values))
-    if not written.rowcount:
-        raise lost(claim)
-
-
-def _milliseconds(lease: timedelta) -> int:
+def milliseconds(lease: timedelta) -> int:
+    """The length of a lease; raises ``ValueError`` if it is none, or shorter than one."""
     if not isinstance(lease, timedelta) or lease < _MILLISECOND:
         raise ValueError(
             f"A lease is a timedelta of a millisecond or more, not {lease!r}: timedelta(minutes=5)"
@@ -214,4 +162,5 @@ def _claim(row: Row[*tuple[Any, ...]]) -> Claim:
         worker=None if row.claimed_by is None else from_column(row.claimed_by),
         epoch=row.claim_epoch,
         expires_at_ms=row.claim_expires_at_ms,
+        token=row.claim_token,
     )

@@ -73,6 +73,8 @@ def page(
     newest_first: bool,
 ) -> Page:
     """One page, by key and not by offset: what is added or deleted between pages moves nothing."""
+    if type(limit) is not int:
+        raise TypeError(f"limit is a whole number, not {limit!r}")
     if not 1 <= limit <= LARGEST_PAGE:
         raise ValueError(f"limit is {limit}; a page holds 1 to {LARGEST_PAGE:,} runs")
     start = None if cursor is None else cursors.decode(cursor, selection, newest_first=newest_first)

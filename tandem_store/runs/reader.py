@@ -85,6 +85,7 @@ class RunReader:
         Raises:
             InvalidCursorError: it is damaged, or was made for another filter, tenant or order.
             ValueError: the limit is out of range.
+            TypeError: the limit is no whole number, or the filter no filter.
 
         >>> with filled.read() as tx:
         ...     page = tx.runs.list(limit=2)
@@ -130,6 +131,8 @@ class RunReader:
     def documents_by_id(self) -> Iterator[StoredRun]:
         """Every run as stored, by the code points of the ids, some tens in memory at a time.
 
+        All of them, also those that are never listed.
+
         >>> with filled.read() as tx:
         ...     [stored.run_id for stored in tx.runs.documents_by_id()]
         ['run-1', 'run-2', 'run-3']
@@ -155,4 +158,6 @@ class RunReader:
         return statistics(self._connection, self._selection(run_filter))
 
     def _selection(self, run_filter: RunFilter | None) -> Selection:
-        return Selection(run_filter or RunFilter(), self._scope)
+        if not isinstance(run_filter, RunFilter | None):
+            raise TypeError(f"A filter is a RunFilter, not {run_filter!r}.")
+        return Selection(RunFilter() if run_filter is None else run_filter, self._scope)

@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from tandem_store.records import RunFilter, RunRecord
-from tandem_store.runs import claims, writing
+from tandem_store.runs import claims, leases, writing
 from tandem_store.runs.change import Change
 from tandem_store.runs.claims import Claim
 from tandem_store.runs.reader import RunReader
-from tandem_store.runs.selection import Selection
 from tandem_store.runs.whole import Versioned
 
 
@@ -89,11 +88,12 @@ class Runs(RunReader):
         later; a run that is not queued has no ``scheduler``; one that ended has a
         ``finished_at_ms``, which it keeps if it goes on again.
 
-        With ``claim``, only as long as that worker's lease lasts.
+        With ``claim``, only as long as that worker's lease lasts and the run has not ended.
 
         Raises:
             NotFoundError: there is no run with this id.
-            LeaseLostError: the claim does not hold any more.
+            LeaseLostError: the claim does not hold any more, or somebody else ended the run.
+            ConflictError: ``change`` wrote the run itself.
             RecordTooNewError: a newer version wrote the run.
             ValueError: ``change`` returned no run, or one with another id.
 
@@ -109,6 +109,9 @@ class Runs(RunReader):
 
     def delete(self, run_id: str) -> None:
         """Remove a run and its document, claimed or not.
+
+        A run that is added later under the same id begins a new life, at revision 1. Its definition
+        snapshot stays, which other runs may share.
 
         Raises ``NotFoundError`` if there is none with this id.
 
@@ -131,9 +134,9 @@ class Runs(RunReader):
         """Take the next run to work on, for ``lease`` from now; None if there is none.
 
         The oldest queued run that passes the filter and that nobody holds; before it, one that was
-        begun and whose worker let its lease run out (in status queued, running or pausing). Each is
-        given to one caller, however many ask at once. The run itself is not changed: set its status
-        with ``update``.
+        begun and whose worker let its lease run out (in status queued, running or pausing; the one
+        that ran out first). Each is given to one caller, however many ask at once. The run itself
+        is not changed: set its status with ``update``.
 
         ``worker`` is any name, to tell workers apart. Imported runs are passed over unless
         ``include_imported``: a queue that is years old must not start because it was moved. They
@@ -153,7 +156,7 @@ class Runs(RunReader):
             self._connection,
             worker,
             lease,
-            Selection(run_filter or RunFilter(), self._scope),
+            self._selection(run_filter),
             include_imported=include_imported,
         )
 
@@ -161,7 +164,7 @@ class Runs(RunReader):
         """Let the lease end ``lease`` from now, and give the claim with its new end.
 
         Raises:
-            LeaseLostError: it ended before, or another worker has the run.
+            LeaseLostError: it ended before, another worker has the run, or somebody ended the run.
             ValueError: the lease is shorter than a millisecond.
 
         >>> with store.begin() as tx:
@@ -171,12 +174,13 @@ class Runs(RunReader):
         >>> longer.expires_at_ms > claim.expires_at_ms
         True
         """
-        return claims.renew(self._connection, claim, lease, self._scope)
+        return leases.renew(self._connection, claim, lease, self._scope)
 
     def release(self, claim: Claim) -> None:
         """Let go of a run, so that another may claim it if it is queued; nothing else changes.
 
-        Raises ``LeaseLostError`` as ``renew`` does.
+        A run that has ended can be released, too. Raises ``LeaseLostError`` if the lease ended
+        before or another worker has the run.
 
         >>> with store.begin() as tx:
         ...     _ = tx.runs.add(run)
@@ -184,13 +188,14 @@ class Runs(RunReader):
         ...     tx.runs.claim_next("worker-2", timedelta(minutes=5)).epoch
         2
         """
-        claims.release(self._connection, claim, self._scope)
+        leases.release(self._connection, claim, self._scope)
 
     def finish(self, claim: Claim, change: Change) -> Versioned:
         """End a run and let go of it: ``update`` under the claim, to a terminal status.
 
         Raises:
-            LeaseLostError: the lease ran out or another worker has the run; nothing is written.
+            LeaseLostError: the lease ran out, another worker has the run, or somebody ended it;
+                nothing is written.
             ValueError: the status is not terminal after ``change``, or as ``update``.
 
         >>> with store.begin() as tx:
@@ -200,6 +205,6 @@ class Runs(RunReader):
         ...         claim, lambda run: run.model_copy(update={"status": "completed"})
         ...     )
         >>> done.run.status, done.revision
-        ('completed', 2)
+        (<RunStatus.COMPLETED: 'completed'>, 2)
         """
         return writing.finish(self._connection, claim, change, self._scope)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import Column, ColumnElement, or_
 
 from tandem_store.mapping import to_column
 from tandem_store.records import (
@@ -29,6 +29,14 @@ _TEXTS: Final = (
 )
 
 
+#: How a condition names a column.
+Named = Callable[[Column[Any]], ColumnElement[Any]]
+
+
+def _itself(column: Column[Any]) -> ColumnElement[Any]:
+    return column
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """The runs that pass a filter within a tenant; ``scope`` None: whoever they belong to."""
@@ -36,15 +44,15 @@ class Selection:
     run_filter: RunFilter = field(default_factory=RunFilter)
     scope: TenantScope | None = None
 
-    def conditions(self) -> tuple[ColumnElement[bool], ...]:
-        """What a row of ``runs`` must satisfy."""
+    def conditions(self, of: Named = _itself) -> tuple[ColumnElement[bool], ...]:
+        """What a row of ``runs`` must satisfy; ``of`` is how its columns are named in them."""
         return (
-            *within(self.scope),
-            *_choices(self.run_filter),
-            *_times(self.run_filter),
+            *within(self.scope, of),
+            *_choices(self.run_filter, of),
+            *_times(self.run_filter, of),
             *_texts(self.run_filter),
-            *_ended(self.run_filter),
-            _is_listed(),
+            *_ended(self.run_filter, of),
+            _is_listed(of),
         )
 
     def facts(self) -> dict[str, Any]:
@@ -59,20 +67,20 @@ class Selection:
         }
 
 
-def within(scope: TenantScope | None) -> tuple[ColumnElement[bool], ...]:
+def within(scope: TenantScope | None, of: Named = _itself) -> tuple[ColumnElement[bool], ...]:
     """What a row of ``runs`` must satisfy to belong to the tenant; nothing without a scope."""
     if scope is None:
         return ()
     workspace = (
-        runs.c.org_id == to_column(scope.org_id),
-        runs.c.workspace_id == to_column(scope.workspace_id),
+        of(runs.c.org_id) == to_column(scope.org_id),
+        of(runs.c.workspace_id) == to_column(scope.workspace_id),
     )
     deployment = scope.deployment_id
     if deployment is ANY_DEPLOYMENT:
         return workspace
     if deployment is None:
-        return (*workspace, runs.c.deployment_id.is_(None))
-    return (*workspace, runs.c.deployment_id == to_column(deployment))
+        return (*workspace, of(runs.c.deployment_id).is_(None))
+    return (*workspace, of(runs.c.deployment_id) == to_column(deployment))
 
 
 def _facts_of(scope: TenantScope) -> list[Any]:
@@ -81,29 +89,28 @@ def _facts_of(scope: TenantScope) -> list[Any]:
     return [scope.org_id, scope.workspace_id, [] if deployment is ANY_DEPLOYMENT else deployment]
 
 
-def _is_listed() -> ColumnElement[bool]:
+def _is_listed(of: Named) -> ColumnElement[bool]:
     # No door of ours lets such a run in, but the engine never listed one, however it got there. The
     # status stands first: it decides most rows.
-    return or_(runs.c.status.in_(_TERMINAL), runs.c.trigger_type != RECOVERED_CONTEXT_RUN)
+    return or_(of(runs.c.status).in_(_TERMINAL), runs.c.trigger_type != RECOVERED_CONTEXT_RUN)
 
 
-def _choices(run_filter: RunFilter) -> Iterator[ColumnElement[bool]]:
+def _choices(run_filter: RunFilter, of: Named) -> Iterator[ColumnElement[bool]]:
     for name, wanted in run_filter.choices():
-        yield _one_of(name, [to_column(value) for value in sorted(wanted)])
+        yield _one_of(of(runs.c[name]), [to_column(value) for value in sorted(wanted)])
 
 
-def _one_of(name: str, stored: Collection[str]) -> ColumnElement[bool]:
-    column = runs.c[name]
+def _one_of(column: ColumnElement[Any], stored: Collection[str]) -> ColumnElement[bool]:
     # An equality, not a list of one: with it an index gives the order of the listing as well.
     return column == next(iter(stored)) if len(stored) == 1 else column.in_(stored)
 
 
-def _times(run_filter: RunFilter) -> Iterator[ColumnElement[bool]]:
+def _times(run_filter: RunFilter, of: Named) -> Iterator[ColumnElement[bool]]:
     for name, first, end in run_filter.ranges():
         if first is not None:
-            yield runs.c[name] >= first
+            yield of(runs.c[name]) >= first
         if end is not None:
-            yield runs.c[name] < end
+            yield of(runs.c[name]) < end
 
 
 def _texts(run_filter: RunFilter) -> Iterator[ColumnElement[bool]]:
@@ -112,7 +119,7 @@ def _texts(run_filter: RunFilter) -> Iterator[ColumnElement[bool]]:
         yield or_(*(column.icontains(wanted, autoescape=True) for column in _TEXTS))
 
 
-def _ended(run_filter: RunFilter) -> Iterator[ColumnElement[bool]]:
+def _ended(run_filter: RunFilter, of: Named) -> Iterator[ColumnElement[bool]]:
     if run_filter.terminal is not None:
-        status = runs.c.status
+        status = of(runs.c.status)
         yield status.in_(_TERMINAL) if run_filter.terminal else status.not_in(_TERMINAL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Integer, Row, func, literal, select
+from sqlalchemy import Connection, Integer, Numeric, Row, cast, func, literal, select
 
 from tandem_store.mapping import from_column
 from tandem_store.month import Month
@@ -13,6 +13,7 @@ from tandem_store.runs.selection import Selection
 from tandem_store.schema import runs
 
 _LOW_BITS: Final = 32
+_DECIMAL: Final = Numeric(asdecimal=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,8 @@ def statistics(connection: Connection, selection: Selection) -> tuple[RunStatist
             func.count().label("runs"),
             func.sum(tokens.bitwise_rshift(literal(_LOW_BITS, Integer))).label("high"),
             func.sum(tokens.bitwise_and((1 << _LOW_BITS) - 1)).label("low"),
-            func.sum(runs.c.estimated_cost_usd).label("cost"),
+            # As decimals: two great floats would overflow, which is an error on PostgreSQL.
+            func.sum(cast(runs.c.estimated_cost_usd, _DECIMAL)).label("cost"),
         )
         .where(*selection.conditions())
         .group_by(runs.c.month, runs.c.status)

@@ -1,4 +1,6 @@
-"""Find the next run to work on, the lease to take over and a tenant's runs by index.
+"""Let workers claim runs: find the next one by index, and tell claims apart by a token.
+
+A tenant's runs are found by index as well.
 
 Revision: 0002, after 0001
 """
@@ -17,6 +19,7 @@ STATISTICS = ["month", "automation_id", "status", "total_tokens", "estimated_cos
 
 
 def upgrade() -> None:
+    op.add_column("runs", sa.Column("claim_token", sa.BigInteger))
     place = ["created_at_ms", "run_id"]
     op.create_index(
         "ix_runs_deployment", "runs", ["org_id", "workspace_id", "deployment_id", *place]
@@ -46,3 +49,4 @@ def downgrade() -> None:
     op.create_index("ix_runs_statistics", "runs", STATISTICS)
     for name in ("ix_runs_leases", "ix_runs_queue", "ix_runs_deployment"):
         op.drop_index(name, "runs")
+    op.drop_column("runs", "claim_token")
