@@ -51,14 +51,9 @@ def test_laying_undoes_lifting(snapshot: dict[str, Any]) -> None:
     assert {"next_fire_at_ms", "last_fired_at_ms"}.isdisjoint(core)
 
 
-@given(st.text() | st.text(st.sampled_from("\x00\x010123456789abcdef\udc80\udcffz")))
+@given(st.text() | st.text(st.sampled_from("\x00\x010123456789abcdefu\ud800\udc80\udcff\udfffz")))
 def test_text_survives_its_escape(text: str) -> None:
     """What a column holds has no U+0000 and is valid UTF-8."""
-    try:
-        text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return  # a lone surrogate that no file name and no JSON text brings here
-
     escaped = to_column(text)
 
     assert "\0" not in escaped.encode().decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -95,3 +96,12 @@ def test_a_condition_of_the_wrong_type_is_refused_by_name(given: Any) -> None:
 def test_names_may_come_from_anything_that_gives_them() -> None:
     """A generator too, which can be read only once."""
     assert RunFilter(status=(name for name in ["failed"])) == RunFilter(status="failed")  # type: ignore[arg-type]
+
+
+def test_a_name_is_its_text_whatever_its_type() -> None:
+    """Also an enum's whose str() is something else."""
+
+    class Automation(str, Enum):  # noqa: UP042 - the kind whose str() is its name
+        NIGHTLY = "nightly"
+
+    assert RunFilter(automation_id=Automation.NIGHTLY) == RunFilter(automation_id="nightly")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -145,34 +147,163 @@ def test_an_error_in_a_change_changes_nothing(any_store: Store) -> None:
         assert tx.runs.get("r") == new_run("r")
 
 
+def test_what_an_update_gives_is_what_is_read_back(any_store: Store) -> None:
+    """Whatever kinds the change put in, as long as they can be read."""
+    loose = {"status": "running", "checkpoint": {"pending_nodes": ["a"]}, "estimated_cost_usd": 1}
+    with any_store.begin() as tx:
+        tx.runs.add(new_run("r"))
+
+        written = tx.runs.update("r", to(**loose))
+
+        assert written == tx.runs.get_versioned("r")
+        assert written.run.checkpoint.pending_nodes == ["a"]
+        assert type(written.run.status) is RunStatus
+
+
+def test_a_change_that_writes_the_run_itself_is_told(any_store: Store) -> None:
+    """It would never come to an end."""
+    with any_store.begin() as tx:
+        tx.runs.add(new_run("r"))
+
+        def meddle(run: RunRecord) -> RunRecord:
+            tx.runs.update("r", to(detail="inner"))
+            return run
+
+        with pytest.raises(ConflictError, match="by its own change"):
+            tx.runs.update("r", meddle)
+
+
+def test_time_ends_with_the_year_9999(any_store: Store) -> None:
+    """A run dated there can still be changed, and does not stop its worker for ever."""
+    with any_store.begin() as tx:
+        tx.runs.add(new_run("r", updated_at_ms=LAST_MILLISECOND))
+
+        written = tx.runs.update("r", to(detail="x"))
+
+    assert written.run.updated_at_ms == LAST_MILLISECOND
+
+
 DOORS = {
     "add": lambda runs, run: runs.add(run.model_copy(update={"run_id": "new"})),
     "add_many": lambda runs, run: runs.add_many([run.model_copy(update={"run_id": "new"})]),
     "save": lambda runs, run: runs.save(run, force=True),
     "update": lambda runs, run: runs.update("r", lambda _: run),
 }
-REFUSED = {
-    "open_context_run": {"trigger_type": "recovered_context_run", "status": "running"},
-    "malformed": {"status": "asleep"},
-    "out_of_range": {"created_at_ms": LAST_MILLISECOND + 1},
-    "id_too_long": {"automation_id": "x" * 1_025},
-}
+
+
+def nested(levels: int) -> list[Any]:
+    """A list in a list in a list."""
+    return [nested(levels - 1)] if levels else []
+
+
+REFUSED: list[tuple[str, dict[str, Any]]] = [
+    ("open_context_run", {"trigger_type": "recovered_context_run", "status": "running"}),
+    ("out_of_range", {"created_at_ms": LAST_MILLISECOND + 1}),
+    ("out_of_range", {"total_tokens": 2**63}),
+    ("id_too_long", {"automation_id": "x" * 1_025}),
+    ("malformed", {"status": "asleep"}),
+    ("malformed", {"status": ["completed"]}),
+    ("malformed", {"checkpoint": None}),
+    ("malformed", {"checkpoint": {"node_outputs": {"a": nested(300)}}}),
+    ("malformed", {"checkpoint": {"node_outputs": {"a": 1, 2: "b"}}}),
+    ("malformed", {"checkpoint": {"node_outputs": {"a": object()}}}),
+    ("malformed", {"estimated_cost_usd": float("nan")}),
+    ("malformed", {"total_tokens": 2**70}),
+    ("malformed", {"total_tokens": True}),
+    ("malformed", {"detail": "\udc80"}),
+    ("malformed", {"stop_reason": "\ud800"}),
+    ("malformed", {"unknown_to_us": {1, 2}}),
+]
 
 
 @pytest.mark.parametrize("door", sorted(DOORS))
-@pytest.mark.parametrize("reason", sorted(REFUSED))
-def test_what_the_store_does_not_take_is_refused_at_every_door(
-    any_store: Store, door: str, reason: str
-) -> None:
+def test_what_the_store_does_not_take_is_refused_at_every_door(any_store: Store, door: str) -> None:
     """With a code and a sentence, and the transaction can go on."""
     with any_store.begin() as tx:
         tx.runs.add(new_run("r"))
-        refused = new_run("r").model_copy(update=REFUSED[reason])
-        with pytest.raises(UnstorableError) as told:
-            DOORS[door](tx.runs, refused)
-        assert told.value.reason == reason
+        for reason, fields in REFUSED:
+            refused = new_run("r").model_copy(update=fields)
+            with pytest.raises(UnstorableError, match=r"'(r|new)'") as told:
+                DOORS[door](tx.runs, refused)
+            assert told.value.reason == reason, fields
         assert tx.runs.get("r") == new_run("r")
         assert tx.runs.count() == 1
+
+
+@pytest.mark.parametrize("run", [None, {"run_id": "r"}, "r"])
+def test_only_records_are_stored(store: Store, run: Any) -> None:
+    """A dict is not read by guess."""
+    with store.begin() as tx:
+        for door in ("add", "add_many", "save"):
+            call = {"add": tx.runs.add, "add_many": lambda one: tx.runs.add_many([one])}
+            with pytest.raises(TypeError, match="model_validate"):
+                call.get(door, lambda one: tx.runs.save(one, force=True))(run)
+
+
+def test_a_message_does_not_quote_a_megabyte(store: Store) -> None:
+    """An id may be anything."""
+    with store.begin() as tx, pytest.raises(NotFoundError) as told:
+        tx.runs.delete("x" * 1_000_000)
+
+    assert len(str(told.value)) < 1_000
+
+
+def test_an_id_that_no_run_can_have_is_absent(any_store: Store) -> None:
+    """Lone surrogates are no text, but a question about them has an answer."""
+    for run_id in ("\ud800", "a\udfff", "\udc80"):
+        assert_absent(any_store, run_id)
+
+
+def assert_absent(store: Store, run_id: str) -> None:
+    """Whatever is asked about the id."""
+    with store.begin() as tx:
+        assert tx.runs.get(run_id) is None
+        assert not tx.runs.exists(run_id)
+        assert tx.runs.count(RunFilter(automation_id=run_id)) == 0
+        with pytest.raises(NotFoundError):
+            tx.runs.delete(run_id)
+
+
+@pytest.mark.parametrize("revision", ["1", 1.0, True])
+def test_a_revision_is_a_whole_number(store: Store, revision: Any) -> None:
+    """As get_versioned gave it."""
+    with store.begin() as tx:
+        tx.runs.add(new_run("r"))
+        with pytest.raises(TypeError, match="expected_revision"):
+            tx.runs.save(new_run("r"), expected_revision=revision)
+
+
+@pytest.mark.parametrize("run_filter", [{}, [], {"status": "failed"}, "failed", 0])
+def test_what_is_no_filter_is_refused(store: Store, run_filter: Any) -> None:
+    """An empty dict does not mean all runs."""
+    with store.begin() as tx:
+        for question in (tx.runs.list, tx.runs.count, tx.runs.iterate, tx.runs.stats):
+            with pytest.raises(TypeError, match="RunFilter"):
+                question(run_filter)
+        with pytest.raises(TypeError, match="RunFilter"):
+            tx.runs.claim_next("w", timedelta(minutes=1), run_filter)
+
+
+def test_an_id_that_others_add_and_delete_is_taken_or_added(any_store: Store) -> None:
+    """Never an error of the database."""
+
+    def add_and_delete(_: int) -> int:
+        conflicts = 0
+        for _ in range(15):
+            try:
+                with any_store.begin() as tx:
+                    tx.runs.add(new_run("r"))
+                with any_store.begin() as tx:
+                    tx.runs.delete("r")
+            except (ConflictError, NotFoundError):
+                conflicts += 1
+        return conflicts
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add_and_delete, range(4)))
+
+    with any_store.read() as tx:
+        assert tx.runs.count() <= 1
 
 
 def test_a_context_run_that_ended_is_a_run_until_it_goes_on(any_store: Store) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -17,6 +19,7 @@ from tandem_store import (
     Versioned,
     schema,
 )
+from tandem_store.runs import Runs
 from tests.legacy_runs import CREATED_MS
 from tests.store.new_run import new_run
 
@@ -173,6 +176,122 @@ def test_a_held_run_is_nobody_elses(any_store: Store) -> None:
     assert claim_next(any_store, "other") is None
 
 
+def test_an_imported_run_is_taken_over_only_by_who_asked_for_such(any_store: Store) -> None:
+    """A lease that ran out makes it no less imported."""
+    add(any_store, queued("r"))
+    with any_store.begin() as tx:
+        tx.connection.execute(update(schema.runs).values(imported=True))
+    assert claim_next(any_store, include_imported=True) is not None
+    let_run_out(any_store)
+
+    assert claim_next(any_store) is None
+    assert claim_next(any_store, include_imported=True) is not None
+
+
+def test_the_lease_that_ended_first_is_taken_over_first(any_store: Store) -> None:
+    """A run that nobody can finish does not keep the others waiting."""
+    add(any_store, queued("old"), queued("young", created_at_ms=CREATED_MS + 1))
+    for run_id, ended_ms in (("old", 9), ("young", 5)):
+        with any_store.begin() as tx:
+            tx.runs.claim_next("w", LEASE, RunFilter(text=run_id))
+            itself = schema.runs.c.run_id == run_id
+            tx.connection.execute(
+                update(schema.runs).where(itself).values(claim_expires_at_ms=ended_ms)
+            )
+
+    taken = [claim_next(any_store), claim_next(any_store)]
+
+    assert [claim and claim.run_id for claim in taken] == ["young", "old"]
+
+
+@pytest.mark.parametrize("call", ["renew", "release", "finish", "update"])
+def test_a_claim_does_not_outlive_its_run(any_store: Store, call: str) -> None:
+    """A run that is deleted and added again is another one, also to a worker of the same name."""
+    add(any_store, queued("r"))
+    first = claim_next(any_store)
+    with any_store.begin() as tx:
+        tx.runs.delete("r")
+    add(any_store, queued("r", detail="second life"))
+    second = claim_next(any_store)
+    assert first is not None
+    assert second is not None
+    assert (first.worker, first.epoch) == (second.worker, second.epoch)
+
+    with pytest.raises(LeaseLostError), any_store.begin() as tx:
+        use(tx.runs, call, first)
+
+    assert stored(any_store).run.detail == "second life"
+    with any_store.begin() as tx:
+        tx.runs.finish(second, with_status("completed"))
+
+
+def use(runs: Runs, call: str, claim: Claim) -> None:
+    """Do one of the things that a claim is good for."""
+    if call == "renew":
+        runs.renew(claim, LEASE)
+    elif call == "release":
+        runs.release(claim)
+    elif call == "finish":
+        runs.finish(claim, with_status("completed"))
+    else:
+        runs.update("r", with_status("running"), claim=claim)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"worker": "other"}, {"worker": None}, {"epoch": 2}, {"token": 7}, {"token": None}]
+)
+@pytest.mark.parametrize("call", ["renew", "release", "finish", "update"])
+def test_every_part_of_a_claim_counts(any_store: Store, call: str, changes: dict) -> None:
+    """Who, for the which time, and by which draw."""
+    add(any_store, queued("r"))
+    claim = claim_next(any_store)
+    assert claim is not None
+
+    with pytest.raises(LeaseLostError), any_store.begin() as tx:
+        use(tx.runs, call, replace(claim, **changes))
+
+    assert stored(any_store).revision == 1
+
+
+def test_a_lease_that_is_lost_while_the_change_is_made_writes_nothing(any_store: Store) -> None:
+    """The fence is part of the write, not only of the look before it."""
+    add(any_store, queued("r"))
+    claim = claim_next(any_store)
+    assert claim is not None
+
+    with any_store.begin() as tx:
+
+        def meanwhile(run: RunRecord) -> RunRecord:
+            epoch = schema.runs.c.claim_epoch
+            taken = {"claimed_by": "other", "claim_epoch": epoch + 1, "claim_token": 5}
+            tx.connection.execute(update(schema.runs).values(**taken))
+            return run.model_copy(update={"status": "completed"})
+
+        with pytest.raises(LeaseLostError):
+            tx.runs.finish(claim, meanwhile)
+
+    assert (stored(any_store).revision, stored(any_store).run.status) == (1, "queued")
+
+
+@pytest.mark.parametrize("call", ["renew", "finish", "update"])
+def test_a_run_that_an_operator_ended_is_not_the_workers_any_more(
+    any_store: Store, call: str
+) -> None:
+    """The worker finds out by whatever it does next, undoes nothing, and can only let go."""
+    add(any_store, queued("r"))
+    claim = claim_next(any_store)
+    assert claim is not None
+    with any_store.begin() as tx:
+        cancelled = tx.runs.update("r", with_status("cancelled"))
+
+    with pytest.raises(LeaseLostError, match="as cancelled"), any_store.begin() as tx:
+        use(tx.runs, call, claim)
+
+    assert stored(any_store) == cancelled
+    with any_store.begin() as tx:
+        tx.runs.release(claim)
+
+
 @pytest.mark.parametrize("end", ["ran out", "taken over", "released", "deleted"])
 @pytest.mark.parametrize("call", ["renew", "release", "finish", "update"])
 def test_whoever_lost_the_lease_can_do_nothing_with_it(
@@ -196,14 +315,7 @@ def test_whoever_lost_the_lease_can_do_nothing_with_it(
         before = tx.runs.get_versioned("r"), list(tx.runs.claims())
 
     with pytest.raises(LeaseLostError), any_store.begin() as tx:
-        if call == "renew":
-            tx.runs.renew(claim, LEASE)
-        elif call == "release":
-            tx.runs.release(claim)
-        elif call == "finish":
-            tx.runs.finish(claim, with_status("completed"))
-        else:
-            tx.runs.update("r", with_status("running"), claim=claim)
+        use(tx.runs, call, claim)
 
     with any_store.read() as tx:
         assert (tx.runs.get_versioned("r"), list(tx.runs.claims())) == before
@@ -310,6 +422,15 @@ def test_a_claim_that_is_rolled_back_was_never_made(any_store: Store) -> None:
 
     assert claim is not None
     assert claim.epoch == 1
+
+
+@pytest.mark.parametrize("claim", [None, "r", ("r", 1)])
+def test_what_is_no_claim_is_refused(store: Store, claim: Any) -> None:
+    """As when claim_next gave None and nobody looked."""
+    with store.begin() as tx:
+        for call in ("renew", "release"):
+            with pytest.raises(TypeError, match="claim_next"):
+                use(tx.runs, call, claim)
 
 
 @pytest.mark.parametrize("worker", ["", " ", "\t\n"])

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -309,6 +310,13 @@ def test_a_cursor_with_one_character_changed_is_refused(paged: Store) -> None:
             damaged = cursor[:at] + ("A" if cursor[at] != "A" else "B") + cursor[at + 1 :]
             with pytest.raises(InvalidCursorError):
                 tx.runs.list(cursor=damaged)
+
+
+@pytest.mark.parametrize("limit", [2.5, "5", True, None])
+def test_a_limit_is_a_whole_number(store: Store, limit: Any) -> None:
+    """Nothing is guessed."""
+    with store.read() as tx, pytest.raises(TypeError, match="limit"):
+        tx.runs.list(limit=limit)
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1_001])

@@ -6,7 +6,7 @@ The statements are those that the public methods send, explained by the database
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -109,14 +109,27 @@ def test_an_update_touches_one_run_and_its_months(filled: Store) -> None:
     assert [plan for plan in steps if "SCAN" in plan or "TEMP B-TREE" in plan] == []
 
 
-def test_a_claim_looks_at_the_queue_alone(filled: Store) -> None:
-    """Finished and imported runs are not in its index, and neither is what others hold."""
+@pytest.mark.parametrize(
+    "run_filter",
+    [
+        RunFilter(),
+        RunFilter(automation_id="auto-1"),
+        RunFilter(status="queued", created_from=datetime(2026, 1, 1, tzinfo=UTC)),
+        RunFilter(**ACME),
+    ],
+    ids=["any run", "of an automation", "since a day", "of an organisation"],
+)
+@pytest.mark.parametrize("scope", [None, HERE, EVERYWHERE], ids=["whole", "tenant", "workspace"])
+def test_a_claim_looks_at_the_queue_alone(
+    filled: Store, scope: TenantScope | None, run_filter: RunFilter
+) -> None:
+    """Finished and imported runs are not in its index, whoever they belong to."""
     with filled.begin() as tx:
-        runs = Runs(tx.connection)
-        expired, queue = plans(tx.connection, lambda: runs.claim_next("w", LEASE))
+        runs = Runs(tx.connection, scope)
+        expired, queue = plans(tx.connection, lambda: runs.claim_next("w", LEASE, run_filter))
 
     assert "USING INDEX ix_runs_leases (status=? AND claim_expires_at_ms<?)" in expired
-    assert "USING INDEX ix_runs_queue" in queue
+    assert "USING INDEX ix_runs_queue (status=? AND imported=?)" in queue
     assert "TEMP B-TREE" not in queue
     assert "SEARCH runs USING INDEX sqlite_autoindex_runs_1" in queue
 

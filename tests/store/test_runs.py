@@ -227,6 +227,15 @@ def test_statistics_add_up_beyond_64_bits(any_store: Store) -> None:
     assert cost == 1.5
 
 
+def test_costs_add_up_beyond_what_a_float_holds(any_store: Store) -> None:
+    """Two runs cannot make the statistics of all others an error."""
+    with any_store.begin() as tx:
+        tx.runs.add_many(new_run(f"r{n}", estimated_cost_usd=1.7e308) for n in range(2))
+
+    with any_store.read() as tx:
+        assert tx.runs.stats()[0].estimated_cost_usd == float("inf")
+
+
 def test_a_record_of_a_newer_version_is_readable_as_json_only(store: Store) -> None:
     """One run that a newer version wrote does not keep the others from being read."""
     with store.begin() as tx:

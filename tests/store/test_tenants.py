@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -261,3 +262,44 @@ def test_a_tenants_reader_cannot_write(mine: TenantStore) -> None:
     """As a store's."""
     with mine.read() as tx:
         assert not hasattr(tx.runs, "add")
+
+
+class AnyCase(str):
+    """An id that thinks itself equal in whatever case."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and self.lower() == other.lower()
+
+    def __hash__(self) -> int:
+        return hash(self.lower())
+
+
+class Org(str, Enum):  # noqa: UP042 - the kind whose str() is its name
+    """Organisations as a service may list them."""
+
+    ACME = "acme"
+
+
+def test_an_id_is_its_text_whatever_its_type_thinks(any_store: Store) -> None:
+    """A subclass of str decides neither who is who nor which statement is used again."""
+    loud = TenantScope(org_id=AnyCase("ACME"), workspace_id="north")
+    quiet = TenantScope(org_id=AnyCase("acme"), workspace_id="north")
+    listed = TenantScope(org_id=Org.ACME, workspace_id="north")
+    tenant = {"org_id": "ACME", "workspace_id": "north"}
+    with any_store.begin() as tx:
+        tx.runs.add_many([new_run("LOUD", tenant_context=tenant), run_of("mine")])
+
+    for scope, seen, other in (
+        (loud, "LOUD", "mine"),
+        (quiet, "mine", "LOUD"),
+        (listed, "mine", "LOUD"),
+    ):
+        with any_store.for_tenant(scope).begin() as tx:
+            assert tx.runs.exists(seen)
+            assert tx.runs.get(seen) is not None
+            assert tx.runs.get(other) is None
+            assert [run.run_id for run in tx.runs.list().items] == [seen]
+    with any_store.for_tenant(quiet).begin() as tx, pytest.raises(TenantScopeError):
+        tx.runs.add(new_run("new", tenant_context=tenant))
