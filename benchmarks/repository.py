@@ -137,6 +137,12 @@ class Filled:
         with self.store.begin() as tx:
             assert tx.runs.claim_next("worker", LEASE) is not None
 
+    def claim_of_tenant(self) -> None:
+        """Take the oldest queued run of a tenant."""
+        scope = TenantScope(org_id=f"org-{self.rng.randrange(TENANTS)}", workspace_id="north")
+        with self.store.for_tenant(scope).begin() as tx:
+            assert tx.runs.claim_next("worker", LEASE) is not None
+
 
 def touched(run: RunRecord) -> RunRecord:
     """The run with a small change."""
@@ -152,6 +158,7 @@ QUESTIONS: Final[tuple[tuple[str, Callable[[Filled], None]], ...]] = (
     ("update, first of a run", Filled.move),
     ("update", Filled.update),
     ("claim", Filled.claim),
+    ("of a tenant", Filled.claim_of_tenant),
 )
 
 
@@ -186,7 +193,7 @@ def new_store() -> Iterator[Store]:
 def measure(case: Case, *, samples: int, seed: int) -> list[str]:
     """What each question takes in a store of this size."""
     with new_store() as store:
-        filled = Filled(store, case, seed=seed, queued=samples + 100)
+        filled = Filled(store, case, seed=seed, queued=4 * samples)
         return [milliseconds(timed(partial(ask, filled), samples)) for _, ask in QUESTIONS]
 
 
