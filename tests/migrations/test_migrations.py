@@ -28,6 +28,7 @@ from tandem_store import migrate, partitions, schema, version_row
 from tandem_store.engine import Engines
 from tandem_store.errors import NotAStoreError, SchemaAheadError, SchemaBehindError, StoreError
 from tandem_store.month import Month
+from tests.schema.rows import add_run
 
 REPOSITORY = Path(__file__).parents[2]
 MONTH = Month(2026, 8)
@@ -57,22 +58,7 @@ def fill(engines: Engines) -> None:
     """One run with its document in one month, and one quarantined item."""
     with engines.write.begin() as connection:
         partitions.ensure(connection, [MONTH])
-        connection.execute(
-            insert(schema.runs).values(
-                run_id="r1",
-                month=MONTH.key,
-                revision=1,
-                schema_version=1,
-                org_id="local",
-                workspace_id="local",
-                automation_id="a",
-                trigger_type="manual",
-                status="completed",
-                created_at_ms=0,
-                updated_at_ms=0,
-                imported=True,
-            )
-        )
+        add_run(connection, "r1", MONTH)
         connection.execute(
             insert(partitions.document_table(connection, MONTH)).values(
                 run_id="r1", month=MONTH.key, schema_version=1, encoding="json", document=b"{}"

@@ -10,12 +10,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
 from tandem_store import RunFilter, Store, TenantScope, open_store
 from tandem_store.runs import Runs
 from tests.legacy_runs import MONTH_MS
 from tests.store.new_run import add_all, new_run
+from tests.store.sent import explained
 
 HERE = TenantScope(org_id="local", workspace_id="local")
 LEASE = timedelta(minutes=5)
@@ -30,21 +31,9 @@ def filled(postgresql_url: str) -> Iterator[Store]:
         yield store
 
 
-def explained(connection: Connection, question: Callable[[], Any]) -> list[str]:
-    """The plan of each statement that a question sends."""
-    sent: list[tuple[str, Any]] = []
-
-    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        sent.append((statement, parameters))
-
-    event.listen(connection, "before_cursor_execute", note)
-    question()
-    event.remove(connection, "before_cursor_execute", note)
-    return [
-        "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters))
-        for statement, parameters in sent
-        if statement.startswith(("SELECT", "UPDATE", "DELETE"))
-    ]
+def plans(connection: Connection, question: Callable[[], Any]) -> list[str]:
+    """How PostgreSQL answers each statement that a question sends."""
+    return explained(connection, question, "EXPLAIN")
 
 
 @pytest.mark.parametrize("scope", [None, HERE])
@@ -54,7 +43,7 @@ def test_a_whole_run_is_read_from_one_partition(filled: Store, scope: TenantScop
         runs = Runs(tx.connection, scope)
         for _ in range(12):
             assert runs.get("r0") is not None
-        month, whole = explained(tx.connection, lambda: runs.get("r0"))
+        month, whole = plans(tx.connection, lambda: runs.get("r0"))
 
     assert "run_documents" not in month
     assert " run_documents_2026_05 " in whole
@@ -72,18 +61,18 @@ def test_a_listing_reads_no_document(filled: Store) -> None:
             runs.stats,
             lambda: runs.claim_next("w", LEASE),
         ):
-            plans = explained(tx.connection, question)
-            assert plans
-            assert not any("run_documents" in plan for plan in plans)
+            found = plans(tx.connection, question)
+            assert found
+            assert not any("run_documents" in plan for plan in found)
 
 
 def test_an_update_touches_the_partitions_that_it_names(filled: Store) -> None:
     """The one that the document leaves; inserting finds the other by itself."""
     with filled.begin() as tx:
         runs = Runs(tx.connection)
-        plans = explained(tx.connection, lambda: runs.update("r3", lambda run: run))
+        found = plans(tx.connection, lambda: runs.update("r3", lambda run: run))
 
-    deletes = [plan for plan in plans if plan.startswith("Delete on run_documents")]
+    deletes = [plan for plan in found if plan.startswith("Delete on run_documents")]
     assert [plan.count(" on run_documents_") for plan in deletes] == [2]
     assert "run_documents_2026_08" in deletes[0]
 

@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
 from tandem_store import ANY_DEPLOYMENT, RunFilter, Store, TenantScope
 from tandem_store.runs import Runs
 from tests.store.new_run import add_all, new_run
+from tests.store.sent import explained
 
 LEASE = timedelta(minutes=5)
 ACME = {"org_id": "acme", "workspace_id": "north"}
@@ -23,23 +24,8 @@ EVERYWHERE = TenantScope(**ACME, deployment_id=ANY_DEPLOYMENT)
 
 
 def plans(connection: Connection, question: Callable[[], Any]) -> list[str]:
-    """How SQLite answers each statement that a question sends, in one text each."""
-    sent: list[tuple[str, Any]] = []
-
-    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        sent.append((statement, parameters))
-
-    event.listen(connection, "before_cursor_execute", note)
-    question()
-    event.remove(connection, "before_cursor_execute", note)
-    return [
-        "; ".join(
-            row.detail
-            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-        )
-        for statement, parameters in sent
-        if statement.startswith(("SELECT", "UPDATE", "DELETE", "WITH"))
-    ]
+    """How SQLite answers each statement that a question sends."""
+    return explained(connection, question, "EXPLAIN QUERY PLAN")
 
 
 @pytest.fixture
