@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,12 @@ from sqlalchemy import (
     update,
 )
 
-from tandem_store import migrate, partitions, schema, version_row
+from tandem_store import migrate, open_store, partitions, schema, version_row
 from tandem_store.engine import Engines
 from tandem_store.errors import NotAStoreError, SchemaAheadError, SchemaBehindError, StoreError
 from tandem_store.month import Month
 from tests.schema.rows import add_run
+from tests.store.new_run import new_run
 
 REPOSITORY = Path(__file__).parents[2]
 MONTH = Month(2026, 8)
@@ -134,6 +136,24 @@ class TestUpgrading:
         assert [process.returncode for process in done] == [0] * 10, done
         assert sum("Running upgrade" in process.stderr for process in done) == 1
         assert migrate.current(any_empty_url) == migrate.HEAD
+
+    def test_runs_and_their_months_survive_every_revision(self, any_empty_url: str) -> None:
+        """Down to the first one and up again: the same runs, and workers find the queued one."""
+        runs = [new_run("r1", status="queued"), new_run("r2", hours=2_000)]
+        migrate.upgrade(any_empty_url)
+        with open_store(any_empty_url) as store, store.begin() as tx:
+            tx.runs.add_many(runs)
+
+        assert alembic(any_empty_url, "downgrade", "0001").returncode == 0
+        with pytest.raises(SchemaBehindError):
+            open_store(any_empty_url)
+        assert alembic(any_empty_url, "upgrade", "head").returncode == 0
+
+        with open_store(any_empty_url) as store, store.begin() as tx:
+            assert list(tx.runs.iterate(newest_first=False)) == runs
+            claim = tx.runs.claim_next("w", timedelta(minutes=1))
+        assert claim is not None
+        assert claim.run_id == "r1"
 
     def test_an_upgrade_at_head_writes_nothing(self, store_url: str) -> None:
         """Every deploy runs it, most for nothing."""
