@@ -161,7 +161,7 @@ def test_a_locked_store_ends_with_6(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, store_url: str
 ) -> None:
     """A writer waits for another one, and then says that it did."""
-    monkeypatch.setattr("tandem_store.engine.BUSY_TIMEOUT_S", 0)
+    monkeypatch.setattr("tandem_store.engine.waiting.BUSY_TIMEOUT_S", 0)
     other = sqlite3.connect(store_url.removeprefix("sqlite:///"), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     other.execute(

@@ -13,7 +13,7 @@ from sqlalchemy import insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from tandem_store import engine, migrate, schema
-from tandem_store.engine import Engines, create_engines, database_url, translating
+from tandem_store.engine import Engines, create_engines, database_url, translating, waiting
 from tandem_store.errors import NotAStoreError, StoreError, StoreLockedError
 
 Opener = Callable[..., Engines]
@@ -228,7 +228,7 @@ class TestTransactions:
         open_engines: Opener,
     ) -> None:
         """Waiting ends after the busy timeout, shortened here."""
-        monkeypatch.setattr(engine, "BUSY_TIMEOUT_S", 0.05)
+        monkeypatch.setattr(waiting, "BUSY_TIMEOUT_S", 0.05)
         impatient = open_engines(store_url)
 
         with engines.write.begin():

@@ -1,0 +1,58 @@
+"""A PostgreSQL schema: what every session is told before its first statement."""
+
+from __future__ import annotations
+
+from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from tandem_store.address import schema_of
+from tandem_store.bulk import offer_copy
+from tandem_store.engine import waiting
+from tandem_store.errors import StoreError
+
+
+def writing_engine(url: URL) -> Engine:
+    """The engine that writes."""
+    return _engine(url)
+
+
+def reading_engine(url: URL) -> Engine:
+    """The engine that cannot write, and whose transactions see one moment."""
+    # Otherwise a run that moves to another month between two statements has no document.
+    return _engine(
+        url,
+        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+    )
+
+
+def _engine(url: URL, *settings: str) -> Engine:
+    try:
+        # No limit to the pool: a transaction takes a second connection to make a month, and if all
+        # of them did so at once, each would wait for the others to give one back. Connections are
+        # tried before use: those from before a restart of the server are replaced unnoticed.
+        engine = create_engine(
+            url.difference_update_query(["schema"]), max_overflow=-1, pool_pre_ping=True
+        )
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            "The PostgreSQL driver is not installed. Run: pip install 'tandem-store[postgres]'"
+        ) from error
+    quoted = engine.dialect.identifier_preparer.quote_identifier(schema_of(url))
+    statements = (
+        f"SET search_path TO {quoted}",
+        f"SET lock_timeout = '{waiting.BUSY_TIMEOUT_S}s'",
+        *settings,
+    )
+
+    # First of the listeners, because SQLAlchemy's own asks for the default schema.
+    @event.listens_for(engine, "connect", insert=True)
+    def prepare(connection: DBAPIConnection, _record: object) -> None:
+        connection.autocommit = True
+        cursor = connection.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+        cursor.close()
+        connection.autocommit = False
+
+    offer_copy(engine)
+    return engine
