@@ -130,7 +130,7 @@ def main() -> None:
     url = database()
     engines = engine.create_engines(url, foreign_keys=False)
     try:
-        with engine.translating(), file_lock(url):
+        with file_lock(url):
             if changes_the_database():
                 engine.create_file(url)
             with engines.write.connect() as connection:

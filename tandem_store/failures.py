@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from tandem_store.errors import NotAStoreError, StoreError, StoreLockedError
 
 _LOCKED: Final = "Another process is using the database. Wait for it to finish, then try again."
-_FULL: Final = "The disk is full. Free some space and try again; the last transaction was undone."
+_FULL: Final = "The disk is full. Free some space, then do the whole transaction again."
 _DAMAGED: Final = (
     "The file is damaged or not an SQLite database. Restore it from a backup, or name another file."
 )
@@ -76,6 +76,11 @@ def translate(error: BaseException) -> StoreError | None:
     return None
 
 
+def is_aftermath(error: BaseException) -> bool:
+    """Whether PostgreSQL refuses a statement only because one before it failed."""
+    return getattr(error, "sqlstate", None) == "25P02"
+
+
 def _sqlite_code(error: sqlite3.Error) -> str:
     # Errors of the Python module itself, such as a closed connection, carry no code.
     return getattr(error, "sqlite_errorname", "")
@@ -100,10 +105,13 @@ def _match(
 
 @contextmanager
 def translating() -> Iterator[None]:
-    """Let failures of the driver leave the block as our errors; all others pass unchanged."""
+    """Let failures of the driver leave the block as our errors; all others pass unchanged.
+
+    For a connection that no engine made; an engine's statements raise our errors by themselves.
+    """
     try:
         yield
-    except (DBAPIError, sqlite3.Error) as error:
+    except sqlite3.Error as error:
         known = translate(error)
         if known is None:
             raise

@@ -55,7 +55,7 @@ def current(url: str | URL) -> str | None:
         return None
     engines = engine.create_engines(target)
     try:
-        with engine.translating(), engines.read.connect() as connection:
+        with engines.read.connect() as connection:
             return stored_revision(connection)
     finally:
         engines.dispose()

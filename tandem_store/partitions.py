@@ -13,12 +13,10 @@ from functools import cache
 from typing import Final
 
 from sqlalchemy import Connection, Engine, MetaData, Table, func, insert, inspect, select
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTable
 
 from tandem_store import schema
 from tandem_store.errors import MonthDetachedError, StoreError, StoreLockedError
-from tandem_store.failures import translate
 from tandem_store.month import Month
 
 #: The advisory lock under which months are made on PostgreSQL.
@@ -87,8 +85,8 @@ def ensure(connection: Connection, months: Iterable[Month]) -> tuple[Month, ...]
         if _has_written(connection):
             return _make_native(connection, wanted)
         return _make_apart(connection.engine, wanted)
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != _NOT_ALLOWED:
+    except StoreError as error:
+        if getattr(error.__cause__, "sqlstate", None) != _NOT_ALLOWED:
             raise
         raise _owner_needed(missing) from error
 
@@ -101,8 +99,10 @@ def prepare(connection: Connection, present: Month) -> None:
     """
     if _is_sqlite(connection):
         return
-    with suppress(StoreError):
-        ensure(connection, [present])
+    with suppress(MonthDetachedError):
+        if _missing(connection, {present}):
+            with suppress(StoreError):
+                _make_apart(connection.engine, {present})
 
 
 def _is_sqlite(connection: Connection) -> bool:
@@ -147,9 +147,8 @@ def _make_apart(engine: Engine, wanted: set[Month]) -> tuple[Month, ...]:
         try:
             with engine.begin() as own:
                 return _make_native(own, wanted, patience_ms)
-        except DBAPIError as error:
-            in_the_way = isinstance(translate(error), StoreLockedError)
-            if patience_ms is None or not in_the_way or time.monotonic() > deadline:
+        except StoreLockedError:
+            if patience_ms is None or time.monotonic() > deadline:
                 raise
         time.sleep(patience_ms / 2_000)
 

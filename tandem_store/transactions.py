@@ -17,7 +17,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from tandem_store import engine, partitions
+from tandem_store import partitions
 from tandem_store.engine import Engines
 from tandem_store.errors import StoreError
 from tandem_store.month import Month
@@ -54,7 +54,7 @@ class Transactions:
             )
         self._thread.writing = True
         try:
-            with engine.translating(), self._engines.write.begin() as connection:
+            with self._engines.write.begin() as connection:
                 if prepare and self._prepares:
                     self._prepare(connection)
                 yield connection
@@ -65,7 +65,7 @@ class Transactions:
     def read(self) -> Iterator[Connection]:
         """A transaction that cannot write."""
         self._refuse_if_closed()
-        with engine.translating(), self._engines.read.connect() as connection:
+        with self._engines.read.connect() as connection:
             yield connection
 
     def close(self) -> None:

@@ -21,5 +21,4 @@ from tandem_store.engine.spelling import number_on as number_on
 from tandem_store.engine.sqlite import APPLICATION_ID as APPLICATION_ID
 from tandem_store.engine.sqlite import create_file as create_file
 from tandem_store.failures import translate as translate
-from tandem_store.failures import translating as translating
 from tandem_store.locking import exclusive as exclusive

@@ -11,7 +11,6 @@ from sqlalchemy import URL, Engine
 
 from tandem_store.address import database_url, schema_of, sqlite_path
 from tandem_store.engine import postgresql, sqlite
-from tandem_store.failures import translating
 from tandem_store.locking import exclusive, exclusive_session
 
 
@@ -60,7 +59,7 @@ def filling_alone(url: URL, *, busy: str) -> Iterator[None]:
     engine = postgresql.writing_engine(url)
     try:
         # The lock of an import, so that each keeps the other away.
-        with translating(), exclusive_session(engine, f"import {schema_of(url)}", busy=busy):
+        with exclusive_session(engine, f"import {schema_of(url)}", busy=busy):
             yield
     finally:
         engine.dispose()

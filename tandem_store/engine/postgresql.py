@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from tandem_store.address import schema_of
 from tandem_store.bulk import offer_copy
 from tandem_store.engine import waiting
+from tandem_store.engine.guards import guard, undone
 from tandem_store.errors import StoreError
 
 
 def writing_engine(url: URL) -> Engine:
     """The engine that writes."""
-    return _engine(url)
+    # Whoever runs the server may have chosen other defaults. With SERIALIZABLE, writers that are
+    # not in each other's way would fail, as those who both make a month.
+    return _engine(
+        url,
+        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE",
+    )
 
 
 def reading_engine(url: URL) -> Engine:
@@ -31,7 +37,10 @@ def _engine(url: URL, *settings: str) -> Engine:
         # of them did so at once, each would wait for the others to give one back. Connections are
         # tried before use: those from before a restart of the server are replaced unnoticed.
         engine = create_engine(
-            url.difference_update_query(["schema"]), max_overflow=-1, pool_pre_ping=True
+            url.difference_update_query(["schema"]),
+            max_overflow=-1,
+            pool_pre_ping=True,
+            hide_parameters=True,
         )
     except ModuleNotFoundError as error:
         raise StoreError(
@@ -53,6 +62,15 @@ def _engine(url: URL, *settings: str) -> Engine:
             cursor.execute(statement)
         cursor.close()
         connection.autocommit = False
+
+    guard(engine)
+
+    @event.listens_for(engine, "commit")
+    def refuse_to_commit_nothing(connection: Connection) -> None:
+        # The server would take COMMIT for a ROLLBACK, and not say so.
+        driver = connection.connection.dbapi_connection
+        if driver is not None and driver.info.transaction_status.name == "INERROR":
+            raise undone(connection)
 
     offer_copy(engine)
     return engine

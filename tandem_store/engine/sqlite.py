@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Final, Literal
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 
 from tandem_store.address import sqlite_path
-from tandem_store.engine import waiting
+from tandem_store.engine import forks, waiting
+from tandem_store.engine.guards import guard, undone
 from tandem_store.errors import NotAStoreError, StoreError
+from tandem_store.failures import translating
 
 Synchronous = Literal["OFF", "NORMAL", "FULL"]
 
@@ -24,12 +27,33 @@ PAGE_SIZE: Final = 16_384
 _STATEMENTS: Final = 1_024
 
 
+class StoreFile:
+    """The file that a store was opened with, which another may take the place of."""
+
+    def __init__(self, path: Path) -> None:
+        #: Where it is, or was.
+        self.path = path
+        self._identity: forks.Identity | None = None
+
+    def refuse_if_replaced(self) -> None:
+        """Raise ``StoreError`` if it is not the file that it was when it was asked first."""
+        now = forks.identity(self.path)
+        if self._identity is None:
+            self._identity = now
+        elif now != self._identity:
+            what = "removed" if now is None else "replaced by another"
+            raise StoreError(
+                f"{self.path} was {what} while the store was open. Put it back, or close the store "
+                "and open it again."
+            )
+
+
 def create_pair(url: URL, pragmas: tuple[str, ...]) -> tuple[Engine, Engine]:
     """The engine that writes, with these settings, and the one that reads."""
-    path = Path(url.database or "")
+    file = StoreFile(Path(url.database or ""))
     return (
-        _engine(url, "BEGIN IMMEDIATE", lambda: _open_for_writing(path, pragmas)),
-        _engine(url, "BEGIN", lambda: _open_for_reading(path)),
+        _engine(url, file, "BEGIN IMMEDIATE", lambda: _open_for_writing(file.path, pragmas)),
+        _engine(url, file, "BEGIN", lambda: _open_for_reading(file.path)),
     )
 
 
@@ -49,16 +73,13 @@ def create_file(url: URL) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         raise StoreError(f"Cannot make {path}: {error.strerror}.") from error
-    connection = _connect(path, "rw")
-    try:
+    with translating(), closing(_connect(path, "rw")) as connection:
         if not _is_ours(connection, path):
             # VACUUM writes the first page; the others count only before it exists.
             connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
             connection.execute("VACUUM")
-    finally:
-        connection.close()
 
 
 def _connect(path: Path, mode: Literal["rw", "ro"]) -> sqlite3.Connection:
@@ -119,13 +140,47 @@ def _opened(
     return connection
 
 
-def _engine(url: URL, begin: str, creator: Callable[[], sqlite3.Connection]) -> Engine:
+def _engine(
+    url: URL, file: StoreFile, begin: str, creator: Callable[[], sqlite3.Connection]
+) -> Engine:
+    def open_file() -> sqlite3.Connection:
+        forks.refuse_if_inherited(file.path)
+        file.refuse_if_replaced()
+        connection = creator()
+        try:
+            file.refuse_if_replaced()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
     # No limit to the pool: a thread that needs a connection should wait for the database, which it
     # is told about, and not for another thread.
-    engine = create_engine(url, creator=creator, poolclass=QueuePool, max_overflow=-1)
+    engine = create_engine(
+        url, creator=open_file, poolclass=QueuePool, max_overflow=-1, hide_parameters=True
+    )
+    guard(engine)
 
     @event.listens_for(engine, "begin")
     def begin_transaction(connection: Connection) -> None:
+        try:
+            file.refuse_if_replaced()
+        except StoreError:
+            connection.invalidate()
+            engine.pool.dispose()
+            raise
         connection.exec_driver_sql(begin)
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def refuse_in_autocommit(connection: Connection, cursor: sqlite3.Cursor, *_: object) -> None:
+        # Some failures, as a full disk, make SQLite itself roll back. What is executed afterwards
+        # would be stored at once, statement by statement.
+        if not cursor.connection.in_transaction and connection.in_transaction():
+            raise undone(connection)
+
+    @event.listens_for(engine, "commit")
+    def refuse_to_commit_nothing(connection: Connection) -> None:
+        if not connection.connection.in_transaction:
+            raise undone(connection)
 
     return engine

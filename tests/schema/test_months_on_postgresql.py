@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import URL, func, inspect, select, text
 
 from tandem_store import open_store, partitions, schema
-from tandem_store.engine import DEFAULT_SCHEMA, Engines, translating
+from tandem_store.engine import DEFAULT_SCHEMA, Engines
 from tandem_store.errors import StoreError, StoreLockedError
 from tandem_store.month import Month
 from tests.schema.rows import add_document, add_run
@@ -129,7 +129,7 @@ def test_of_two_that_wait_for_each_other_one_is_told(engines: Engines) -> None:
 
     def write(run_id: str) -> bool:
         try:
-            with translating(), engines.write.begin() as connection:
+            with engines.write.begin() as connection:
                 add_run(connection, run_id, AUGUST)
                 both.wait()
                 partitions.ensure(connection, [AUGUST])

@@ -1,0 +1,68 @@
+"""What both engines see to while a transaction lasts: failures as sentences, and no half of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import ExceptionContext
+
+from tandem_store.errors import StoreError
+from tandem_store.failures import is_aftermath, translate
+
+_ENDED: Final = (
+    "The transaction that this came from has ended. Do within its with block what needs it."
+)
+#: In ``Connection.info``: the last failure of the database, in words.
+_LAST_FAILURE: Final = "tandem_store_failure"
+
+
+def guard(engine: Engine) -> None:
+    """Let failures of the database be raised as our errors, by the statement that fails.
+
+    What breaks a rule of the schema stays SQLAlchemy's: its meaning is for the caller to say.
+    """
+    event.listen(engine, "handle_error", _as_ours)
+    event.listen(engine, "before_execute", _refuse_if_over)
+    event.listen(engine, "begin", _refuse_if_over)
+    event.listen(engine, "begin", _forget_failure)
+    event.listen(engine, "commit", _refuse_if_lost)
+
+
+def undone(connection: Connection) -> StoreError:
+    """The error for going on with a transaction that the database has undone."""
+    known = None if connection.invalidated else connection.info.get(_LAST_FAILURE)
+    return StoreError(
+        "An earlier failure undid this transaction, and nothing of it is stored. Leave its with "
+        "block, then do it again." + (f" The failure was: {known}" if known else "")
+    )
+
+
+def _as_ours(context: ExceptionContext) -> StoreError | None:
+    error, connection = context.original_exception, context.connection
+    if isinstance(error, StoreError):
+        return None
+    if connection is None or connection.closed or connection.invalidated:
+        return translate(error)
+    if is_aftermath(error):
+        return undone(connection)
+    known = translate(error)
+    # Words, because the error itself would keep alive all that its traceback reaches. Those of an
+    # error that is not ours may have a tenant's data in them.
+    connection.info[_LAST_FAILURE] = str(known or type(error).__name__)
+    return known
+
+
+def _refuse_if_over(connection: Connection, *_: object) -> None:
+    if connection.closed:
+        raise StoreError(_ENDED)
+    _refuse_if_lost(connection)
+
+
+def _refuse_if_lost(connection: Connection) -> None:
+    if connection.invalidated:
+        raise undone(connection)
+
+
+def _forget_failure(connection: Connection) -> None:
+    connection.info.pop(_LAST_FAILURE, None)
