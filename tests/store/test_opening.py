@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from tandem_store import (
     NotAStoreError,
-    RunRecord,
     SchemaAheadError,
     SchemaBehindError,
     Store,
@@ -29,59 +24,6 @@ from tests.store.new_run import new_run
 ACME = TenantScope(org_id="acme", workspace_id="north")
 
 
-def test_rolls_back_on_any_exception(any_store: Store) -> None:
-    """What a failed transaction did is undone, also when it was interrupted."""
-    for failure in (ValueError, KeyboardInterrupt):
-        with pytest.raises(failure), any_store.begin() as tx:
-            tx.runs.add(new_run("r"))
-            raise failure
-
-    with any_store.read() as tx:
-        assert not tx.runs.exists("r")
-
-
-def test_commits_on_clean_exit(store: Store, store_url: str) -> None:
-    """Another process sees what was written, as soon as the block is left."""
-    with store.begin() as tx:
-        tx.runs.add(new_run("r"))
-        with open_store(store_url) as other, other.read() as reading:
-            assert not reading.runs.exists("r")
-
-    with open_store(store_url) as other, other.read() as reading:
-        assert reading.runs.exists("r")
-
-
-def test_reading_cannot_write(any_store: Store) -> None:
-    """Not by a method, and not by a statement either."""
-    with any_store.read() as tx:
-        assert not hasattr(tx.runs, "add")
-    with pytest.raises((DBAPIError, StoreError)), any_store.read() as tx:
-        tx.connection.execute(text("DELETE FROM months"))
-
-
-def test_a_reader_sees_one_moment(any_store: Store) -> None:
-    """What is committed while a reading transaction lasts stays invisible to it."""
-    with any_store.read() as reading:
-        assert reading.runs.count() == 0
-        with any_store.begin() as tx:
-            tx.runs.add(new_run("r"))
-        assert reading.runs.count() == 0
-        assert reading.runs.get("r") is None
-
-
-def test_a_thread_has_one_writing_transaction_at_a_time(any_store: Store) -> None:
-    """A second one would wait for the first, which is waiting for it; reading is allowed."""
-    with any_store.begin() as tx:
-        for nested in (any_store, any_store.for_tenant(ACME)):
-            with pytest.raises(StoreError, match="Pass its tx on"), nested.begin():
-                pass
-        with any_store.read() as reading:
-            assert reading.runs.count() == 0
-        tx.runs.add(new_run("r"))
-    with any_store.begin() as tx:
-        assert tx.runs.exists("r")
-
-
 def test_a_closed_store_says_so(any_store: Store) -> None:
     """It does not open the database again behind its owner's back; closing twice is harmless."""
     acme = any_store.for_tenant(ACME)
@@ -91,70 +33,6 @@ def test_a_closed_store_says_so(any_store: Store) -> None:
     for way in (any_store.begin, any_store.read, acme.begin, acme.read):
         with pytest.raises(StoreError, match="closed"), way():
             pass
-
-
-def test_threads_share_a_store(any_store: Store) -> None:
-    """Many more of them than a pool keeps, all writing and reading at once."""
-    with any_store.begin() as tx:
-        tx.runs.add(new_run("shared", total_tokens=0))
-
-    def work(number: int) -> None:
-        with any_store.begin() as tx:
-            tx.runs.add(new_run(f"r{number:02}"))
-            tx.runs.update("shared", one_more)
-        with any_store.read() as tx:
-            assert tx.runs.get(f"r{number:02}") == new_run(f"r{number:02}")
-
-    with ThreadPoolExecutor(40) as pool:
-        list(pool.map(work, range(40)))
-
-    with any_store.read() as tx:
-        assert tx.runs.count() == 41
-        shared = tx.runs.get_versioned("shared")
-    assert shared is not None
-    assert (shared.run.total_tokens, shared.revision) == (40, 41)
-
-
-def one_more(run: RunRecord) -> RunRecord:
-    """The run with one token more."""
-    return run.model_copy(update={"total_tokens": run.total_tokens + 1})
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
-def test_both_processes_go_on_after_a_fork(any_store: Store) -> None:
-    """With connections of their own, whatever the parent had open."""
-    with any_store.begin() as tx:
-        tx.runs.add(new_run("shared", total_tokens=0))
-    with any_store.read() as tx:
-        assert tx.runs.exists("shared")
-        # In the middle of a reading transaction of another thread, as in a busy service.
-        children = [ThreadPoolExecutor(1).submit(forked, any_store).result() for _ in range(3)]
-        for _ in range(20):
-            with any_store.begin() as writing:
-                writing.runs.update("shared", one_more)
-        for child in children:
-            assert os.waitpid(child, 0)[1] == 0
-        assert tx.runs.count() == 1
-
-    with any_store.read() as tx:
-        shared = tx.runs.get("shared")
-    assert shared is not None
-    assert shared.total_tokens == 80
-
-
-def forked(store: Store) -> int:
-    """A child process that writes to the store; gives its number."""
-    child = os.fork()
-    if child:
-        return child
-    try:
-        for _ in range(20):
-            with store.begin() as tx:
-                tx.runs.update("shared", one_more)
-        os._exit(0)
-    finally:
-        os._exit(1)
 
 
 def test_nothing_is_done_when_the_package_is_imported() -> None:
