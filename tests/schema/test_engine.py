@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, inspect, select, text
+from sqlalchemy import insert, inspect, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
 from tandem_store import engine, migrate, schema
@@ -248,6 +248,25 @@ class TestBothDatabases:
         with pytest.raises(StoreError, match="read-only"):
             with both.read.begin() as connection:
                 connection.execute(text("DELETE FROM months"))
+
+    def test_the_servers_defaults_do_not_matter(
+        self, postgresql_url: str, open_engines: Opener
+    ) -> None:
+        """A default of SERIALIZABLE made writers fail that were not in each other's way."""
+        name = make_url(postgresql_url).database
+        with open_engines(postgresql_url).write.begin() as connection:
+            for default in ("isolation = 'serializable'", "read_only = on"):
+                connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_{default}"))
+        engines = open_engines(postgresql_url)
+
+        found = []
+        for side in engines:
+            for _ in range(2):  # also when the pool has had the connection back
+                with side.connect() as connection:
+                    shown = ("transaction_isolation", "transaction_read_only")
+                    found.append([connection.scalar(text(f"SHOW {one}")) for one in shown])
+
+        assert found == [["read committed", "off"]] * 2 + [["repeatable read", "on"]] * 2
 
     def test_reading_sees_one_moment(self, both: Engines) -> None:
         """Two statements of one read agree, whatever is written in between."""
