@@ -127,7 +127,8 @@ class Store:
     """A database of runs, opened. Close it, or use it in a ``with`` statement.
 
     Threads may share it; each has transactions of its own. After a fork, both processes may go on
-    using it, unless the fork happened in the middle of a transaction.
+    using it. On SQLite a fork waits up to 10 seconds for the transactions of other threads to end;
+    if that is not enough, or the forking thread is in one itself, the child cannot use the store.
     """
 
     def __init__(self, transactions: Transactions) -> None:
@@ -137,11 +138,13 @@ class Store:
     def begin(self) -> Iterator[Transaction]:
         """A transaction for reading and writing; commits on clean exit, else rolls back.
 
-        On SQLite it waits up to 30 seconds for other writers before it begins.
+        On SQLite it waits before it begins: up to 30 seconds for the threads that asked earlier,
+        then as long for other processes. Failures of the database are raised where they happen.
 
         Raises:
             StoreLockedError: 30 seconds were not enough.
-            StoreError: the thread is in a writing transaction already, or the store is closed.
+            StoreError: the thread is in a writing transaction already, the store is closed, its
+                file was removed or replaced; or the block caught a failure that undid everything.
 
         >>> with store.begin() as tx:
         ...     tx.runs.add(run)
@@ -201,7 +204,7 @@ class Store:
     def close(self) -> None:
         """Close all connections. The store is of no use afterwards; closing it twice is harmless.
 
-        Close it when no thread is in a transaction.
+        A transaction that is going on may end; its connection is closed then.
         """
         self._transactions.close()
 
@@ -237,5 +240,5 @@ def open_store(url: str | URL) -> Store:
     except BaseException:
         store.close()
         raise
-    _log.debug("opened %r", engine.database_url(url))
+    _log.debug("opened %s", engine.shown(url))
     return store

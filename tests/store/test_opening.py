@@ -1,4 +1,4 @@
-"""Opening a store, its transactions, and what refuses."""
+"""Opening a store, closing it, and what is refused."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from tandem_store import (
     NotAStoreError,
@@ -35,32 +36,61 @@ def test_a_closed_store_says_so(any_store: Store) -> None:
             pass
 
 
-def test_nothing_is_done_when_the_package_is_imported() -> None:
+def test_nothing_is_done_when_the_package_is_imported(tmp_path: Path) -> None:
     """No thread, no file, no handler of logs, no Alembic; and nothing is said when it works."""
     program = (
         "import logging, sys, threading\n"
+        "made = []\n"
+        "def note(event, args):\n"
+        # Files that are opened for writing, and folders; not the cache of compiled modules.
+        "    if event == 'os.mkdir' or (event == 'open' and args[2] & 3):\n"
+        "        made.append(args[0])\n"
+        "sys.dont_write_bytecode = True\n"
+        "sys.addaudithook(note)\n"
         "import tandem_store\n"
         "assert threading.active_count() == 1\n"
         "assert not logging.root.handlers\n"
         "assert not logging.getLogger('tandem_store').handlers\n"
         "assert 'alembic' not in sys.modules\n"
         "assert 'psycopg' not in sys.modules\n"
+        "assert made == [], made\n"
     )
 
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path
+    )
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_it_logs_comes_under_its_own_name(
-    store_url: str, caplog: pytest.LogCaptureFixture
+    any_store_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A service turns it on and off as ``tandem_store``; a password is never in it."""
-    with caplog.at_level(logging.DEBUG, logger="tandem_store"), open_store(store_url):
+    """A service turns it on and off as ``tandem_store``."""
+    with caplog.at_level(logging.DEBUG, logger="tandem_store"), open_store(any_store_url):
         pass
 
     told = [record for record in caplog.records if record.name.startswith("tandem_store")]
     assert any("opened" in record.getMessage() for record in told)
+
+
+@pytest.mark.parametrize("place", ["before the host", "after the question mark"])
+def test_a_password_is_never_logged(
+    postgresql_url: str, caplog: pytest.LogCaptureFixture, place: str
+) -> None:
+    """The driver takes it at either place."""
+    url = make_url(postgresql_url)
+    if place == "before the host":
+        url = url.set(password="s3cret")
+    else:
+        url = url.set(password=None).update_query_dict({"password": "s3cret"})
+
+    with caplog.at_level(logging.DEBUG), open_store(url) as store, store.begin() as tx:
+        tx.runs.add(new_run("r"))
+
+    assert "opened postgresql+psycopg://" in caplog.text
+    assert "s3cret" not in caplog.text
 
 
 def test_opening_never_creates(tmp_path: Path) -> None:
