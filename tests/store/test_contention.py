@@ -14,6 +14,7 @@ import pytest
 from tandem_store import Store, open_store
 from tests.store import contenders
 from tests.store.contenders import HOT, Told, at_once
+from tests.store.documents import documents
 from tests.store.new_run import new_run
 
 SECONDS = [3, pytest.param(60, marks=pytest.mark.slow)]
@@ -74,8 +75,13 @@ def test_no_update_is_lost_while_runs_move_from_month_to_month(
     assert looked.done["looked"] > 0
     with open_store(hot_url) as store, store.read() as tx:
         assert len(list(tx.runs.iterate())) == len(HOT)
-        assert sum(bool(month.bytes) for month in tx.months.list()) > 0
-        assert sum(month.runs for month in tx.months.list()) == len(HOT)
+        months = tx.months.list()
+        assert sum(month.runs for month in months) == len(HOT)
+        assert [month.month for month in months if month.bytes] == [
+            month.month for month in months if month.runs
+        ]
+        held = documents(tx.connection, [month.month for month in months])
+        assert held == [month.runs for month in months]
 
 
 def counted(url: str) -> dict[str, int]:

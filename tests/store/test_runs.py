@@ -18,6 +18,7 @@ from tandem_store import (
 from tandem_store.month import Month
 from tandem_store.partitions import document_table
 from tests.legacy_runs import CREATED_MS, MONTH_MS, definition
+from tests.store.documents import documents
 from tests.store.new_run import add_all, new_run
 
 NUL = "a\0b"
@@ -44,9 +45,9 @@ def test_a_run_comes_back_whole(any_store: Store) -> None:
     assert found.revision == 1
 
 
-def test_an_unknown_id_is_none(store: Store) -> None:
+def test_an_unknown_id_is_none(any_store: Store) -> None:
     """Absence is an answer, not an error."""
-    with store.read() as tx:
+    with any_store.read() as tx:
         assert tx.runs.get("nobody") is None
         assert tx.runs.get_versioned("nobody") is None
         assert tx.runs.document("nobody") is None
@@ -94,9 +95,9 @@ def test_saving_at_an_old_revision_is_a_conflict(any_store: Store) -> None:
     assert found.detail == "first"
 
 
-def test_saving_without_a_revision_needs_force(store: Store) -> None:
+def test_saving_without_a_revision_needs_force(any_store: Store) -> None:
     """Writing over what one has not read must be said aloud."""
-    with store.begin() as tx:
+    with any_store.begin() as tx:
         tx.runs.add(new_run("r"))
         with pytest.raises(ConflictError, match="force=True"):
             tx.runs.save(new_run("r"))
@@ -104,9 +105,11 @@ def test_saving_without_a_revision_needs_force(store: Store) -> None:
 
 
 @pytest.mark.parametrize("arguments", [{"expected_revision": 1}, {"force": True}])
-def test_saving_an_absent_run_is_not_adding_it(store: Store, arguments: dict[str, object]) -> None:
+def test_saving_an_absent_run_is_not_adding_it(
+    any_store: Store, arguments: dict[str, object]
+) -> None:
     """A run that somebody deleted does not come back by being saved."""
-    with store.begin() as tx, pytest.raises(NotFoundError):
+    with any_store.begin() as tx, pytest.raises(NotFoundError):
         tx.runs.save(new_run("r"), **arguments)
 
 
@@ -128,18 +131,6 @@ def test_a_run_that_changes_its_month_takes_its_document_along(any_store: Store)
         assert [month.runs for month in tx.months.list()][:2] == [1, 0]
 
 
-def documents(connection, months: list[Month]) -> list[int]:
-    """How many documents each month holds."""
-    return [
-        connection.execute(
-            select(func.count())
-            .select_from(table := document_table(connection, month))
-            .where(table.c.month == month.key)
-        ).scalar_one()
-        for month in months
-    ]
-
-
 def test_deleting_leaves_neither_row_nor_document(any_store: Store) -> None:
     """A deleted run is gone, and deleting it again is told."""
     run = new_run("r")
@@ -156,13 +147,13 @@ def test_deleting_leaves_neither_row_nor_document(any_store: Store) -> None:
 
 
 @pytest.mark.parametrize("write", ["add", "save", "delete"])
-def test_a_detached_month_takes_no_writes(store: Store, write: str) -> None:
+def test_a_detached_month_takes_no_writes(any_store: Store, write: str) -> None:
     """Its documents are elsewhere; the error says how to bring them back."""
-    with store.begin() as tx:
+    with any_store.begin() as tx:
         tx.runs.add(new_run("r"))
         tx.connection.execute(update(schema.months).values(state="detached", detached_at_ms=1))
 
-    with store.begin() as tx, pytest.raises(MonthDetachedError, match="months attach"):
+    with any_store.begin() as tx, pytest.raises(MonthDetachedError, match="months attach"):
         if write == "add":
             tx.runs.add(new_run("s"))
         elif write == "save":
@@ -236,16 +227,16 @@ def test_costs_add_up_beyond_what_a_float_holds(any_store: Store) -> None:
         assert tx.runs.stats()[0].estimated_cost_usd == float("inf")
 
 
-def test_a_record_of_a_newer_version_is_readable_as_json_only(store: Store) -> None:
+def test_a_record_of_a_newer_version_is_readable_as_json_only(any_store: Store) -> None:
     """One run that a newer version wrote does not keep the others from being read."""
-    with store.begin() as tx:
+    with any_store.begin() as tx:
         tx.runs.add(new_run("new"))
         tx.runs.add(new_run("old"))
         tx.connection.execute(
             update(schema.runs).where(schema.runs.c.run_id == "new").values(schema_version=99)
         )
 
-    with store.read() as tx:
+    with any_store.read() as tx:
         with pytest.raises(RecordTooNewError, match="Upgrade the package"):
             tx.runs.get("new")
         stored = tx.runs.document("new")
@@ -255,15 +246,15 @@ def test_a_record_of_a_newer_version_is_readable_as_json_only(store: Store) -> N
         assert tx.runs.list().items[0].run_id == "old"
 
 
-def test_a_document_that_is_gone_is_damage_not_absence(store: Store) -> None:
+def test_a_document_that_is_gone_is_damage_not_absence(any_store: Store) -> None:
     """A row without its document is never taken for a run that does not exist."""
     run = new_run("r")
-    with store.begin() as tx:
+    with any_store.begin() as tx:
         tx.runs.add(run)
         table = document_table(tx.connection, Month.of_ms(run.updated_at_ms))
         tx.connection.execute(table.delete())
 
-    with store.read() as tx:
+    with any_store.read() as tx:
         with pytest.raises(NotAStoreError, match="'r' is missing"):
             tx.runs.get("r")
         with pytest.raises(NotAStoreError, match="'r' is missing"):

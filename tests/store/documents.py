@@ -1,0 +1,20 @@
+"""How many documents there are, counted behind the store's back."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, func, select
+
+from tandem_store.month import Month
+from tandem_store.partitions import document_table
+
+
+def documents(connection: Connection, months: list[Month]) -> list[int]:
+    """How many documents each month holds."""
+    return [
+        connection.execute(
+            select(func.count())
+            .select_from(table := document_table(connection, month))
+            .where(table.c.month == month.key)
+        ).scalar_one()
+        for month in months
+    ]
