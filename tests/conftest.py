@@ -210,6 +210,20 @@ def _database(server: URL, template: str) -> Iterator[str]:
     _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="module")
+def lasting_sqlite_url(template_database: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An SQLite database at head for all tests of a module: for properties of many examples."""
+    path = tmp_path_factory.mktemp("lasting") / "store.db"
+    shutil.copy2(template_database, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(scope="module")
+def lasting_postgresql_url(postgresql_server: URL, postgresql_template: str) -> Iterator[str]:
+    """The same on PostgreSQL."""
+    yield from _database(postgresql_server, postgresql_template)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def any_store_url(request: pytest.FixtureRequest) -> str:
     """A database at head on each of both: for the rules that hold on either."""

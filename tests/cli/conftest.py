@@ -16,20 +16,20 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def cli(store_url: str) -> Callable[..., Result]:
-    """Runs the program with arguments on an SQLite store at head."""
+def cli(any_store_url: str) -> Callable[..., Result]:
+    """Runs the program with arguments on a store at head, on either database."""
 
     def run(*arguments: str, **options: Any) -> Result:
-        environment = {"TANDEM_STORE_URL": store_url, "TANDEM_STORE_TRACEBACK": "1"}
+        environment = {"TANDEM_STORE_URL": any_store_url, "TANDEM_STORE_TRACEBACK": "1"}
         return CliRunner().invoke(program, arguments, env=environment, **options)
 
     return run
 
 
 @pytest.fixture
-def store(store_url: str) -> Iterator[Store]:
+def store(any_store_url: str) -> Iterator[Store]:
     """The store that ``cli`` works on."""
-    with open_store(store_url) as opened:
+    with open_store(any_store_url) as opened:
         yield opened
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
+from tandem_store.engine import shown
 from tests.legacy_runs import damaged, full_run
 from tests.states import StateDir
 
@@ -46,11 +48,14 @@ def test_the_summary_accounts_for_every_copy(cli: Cli, state: StateDir) -> None:
     assert "2 runs in 2 months" in done.stdout
 
 
-def test_the_summary_ends_with_the_next_command(cli: Cli, state: StateDir, store_url: str) -> None:
+def test_the_summary_ends_with_the_next_command(
+    cli: Cli, state: StateDir, any_store_url: str
+) -> None:
     """It can be pasted into a shell as it stands."""
-    done = cli("--db", store_url, "import", str(state.root), "--jobs", "1")
+    done = cli("--db", any_store_url, "import", str(state.root), "--jobs", "1")
 
-    assert f"tandem-store --db {store_url} verify '{state.root}'" in done.stdout
+    command = shlex.join(["tandem-store", "--db", shown(any_store_url), "verify", str(state.root)])
+    assert command in done.stdout
 
 
 def test_json_is_alone_on_stdout(cli: Cli, state: StateDir) -> None:

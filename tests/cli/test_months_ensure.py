@@ -44,9 +44,9 @@ def test_months_can_be_named(any_store_url: str) -> None:
 
 
 @pytest.mark.parametrize("label", ["2020", "2020-13", "0000-01"])
-def test_what_is_no_month_is_wrong_usage(store_url: str, label: str) -> None:
+def test_what_is_no_month_is_wrong_usage(any_store_url: str, label: str) -> None:
     """Nothing is made."""
-    done = command(store_url, "months", "ensure", "2020-01", label)
+    done = command(any_store_url, "months", "ensure", "2020-01", label)
 
     assert done.exit_code == 2
-    assert json.loads(command(store_url, "months", "list", "--json").stdout)["items"] == []
+    assert json.loads(command(any_store_url, "months", "list", "--json").stdout)["items"] == []

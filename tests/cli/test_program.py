@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,11 +14,13 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import text
 
 from tandem_store import cli as package
-from tandem_store import migrate
+from tandem_store import migrate, open_store
 from tandem_store.cli import exits
 from tandem_store.cli.program import program
+from tests.copying.looking import behind_its_back
 
 Cli = Callable[..., Result]
 PROGRAM = [sys.executable, "-m", "tandem_store"]
@@ -85,10 +86,10 @@ def test_the_commands_are_those_that_others_rely_on() -> None:
     ],
 )
 def test_the_database_may_be_named_anywhere(
-    store_url: str, place: Callable[[str], list[str]]
+    any_store_url: str, place: Callable[[str], list[str]]
 ) -> None:
     """The innermost ``--db`` counts."""
-    done = CliRunner().invoke(program, place(store_url), env={"TANDEM_STORE_URL": "mysql://no"})
+    done = CliRunner().invoke(program, place(any_store_url), env={"TANDEM_STORE_URL": "mysql://no"})
 
     assert (done.exit_code, done.stderr) == (0, "No runs.\n")
 
@@ -138,12 +139,13 @@ def test_bad_input_gets_a_sentence_and_an_exit_code(
 
 @pytest.mark.parametrize(("revision", "hint"), [("0000", "db upgrade"), ("9999", "pip install")])
 def test_a_store_at_another_revision_ends_with_5(
-    cli: Cli, store_url: str, revision: str, hint: str
+    cli: Cli, any_store_url: str, revision: str, hint: str
 ) -> None:
     """Every command but the upgrade refuses, and says which side to upgrade."""
-    with sqlite3.connect(store_url.removeprefix("sqlite:///")) as connection:
-        connection.execute("UPDATE tandem_store_version SET version_num = ?", (revision,))
-    connection.close()
+    with behind_its_back(any_store_url) as connection:
+        connection.execute(
+            text("UPDATE tandem_store_version SET version_num = :r"), {"r": revision}
+        )
 
     for arguments in (
         ["stats"],
@@ -157,23 +159,25 @@ def test_a_store_at_another_revision_ends_with_5(
         assert hint in done.stderr
 
 
+def quarantine_something(url: str) -> None:
+    """Put one item into quarantine."""
+    item = {"path": "p", "layout": "shard", "digest": bytes(32), "reason": "damaged"}
+    item |= {"message": "m", "size": 1, "kept_in_source": False, "created_at_ms": 1}
+    with open_store(url) as store, store.begin() as tx:
+        tx.quarantine.add([item])
+
+
 def test_a_locked_store_ends_with_6(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch, store_url: str
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, any_store_url: str
 ) -> None:
     """A writer waits for another one, and then says that it did."""
-    monkeypatch.setattr("tandem_store.engine.waiting.BUSY_TIMEOUT_S", 0)
-    other = sqlite3.connect(store_url.removeprefix("sqlite:///"), isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    other.execute(
-        "INSERT INTO quarantine (path, layout, digest, reason, message, size, kept_in_source,"
-        " created_at_ms) VALUES ('p', 'shard', x'00', 'damaged', 'm', 1, 0, 1)"
-    )
-    other.execute("COMMIT")
-    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr("tandem_store.engine.waiting.BUSY_TIMEOUT_S", 1)
+    quarantine_something(any_store_url)
+    with behind_its_back(any_store_url) as other:
+        other.execute(text("UPDATE quarantine SET message = 'mine'"))
 
-    done = cli("quarantine", "discard", "--all", "--yes")
+        done = cli("quarantine", "discard", "--all", "--yes")
 
-    other.close()
     assert done.exit_code == exits.LOCKED
     assert "Another process" in done.stderr
 
@@ -253,14 +257,14 @@ def test_trouble_of_the_system_is_a_sentence(
 
 @pytest.mark.parametrize("command", [["dump"], ["runs", "list", "--limit", "1000", "--json"]])
 def test_a_reader_that_has_had_enough_is_no_failure(
-    store_url: str, add: Callable[..., Any], command: list[str]
+    any_store_url: str, add: Callable[..., Any], command: list[str]
 ) -> None:
     """``| head`` ends quietly, with 0, however much is left."""
     for n in range(300):
         add(f"r{n}", detail="x" * 1_000)
 
     process = subprocess.Popen(
-        [*PROGRAM, "--db", store_url, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*PROGRAM, "--db", any_store_url, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdout is not None
     assert process.stderr is not None
@@ -272,12 +276,12 @@ def test_a_reader_that_has_had_enough_is_no_failure(
     assert (process.wait(timeout=60), complaint) == (0, b"")
 
 
-def test_the_module_is_the_program(store_url: str, tmp_path: Path) -> None:
+def test_the_module_is_the_program(any_store_url: str, tmp_path: Path) -> None:
     """``python -m tandem_store`` works in any folder."""
     environment = {**os.environ, "PYTHONPATH": str(Path(package.__file__).parents[2])}
 
     done = subprocess.run(
-        [*PROGRAM, "--db", store_url, "db", "current", "--json"],
+        [*PROGRAM, "--db", any_store_url, "db", "current", "--json"],
         cwd=tmp_path,
         env=environment,
         capture_output=True,
@@ -288,7 +292,9 @@ def test_the_module_is_the_program(store_url: str, tmp_path: Path) -> None:
     assert f'"revision": "{migrate.HEAD}"' in done.stdout
 
 
-def test_nothing_that_a_terminal_obeys_reaches_it(store_url: str, add: Callable[..., Any]) -> None:
+def test_nothing_that_a_terminal_obeys_reaches_it(
+    any_store_url: str, add: Callable[..., Any]
+) -> None:
     """Record text is shown with its control characters spelled out, in every view."""
     trap = "\x1b]0;owned\x07\x9b31m\u202e\x7f"
     add("r" + trap, automation_id=trap, detail=trap, trigger_type=trap)
@@ -302,7 +308,7 @@ def test_nothing_that_a_terminal_obeys_reaches_it(store_url: str, add: Callable[
         ["stats"],
         ["dump"],
     ):
-        shown = on_a_terminal([*PROGRAM, "--db", store_url, *arguments])
+        shown = on_a_terminal([*PROGRAM, "--db", any_store_url, *arguments])
         assert "owned" in shown or arguments == ["stats"]
         for character in ("\x1b]", "\x07", "\x9b", "\u202e", "\x7f"):
             assert character not in shown, (arguments, character)
@@ -328,16 +334,11 @@ def on_a_terminal(command: list[str]) -> str:
     return shown.decode()
 
 
-def test_a_signal_ends_a_process_without_a_traceback(store_url: str) -> None:
+def test_a_signal_ends_a_process_without_a_traceback(any_store_url: str) -> None:
     """Ctrl-C while the program asks a question ends with 130."""
-    with sqlite3.connect(store_url.removeprefix("sqlite:///")) as connection:
-        connection.execute(
-            "INSERT INTO quarantine (path, layout, digest, reason, message, size, kept_in_source,"
-            " created_at_ms) VALUES ('p', 'shard', x'00', 'damaged', 'm', 1, 0, 1)"
-        )
-    connection.close()
+    quarantine_something(any_store_url)
     process = subprocess.Popen(
-        [*PROGRAM, "--db", store_url, "quarantine", "discard", "--all"],
+        [*PROGRAM, "--db", any_store_url, "quarantine", "discard", "--all"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -182,7 +182,8 @@ def test_months_and_statistics_add_up(cli: Cli, add: Add) -> None:
     add("b", total_tokens=2**63 - 1, status="failed")
     add("c", updated_at_ms=CREATED_MS + 31 * 24 * HOUR_MS)
 
-    months = told(cli("months", "list", "--json"))["items"]
+    # On PostgreSQL there is the present month as well, made beforehand.
+    months = [one for one in told(cli("months", "list", "--json"))["items"] if one["runs"]]
     stats = told(cli("stats", "--json"))
 
     assert [(m["month"], m["state"], m["runs"]) for m in months] == [

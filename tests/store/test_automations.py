@@ -27,18 +27,18 @@ def test_a_definition_comes_back_whole(any_store: Store) -> None:
     assert found.to_legacy() == given.to_legacy()
 
 
-def test_putting_the_same_definition_writes_nothing(store: Store) -> None:
+def test_putting_the_same_definition_writes_nothing(any_store: Store) -> None:
     """Only a change is a write."""
-    with store.begin() as tx:
+    with any_store.begin() as tx:
         assert tx.automations.put(spec("a"))
         assert not tx.automations.put(spec("a"))
         assert tx.automations.put(spec("a", name="Other"))
         assert [found.name for found in tx.automations.iterate()] == ["Other"]
 
 
-def test_a_time_that_no_column_holds_is_refused(store: Store) -> None:
+def test_a_time_that_no_column_holds_is_refused(any_store: Store) -> None:
     """It is for the quarantine, not for a silent change."""
-    with store.begin() as tx, pytest.raises(UnstorableError) as refused:
+    with any_store.begin() as tx, pytest.raises(UnstorableError) as refused:
         tx.automations.put(spec("a", updated_at_ms=2**64 - 1))
 
     assert refused.value.reason == "out_of_range"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import doctest
 import inspect
-import shutil
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,21 +28,20 @@ METHODS = {
 } | {"RunFilter": RunFilter, "TenantScope": TenantScope}
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("name", sorted(METHODS))
-def test_the_example_runs(name: str, template_database: Path, tmp_path: Path) -> None:
+def test_the_example_runs(name: str, kind: str, new_store: Callable[[str], str]) -> None:
     """Against an empty store called ``store`` and one with three runs called ``filled``."""
     (example,) = doctest.DocTestFinder(recurse=False).find(METHODS[name], name)
-    paths = [tmp_path / "empty.db", tmp_path / "filled.db"]
-    for path in paths:
-        shutil.copy2(template_database, path)
-    with open_store(str(paths[0])) as store, open_store(str(paths[1])) as filled:
+    url = new_store(kind)
+    with open_store(url) as store, open_store(new_store(kind)) as filled:
         with filled.begin() as tx:
             for number, status in enumerate(("completed", "failed", "completed"), start=1):
                 tx.runs.add(new_run(f"run-{number}", status=status))
         names: dict[str, Any] = {
             "store": store,
             "filled": filled,
-            "url": str(paths[0]),
+            "url": url,
             "run": new_run("run-0", status="queued"),
             "open_store": open_store,
             "timedelta": timedelta,

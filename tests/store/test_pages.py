@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,14 +29,10 @@ def made(key: tuple[int, str]) -> RunRecord:
     )
 
 
-@pytest.fixture(scope="module")
-def shared_store(
-    template_database: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Store]:
-    """One store for all examples of a property; each empties it first."""
-    path = tmp_path_factory.mktemp("pages") / "store.db"
-    shutil.copy2(template_database, path)
-    with open_store(str(path)) as store:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared_store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """One store of each kind for all examples of the properties; each empties it first."""
+    with open_store(request.getfixturevalue(f"lasting_{request.param}_url")) as store:
         yield store
 
 
@@ -213,14 +207,14 @@ def test_pages_come_newest_first_and_end_without_a_cursor(paged: Store) -> None:
     assert exact.next_cursor is None
 
 
-def test_a_list_carries_the_columns_and_the_revision(store: Store) -> None:
+def test_a_list_carries_the_columns_and_the_revision(any_store: Store) -> None:
     """A summary says what a document says, without reading it."""
     run = new_run("r\0", org="x", detail="d\0", stop_kind="panic", total_tokens=3)
-    with store.begin() as tx:
+    with any_store.begin() as tx:
         tx.runs.add(run)
         tx.runs.save(run, expected_revision=1)
 
-    with store.read() as tx:
+    with any_store.read() as tx:
         (summary,) = tx.runs.list().items
 
     assert isinstance(summary, RunSummary)
@@ -294,9 +288,9 @@ def test_a_filter_in_other_words_takes_the_same_cursor(paged: Store) -> None:
 @pytest.mark.parametrize(
     "cursor", ["", "x", "====", "é", "\0", "W10", "e30", "bnVsbA", "eyJhdCI6MSwiaWQiOiJhIn0"]
 )
-def test_what_was_never_a_cursor_is_refused(store: Store, cursor: str) -> None:
+def test_what_was_never_a_cursor_is_refused(any_store: Store, cursor: str) -> None:
     """Any text at all gets the same clear refusal."""
-    with store.read() as tx, pytest.raises(InvalidCursorError):
+    with any_store.read() as tx, pytest.raises(InvalidCursorError):
         tx.runs.list(cursor=cursor)
 
 
@@ -313,14 +307,14 @@ def test_a_cursor_with_one_character_changed_is_refused(paged: Store) -> None:
 
 
 @pytest.mark.parametrize("limit", [2.5, "5", True, None])
-def test_a_limit_is_a_whole_number(store: Store, limit: Any) -> None:
+def test_a_limit_is_a_whole_number(any_store: Store, limit: Any) -> None:
     """Nothing is guessed."""
-    with store.read() as tx, pytest.raises(TypeError, match="limit"):
+    with any_store.read() as tx, pytest.raises(TypeError, match="limit"):
         tx.runs.list(limit=limit)
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1_001])
-def test_a_page_holds_1_to_1000_runs(store: Store, limit: int) -> None:
+def test_a_page_holds_1_to_1000_runs(any_store: Store, limit: int) -> None:
     """A limit that would load the whole store is a mistake, not a wish."""
-    with store.read() as tx, pytest.raises(ValueError, match="1 to 1,000"):
+    with any_store.read() as tx, pytest.raises(ValueError, match="1 to 1,000"):
         tx.runs.list(limit=limit)
