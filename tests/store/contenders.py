@@ -15,9 +15,18 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
-from tandem_store import ConflictError, LeaseLostError, RunRecord, Store, open_store
+from tandem_store import (
+    Claim,
+    ConflictError,
+    LeaseLostError,
+    RunRecord,
+    Store,
+    StoreError,
+    open_store,
+)
 from tandem_store.records import RunStatus
 from tests.legacy_runs import MONTH_MS
 
@@ -119,6 +128,54 @@ def work_off(url: str, lease: timedelta, seed: int) -> Told:
                 told.done[f"finished {claim.run_id}"] += 1
             except LeaseLostError:
                 told.done["too late"] += 1
+
+
+def serve(url: str, lease: timedelta, seed: int) -> Told:
+    """Work off queued runs as a service would, through whatever happens to the server."""
+    told, rng = Told(), random.Random(seed)
+    with open_store(url) as store:
+        while True:
+            claim = persistently(told, lambda: claimed(store, f"worker {seed}", lease))
+            if claim is None:
+                if not persistently(told, lambda: held_by_others(store)):
+                    return told
+                time.sleep(0.02)
+                continue
+            time.sleep(rng.uniform(0, 0.1))  # the work itself
+            failures = told.done["failures"]
+            try:
+                persistently(told, partial(finished, store, claim))
+                told.done[f"finished {claim.run_id}"] += 1
+            except LeaseLostError:
+                told.done["unsure"] += told.done["failures"] > failures
+
+
+Result = TypeVar("Result")
+
+
+def persistently(told: Told, call: Callable[[], Result]) -> Result:
+    """What the call gives once the server is there for it; what it said meanwhile is told."""
+    while True:
+        try:
+            return call()
+        except LeaseLostError:
+            raise  # for the caller to decide: trying again does not help
+        except StoreError as error:
+            told.done["failures"] += 1
+            told.done[f"failed: {error}"] += 1
+            time.sleep(0.1)
+
+
+def claimed(store: Store, worker: str, lease: timedelta) -> Claim | None:
+    """Claim in a transaction of its own."""
+    with store.begin() as tx:
+        return tx.runs.claim_next(worker, lease)
+
+
+def finished(store: Store, claim: Claim) -> None:
+    """Finish in a transaction of its own."""
+    with store.begin() as tx:
+        tx.runs.finish(claim, completed)
 
 
 def completed(run: RunRecord) -> RunRecord:
