@@ -122,16 +122,16 @@ def with_another_connection(store: Store) -> None:
     thread.join()
 
 
-def test_updating_an_absent_run_is_told(store: Store) -> None:
+def test_updating_an_absent_run_is_told(any_store: Store) -> None:
     """An update never makes a run."""
-    with store.begin() as tx, pytest.raises(NotFoundError, match="'r'"):
+    with any_store.begin() as tx, pytest.raises(NotFoundError, match="'r'"):
         tx.runs.update("r", to(detail="x"))
 
 
 @pytest.mark.parametrize("result", [None, "r", {"run_id": "r"}, new_run("another")])
-def test_a_change_returns_the_changed_run(store: Store, result: Any) -> None:
+def test_a_change_returns_the_changed_run(any_store: Store, result: Any) -> None:
     """Forgetting the return would otherwise write nothing, or something else."""
-    with store.begin() as tx:
+    with any_store.begin() as tx:
         tx.runs.add(new_run("r"))
         with pytest.raises(ValueError, match="model_copy"):
             tx.runs.update("r", lambda _: result)
@@ -362,10 +362,10 @@ def test_of_many_runs_none_is_added_if_one_cannot_be(any_store: Store, taken: li
         assert len(tx.connection.execute(snapshots).all()) == 1
 
 
-def test_saving_keeps_the_times_that_it_is_given(store: Store) -> None:
+def test_saving_keeps_the_times_that_it_is_given(any_store: Store) -> None:
     """Save writes what it gets; the engine's rules are those of update."""
     run = new_run("r", status="running", scheduler=SCHEDULER, updated_at_ms=CREATED_MS)
-    with store.begin() as tx:
+    with any_store.begin() as tx:
         tx.runs.add(run)
         tx.runs.save(run, expected_revision=1)
 

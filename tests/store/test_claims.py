@@ -122,14 +122,14 @@ def test_imported_runs_wait_until_they_are_asked_for(any_store: Store) -> None:
     assert (first.run_id, second, third.run_id) == ("new", None, "old")
 
 
-def test_an_imported_run_that_a_service_wrote_is_claimed_like_any_other(store: Store) -> None:
+def test_an_imported_run_that_a_service_wrote_is_claimed_like_any_other(any_store: Store) -> None:
     """Whoever queues it again means it."""
-    add(store, queued("r"))
-    with store.begin() as tx:
+    add(any_store, queued("r"))
+    with any_store.begin() as tx:
         tx.connection.execute(update(schema.runs).values(imported=True))
         tx.runs.update("r", lambda run: run)
 
-    assert claim_next(store) is not None
+    assert claim_next(any_store) is not None
 
 
 @pytest.mark.parametrize("status", ["queued", "running", "pausing"])
@@ -357,16 +357,16 @@ def test_finishing_ends_the_run_and_lets_go(any_store: Store) -> None:
         ]
 
 
-def test_finishing_needs_a_terminal_status(store: Store) -> None:
+def test_finishing_needs_a_terminal_status(any_store: Store) -> None:
     """A run that goes on is not finished; the claim stays."""
-    add(store, queued("r"))
-    claim = claim_next(store)
+    add(any_store, queued("r"))
+    claim = claim_next(any_store)
     assert claim is not None
 
-    with store.begin() as tx, pytest.raises(ValueError, match="release"):
+    with any_store.begin() as tx, pytest.raises(ValueError, match="release"):
         tx.runs.finish(claim, with_status("running"))
 
-    with store.read() as tx:
+    with any_store.read() as tx:
         assert list(tx.runs.claims()) == [claim]
 
 
@@ -398,14 +398,14 @@ def test_an_update_leaves_the_claim_alone(any_store: Store) -> None:
     assert finished.run.detail == "hurry"
 
 
-def test_a_record_of_a_newer_version_is_left_to_newer_workers(store: Store) -> None:
+def test_a_record_of_a_newer_version_is_left_to_newer_workers(any_store: Store) -> None:
     """It would stop this worker and every other, again and again."""
-    add(store, queued("new"), queued("old", created_at_ms=CREATED_MS + 1))
-    with store.begin() as tx:
+    add(any_store, queued("new"), queued("old", created_at_ms=CREATED_MS + 1))
+    with any_store.begin() as tx:
         new = schema.runs.c.run_id == "new"
         tx.connection.execute(update(schema.runs).where(new).values(schema_version=99))
 
-    claim = claim_next(store)
+    claim = claim_next(any_store)
 
     assert claim is not None
     assert claim.run_id == "old"
@@ -434,17 +434,17 @@ def test_what_is_no_claim_is_refused(store: Store, claim: Any) -> None:
 
 
 @pytest.mark.parametrize("worker", ["", " ", "\t\n"])
-def test_a_worker_has_a_name(store: Store, worker: str) -> None:
+def test_a_worker_has_a_name(any_store: Store, worker: str) -> None:
     """A blank one could not be told from another."""
-    with store.begin() as tx, pytest.raises(ValueError, match="name"):
+    with any_store.begin() as tx, pytest.raises(ValueError, match="name"):
         tx.runs.claim_next(worker, LEASE)
 
 
 @pytest.mark.parametrize("lease", [timedelta(0), timedelta(microseconds=999), -LEASE, 300])
-def test_a_lease_is_a_length_of_time(store: Store, lease: timedelta) -> None:
+def test_a_lease_is_a_length_of_time(any_store: Store, lease: timedelta) -> None:
     """A number could be seconds or milliseconds, and one that has ended already holds nothing."""
-    add(store, queued("r"))
-    with store.begin() as tx:
+    add(any_store, queued("r"))
+    with any_store.begin() as tx:
         with pytest.raises(ValueError, match="timedelta"):
             tx.runs.claim_next("w", lease)
         claim = tx.runs.claim_next("w", LEASE)

@@ -265,10 +265,10 @@ def test_a_cursor_is_of_no_use_to_another_tenant(shared: Store) -> None:
 
 
 @pytest.mark.parametrize("scope", [None, "", "acme", {}, ("acme", "north"), ANY_DEPLOYMENT])
-def test_a_store_for_no_tenant_is_an_error(store: Store, scope: Any) -> None:
+def test_a_store_for_no_tenant_is_an_error(any_store: Store, scope: Any) -> None:
     """Forgetting the scope never means all tenants."""
     with pytest.raises(TenantScopeError, match="TenantScope"):
-        store.for_tenant(scope)
+        any_store.for_tenant(scope)
 
 
 def test_a_tenants_reader_cannot_write(mine: TenantStore) -> None:

@@ -43,7 +43,7 @@ def test_rolls_back_on_any_exception(any_store: Store) -> None:
         assert not tx.runs.exists("r")
 
 
-def test_commits_on_clean_exit(store: Store, store_url: str) -> None:
+def test_commits_on_clean_exit(any_store: Store, any_store_url: str) -> None:
     """Another process sees what was written, as soon as the block is left."""
     with store.begin() as tx:
         tx.runs.add(new_run("r"))
