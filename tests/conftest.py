@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
 import tempfile
 import uuid
 import warnings
@@ -116,12 +118,17 @@ def postgresql_server(request: pytest.FixtureRequest) -> URL:
 @pytest.fixture(scope="session")
 def server_program(request: pytest.FixtureRequest) -> Callable[[str], str]:
     """Where the server's programs are, such as ``pg_dump``."""
-    folder = None
     if OUTSIDE_URL not in os.environ:
         folder = str(request.getfixturevalue("own_server").bin_path)
+        return lambda name: str(Path(folder) / name)
+    version = _server_version(request.getfixturevalue("postgresql_server"))
 
     def find(name: str) -> str:
-        return shutil.which(name, path=folder) or pytest.skip(f"{name} is not installed")
+        program = shutil.which(name) or pytest.skip(f"{name} is not installed")
+        told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+        if int(re.findall(r" (\d+)", told.stdout)[0]) < version:
+            pytest.skip(f"{name} is older than the server")
+        return program
 
     return find
 
@@ -150,6 +157,14 @@ def server_url(server: Any) -> URL:
     return make_url(server.get_uri()).set(drivername="postgresql+psycopg")
 
 
+def _server_version(server: URL) -> int:
+    engine = create_engine(server)
+    with engine.connect() as connection:
+        number: str = connection.execute(text("SHOW server_version_num")).scalar_one()
+    engine.dispose()
+    return int(number) // 10_000
+
+
 def _administer(server: URL, *statements: str) -> None:
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -165,11 +180,13 @@ def empty_postgresql_url(postgresql_server: URL) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(postgresql_server: URL) -> str:
+def postgresql_template(postgresql_server: URL) -> Iterator[str]:
     """The name of one migrated PostgreSQL database a session, to be copied."""
-    _administer(postgresql_server, "CREATE DATABASE migrated")
-    migrate.upgrade(postgresql_server.set(database="migrated"))
-    return "migrated"
+    name = f"migrated_{uuid.uuid4().hex}"  # Several sessions may share an outside server.
+    _administer(postgresql_server, f"CREATE DATABASE {name}")
+    migrate.upgrade(postgresql_server.set(database=name))
+    yield name
+    _administer(postgresql_server, f"DROP DATABASE {name}")
 
 
 @pytest.fixture
