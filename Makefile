@@ -11,7 +11,7 @@ PIP_QUIET := --quiet --disable-pip-version-check
 
 .PHONY: help
 help:  ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # A stamp instead of a phony target: the second `make` starts at once.
 $(STAMP): pyproject.toml
@@ -41,7 +41,7 @@ lint: $(STAMP)  ## Check format, style, types and layers
 	$(BIN)/lint-imports
 
 .PHONY: test
-test: lint  ## Be sure: lint, then every test
+test: lint  ## Be sure: lint, then every test but the long ones
 	$(BIN)/python -m pytest -n 2 --quiet -m 'not slow'
 
 .PHONY: test-long

@@ -15,7 +15,10 @@ from tandem_store.dump import dump_lines
 @options.database
 @click.option("--json", is_flag=True, expose_value=False, help="The same: it is JSON anyway.")
 def dump(url: str) -> None:
-    """Print the whole store as JSON Lines, sorted: equal stores give equal bytes."""
+    """Print the whole store as sorted JSON Lines.
+
+    Equal stores give equal bytes, on either kind of database.
+    """
     is_terminal, out = sys.stdout.isatty(), sys.stdout.buffer
     for line in dump_lines(url):
         out.write((escaped(line.decode()).encode() if is_terminal else line) + b"\n")

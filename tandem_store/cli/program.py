@@ -47,7 +47,7 @@ def program(url: str) -> None:
       1    error
       2    wrong usage
       3    done, but something of the source is in quarantine or was not read
-      4    verification found a difference
+      4    verify or copy found a difference
       5    the database is not at the revision that this version needs
       6    locked by another process
       130  interrupted

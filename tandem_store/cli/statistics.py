@@ -17,7 +17,10 @@ from tandem_store.runs import RunStatistics
 @options.database
 @options.as_json
 def stats(url: str, as_json: bool) -> None:
-    """Add up the runs by month and status, with their tokens and estimated cost in US dollars."""
+    """Add up runs by month and status.
+
+    With their tokens and their estimated cost in US dollars.
+    """
     with open_store(url) as store, store.read() as tx:
         note_unsettled(tx)
         found = tx.runs.stats()
