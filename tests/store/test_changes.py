@@ -231,18 +231,18 @@ def test_what_the_store_does_not_take_is_refused_at_every_door(any_store: Store,
 
 
 @pytest.mark.parametrize("run", [None, {"run_id": "r"}, "r"])
-def test_only_records_are_stored(store: Store, run: Any) -> None:
+def test_only_records_are_stored(any_store: Store, run: Any) -> None:
     """A dict is not read by guess."""
-    with store.begin() as tx:
+    with any_store.begin() as tx:
         for door in ("add", "add_many", "save"):
             call = {"add": tx.runs.add, "add_many": lambda one: tx.runs.add_many([one])}
             with pytest.raises(TypeError, match="model_validate"):
                 call.get(door, lambda one: tx.runs.save(one, force=True))(run)
 
 
-def test_a_message_does_not_quote_a_megabyte(store: Store) -> None:
+def test_a_message_does_not_quote_a_megabyte(any_store: Store) -> None:
     """An id may be anything."""
-    with store.begin() as tx, pytest.raises(NotFoundError) as told:
+    with any_store.begin() as tx, pytest.raises(NotFoundError) as told:
         tx.runs.delete("x" * 1_000_000)
 
     assert len(str(told.value)) < 1_000
@@ -265,18 +265,18 @@ def assert_absent(store: Store, run_id: str) -> None:
 
 
 @pytest.mark.parametrize("revision", ["1", 1.0, True])
-def test_a_revision_is_a_whole_number(store: Store, revision: Any) -> None:
+def test_a_revision_is_a_whole_number(any_store: Store, revision: Any) -> None:
     """As get_versioned gave it."""
-    with store.begin() as tx:
+    with any_store.begin() as tx:
         tx.runs.add(new_run("r"))
         with pytest.raises(TypeError, match="expected_revision"):
             tx.runs.save(new_run("r"), expected_revision=revision)
 
 
 @pytest.mark.parametrize("run_filter", [{}, [], {"status": "failed"}, "failed", 0])
-def test_what_is_no_filter_is_refused(store: Store, run_filter: Any) -> None:
+def test_what_is_no_filter_is_refused(any_store: Store, run_filter: Any) -> None:
     """An empty dict does not mean all runs."""
-    with store.begin() as tx:
+    with any_store.begin() as tx:
         for question in (tx.runs.list, tx.runs.count, tx.runs.iterate, tx.runs.stats):
             with pytest.raises(TypeError, match="RunFilter"):
                 question(run_filter)

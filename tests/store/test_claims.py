@@ -425,9 +425,9 @@ def test_a_claim_that_is_rolled_back_was_never_made(any_store: Store) -> None:
 
 
 @pytest.mark.parametrize("claim", [None, "r", ("r", 1)])
-def test_what_is_no_claim_is_refused(store: Store, claim: Any) -> None:
+def test_what_is_no_claim_is_refused(any_store: Store, claim: Any) -> None:
     """As when claim_next gave None and nobody looked."""
-    with store.begin() as tx:
+    with any_store.begin() as tx:
         for call in ("renew", "release"):
             with pytest.raises(TypeError, match="claim_next"):
                 use(tx.runs, call, claim)

@@ -45,12 +45,12 @@ def test_rolls_back_on_any_exception(any_store: Store) -> None:
 
 def test_commits_on_clean_exit(any_store: Store, any_store_url: str) -> None:
     """Another process sees what was written, as soon as the block is left."""
-    with store.begin() as tx:
+    with any_store.begin() as tx:
         tx.runs.add(new_run("r"))
-        with open_store(store_url) as other, other.read() as reading:
+        with open_store(any_store_url) as other, other.read() as reading:
             assert not reading.runs.exists("r")
 
-    with open_store(store_url) as other, other.read() as reading:
+    with open_store(any_store_url) as other, other.read() as reading:
         assert reading.runs.exists("r")
 
 
