@@ -40,6 +40,11 @@ def undone(connection: Connection) -> StoreError:
 
 def _as_ours(context: ExceptionContext) -> StoreError | None:
     error, connection = context.original_exception, context.connection
+    if context.is_pre_ping:
+        # Whatever a connection says when it is tried, it is replaced: a server that was killed
+        # leaves a last word in it, which the driver does not take for the end.
+        context.is_disconnect = True
+        return None
     if isinstance(error, StoreError):
         return None
     if connection is None or connection.closed or connection.invalidated:
