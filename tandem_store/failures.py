@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,6 +61,7 @@ _POSTGRESQL: Final[tuple[tuple[str, type[StoreError], str], ...]] = (
         "The connection to the PostgreSQL server failed or was lost. Check server, host and port.",
     ),
 )
+_NO_DATABASE: Final = re.compile(r'FATAL: +database ".*" does not exist')
 
 
 def translate(error: BaseException) -> StoreError | None:
@@ -87,8 +89,11 @@ def _sqlite_code(error: sqlite3.Error) -> str:
 
 
 def _sqlstate(error: BaseException) -> str:
-    # The client gives no code if it never reached a server: that is class 08 in all but name.
+    # The client gives no code while it connects. Mostly it never reached a server, which is class
+    # 08 in all but name; that a database is missing shows in the server's words alone.
     state = getattr(error, "sqlstate", None)
+    if state is None and _NO_DATABASE.search(str(error)):
+        return "3D000"
     if state is None and type(error).__name__ in {"OperationalError", "ConnectionTimeout"}:
         return "08001"
     return state or ""

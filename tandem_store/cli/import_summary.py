@@ -104,8 +104,9 @@ def _put_end(report: Json, url: str, state: Path) -> None:
     total, outcomes = report["copies"], report["outcomes"]
     parts = " + ".join(f"{number(outcomes[name])} {name}" for name in OUTCOMES if outcomes[name])
     output.put(f"Read {number(total)} copies = {parts or '0'}.")
+    holds = "would hold" if report["dry_run"] else "now holds"
     output.put(
-        f"The store now holds {number(report['runs'])} runs in {number(len(report['months']))} "
+        f"The store {holds} {number(report['runs'])} runs in {number(len(report['months']))} "
         f"months; definitions: {number(report['definitions'])}. Took {report['seconds']:.1f} s."
     )
     if report["dry_run"]:

@@ -58,6 +58,14 @@ def test_the_summary_ends_with_the_next_command(
     assert command in done.stdout
 
 
+def test_a_dry_run_says_what_would_be(cli: Cli, state: StateDir) -> None:
+    """Nobody shall believe that it is done."""
+    done = cli("import", str(state.root), "--jobs", "1", "--dry-run")
+
+    assert "would hold 2 runs" in done.stdout
+    assert "now holds" not in done.stdout
+
+
 def test_json_is_alone_on_stdout(cli: Cli, state: StateDir) -> None:
     """The plan goes to stderr; the report has the documented keys."""
     done = cli("import", str(state.root), "--jobs", "1", "--json")

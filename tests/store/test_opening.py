@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 
 from tandem_store import (
     NotAStoreError,
@@ -101,6 +101,12 @@ def test_opening_never_creates(tmp_path: Path) -> None:
         open_store(f"sqlite:///{path}")
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_without_the_database_says_how_to_make_it(postgresql_server: URL) -> None:
+    """The driver gives no code for it; SQLite has no server."""
+    with pytest.raises(StoreError, match="createdb"):
+        open_store(postgresql_server.set(database="nowhere"))
 
 
 def test_a_bare_path_is_sqlite(store_url: str) -> None:
