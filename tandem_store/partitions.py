@@ -12,8 +12,8 @@ from contextlib import suppress
 from functools import cache
 from typing import Final
 
-from sqlalchemy import Connection, Engine, MetaData, Table, func, insert, inspect, select
-from sqlalchemy.schema import CreateTable
+from sqlalchemy import Connection, Engine, MetaData, Table, delete, func, insert, inspect, select
+from sqlalchemy.schema import CreateTable, DropTable
 
 from tandem_store import schema
 from tandem_store.errors import MonthDetachedError, StoreError, StoreLockedError
@@ -89,6 +89,13 @@ def ensure(connection: Connection, months: Iterable[Month]) -> tuple[Month, ...]
         if getattr(error.__cause__, "sqlstate", None) != _NOT_ALLOWED:
             raise
         raise _owner_needed(missing) from error
+
+
+def unmake(connection: Connection, months: Iterable[Month]) -> None:
+    """Drop the tables of months that hold nothing, which the caller has made sure of."""
+    for month in months:
+        connection.execute(DropTable(table_of(month)))
+        connection.execute(delete(schema.months).where(schema.months.c.month == month.key))
 
 
 def prepare(connection: Connection, present: Month) -> None:

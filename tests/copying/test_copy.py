@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from tandem_store import open_store, schema
+from tandem_store import Month, migrate, open_store, schema
 from tandem_store.copying import copy_store
 from tandem_store.copying.parts import Batch
 from tandem_store.importer import ImportOptions, import_state
@@ -115,6 +115,23 @@ def test_an_empty_target_at_head_is_good(store_url: str, postgresql_url: str) ->
 
     with open_store(postgresql_url) as store, store.read() as tx:
         assert tx.runs.count() == 0
+
+
+def test_months_that_were_made_ahead_do_not_make_a_target_full(
+    source_url: str, target_url: str
+) -> None:
+    """A deploy made them; the copy has the months of the source, and new ones can be made again."""
+    migrate.upgrade(target_url)
+    with open_store(target_url) as store:
+        ahead = store.ensure_months(ahead=3)
+        held = [Month.parse("2026-06")]
+        store.ensure_months(held)
+
+    copy_store(source_url, target_url)
+
+    assert dump(target_url) == dump(source_url)
+    with open_store(target_url) as store:
+        assert set(store.ensure_months(ahead)) >= set(ahead[1:])
 
 
 def test_says_whose_documents_stay_behind(source_url: str, target_url: str) -> None:
