@@ -63,10 +63,7 @@ def fence(claim: Claim, *, now_ms: int) -> tuple[ColumnElement[bool], ...]:
 
 
 def refuse_unless_held(claim: Claim, row: Mapping[str, Any], *, now_ms: int) -> None:
-    """Raise ``LeaseLostError`` if the claim does not hold for a row that was read, or it ended.
-
-    A run that somebody else ended, by cancelling it for example, is not the worker's any more.
-    """
+    """Raise ``LeaseLostError`` if the claim does not hold for a row that was read."""
     if not (
         row["claim_epoch"] == claim.epoch
         and row["claim_token"] == claim.token
@@ -74,6 +71,13 @@ def refuse_unless_held(claim: Claim, row: Mapping[str, Any], *, now_ms: int) -> 
         and row["claim_expires_at_ms"] > now_ms
     ):
         raise lost(claim)
+
+
+def refuse_if_ended(claim: Claim, row: Mapping[str, Any]) -> None:
+    """Raise ``LeaseLostError`` for a run that has ended.
+
+    One that somebody else ended, by cancelling it for example, is not the worker's any more.
+    """
     if row["status"] in _TERMINAL:
         raise LeaseLostError(
             f"The run {named(claim.run_id)} has ended meanwhile, as {from_column(row['status'])}. "
@@ -111,10 +115,10 @@ def _still_held(
     if found is None:
         raise lost(claim)
     row = found._asdict()
-    if may_have_ended:
-        row["status"] = ""
     now_ms = engine.now_ms(connection)
     refuse_unless_held(claim, row, now_ms=now_ms)
+    if not may_have_ended:
+        refuse_if_ended(claim, row)
     return now_ms
 
 

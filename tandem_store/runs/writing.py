@@ -99,6 +99,7 @@ def update(
             raise _gone(run_id) if claim is None else leases.lost(claim)
         if claim is not None:
             leases.refuse_unless_held(claim, stored.columns, now_ms=now_ms)
+            leases.refuse_if_ended(claim, stored.columns)
         after, new = admitted(changed(stored.record(), change, now_ms=now_ms), scope)
         there = Place(stored.month, stored.revision)
         if _swap(connection, new, there, scope, claim):
