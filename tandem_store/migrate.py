@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The newest revision in ``migrations/``.
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 
 
 def stored_revision(connection: Connection) -> str | None:

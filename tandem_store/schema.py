@@ -232,6 +232,28 @@ automations: Final = Table(
     Column("document", LargeBinary, nullable=False),
 )
 
+# What a deleted run leaves behind: a run that is added under its id goes on with its revisions, so
+# that no revision is that of two runs.
+deleted_runs: Final = Table(
+    "deleted_runs",
+    metadata,
+    Column("run_id", Code, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("deleted_at_ms", BigInteger, nullable=False),
+)
+
+# The backups that were made and verified. `location` is where each was written, `digest` the
+# SHA-256 of that file.
+backups: Final = Table(
+    "backups",
+    metadata,
+    Column("id", Surrogate, primary_key=True),
+    Column("finished_at_ms", BigInteger, nullable=False),
+    Column("location", Text, nullable=False),
+    Column("runs", BigInteger, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+)
+
 # No count of rows or bytes here: one row that every writer adds to would make all of them wait.
 months: Final = Table(
     "months",
