@@ -6,32 +6,42 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-DEMO_DB := demo.db
+DEMO_VENV := .venv-demo
+DEMO_STAMP := $(DEMO_VENV)/.installed
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .PHONY: help
 help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# A stamp instead of a phony target: the second `make` starts at once.
+# Stamps instead of phony targets: the second `make` starts at once.
 $(STAMP): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "tandem_store needs Python 3.11 or newer, and $(PYTHON) is not. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
-	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
-	@echo "Installing tandem_store and its tools into $(VENV) ..."
-	@$(BIN)/python -m pip install $(PIP_QUIET) --editable '.[dev]'
+	$(call environment,$(VENV),.[dev])
 	@touch $@
+
+# The package alone: whoever only looks does not wait for the tools that build and test it.
+$(DEMO_STAMP): pyproject.toml
+	$(call environment,$(DEMO_VENV),.)
+	@touch $@
+
+define environment
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+  echo "tandem_store needs Python 3.11 or newer, and $(PYTHON) is not. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+@test -x $(1)/bin/pip || $(PYTHON) -m venv $(1)
+@echo "Installing $(2) into $(1) ..."
+@$(1)/bin/python -m pip install $(PIP_QUIET) --editable '$(2)'
+endef
 
 .PHONY: dev
 dev: $(STAMP)  ## Make the virtual environment with everything in it
 
 .PHONY: demo
-demo: $(STAMP)  ## Import the example state directory, verify it and look around
-	@rm -f $(DEMO_DB) $(DEMO_DB)-wal $(DEMO_DB)-shm $(DEMO_DB).lock $(DEMO_DB).import.lock
-	$(BIN)/tandem-store --db $(DEMO_DB) import examples/state
-	$(BIN)/tandem-store --db $(DEMO_DB) verify examples/state
-	$(BIN)/tandem-store --db $(DEMO_DB) runs list --limit 10
-	$(BIN)/tandem-store --db $(DEMO_DB) stats
+demo: $(DEMO_STAMP)  ## See in a minute what it does: import, verify, look, and a damaged history
+	@PATH="$(CURDIR)/$(DEMO_VENV)/bin:$$PATH" DEMO_BIN=$(DEMO_VENV)/bin/ sh examples/demo.sh
+
+.PHONY: picture
+picture: $(STAMP) demo  ## Draw docs/terminal.svg, the picture in the README, from a real terminal
+	$(BIN)/python examples/picture.py
 
 .PHONY: lint
 lint: $(STAMP)  ## Check format, style, types and layers
@@ -55,5 +65,4 @@ bench: $(STAMP)  ## Measure the import, then every call of the repository
 
 .PHONY: clean
 clean:  ## Remove what was made here, except the virtual environment
-	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	rm -f $(DEMO_DB) $(DEMO_DB)-wal $(DEMO_DB)-shm $(DEMO_DB).lock $(DEMO_DB).import.lock
+	rm -rf build demo dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
