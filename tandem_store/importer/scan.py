@@ -108,6 +108,6 @@ class Scan:
     def _is_unchanged(self, known: KnownFile, file: SourceFile) -> bool:
         return (
             self.writer.is_settled(known)
-            and known.root == str(self.state.root.resolve())
+            and known.root == self.writer.session.root
             and (known.size, known.mtime_ns) == (file.size, file.mtime_ns)
         )

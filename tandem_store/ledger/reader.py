@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, select
@@ -11,12 +11,15 @@ from tandem_store.ledger.rows import (
     ENTRIES,
     FILES,
     IMPORTS,
+    NO_DIGEST,
     Entry,
     Import,
     KnownFile,
+    ReadFile,
     Tally,
     entry_of,
     known_file,
+    path_of,
 )
 from tandem_store.mapping import from_column, to_column
 from tandem_store.schema import import_directories, import_entries, import_files, imports
@@ -53,6 +56,19 @@ class LedgerReader:
         )
         return {from_column(row.name): known_file(row) for row in rows}
 
+    def files_read_by(self, import_id: int) -> Generator[ReadFile]:
+        """The files that an import read and no other has read since; to be closed."""
+        files = import_files.c
+        query = (
+            select(import_directories.c.path, files.name, files.size, files.digest)
+            .join_from(import_files, import_directories)
+            .where(files.import_id == import_id, files.digest != NO_DIGEST)
+            .order_by(files.id)
+        )
+        with self._connection.execute(query, execution_options=STREAMED) as rows:
+            for row in rows:
+                yield ReadFile(path_of(row), row.size, bytes(row.digest))
+
     def last_ids(self) -> dict[str, int]:
         """The greatest ids of directories, files and entries, from which an importer numbers on."""
         tables = (import_directories, import_files, import_entries)
@@ -69,12 +85,16 @@ class LedgerReader:
         ).scalar()
         return found
 
-    def open_files(self, import_id: int) -> list[int]:
-        """The files with copies that the import has not judged yet."""
+    def open_files(self, import_id: int) -> list[tuple[int, int]]:
+        """The files with copies that the import has not judged yet, and who read each last."""
         entry = import_entries.c
-        query = select(entry.file_id).where(entry.import_id == import_id, entry.outcome.is_(None))
+        query = (
+            select(entry.file_id, import_files.c.import_id)
+            .join_from(import_entries, import_files)
+            .where(entry.import_id == import_id, entry.outcome.is_(None))
+        )
         rows = self._connection.execute(query.distinct(), execution_options=STREAMED)
-        return list(rows.scalars())
+        return [(row.file_id, row.import_id) for row in rows]
 
     def last_ordinal(self, file_id: int, import_id: int) -> int:
         """How far an import has come in a file, -1 for not at all."""
@@ -169,13 +189,14 @@ class LedgerReader:
         """Every copy of a run that was ever read, the oldest import first."""
         return sorted(self.entries_of_runs([to_column(run_id)]), key=lambda entry: entry.id)
 
-    def unsettled(self) -> int:
-        """How many runs wait for the end of an interrupted import."""
-        return self._connection.execute(
-            select(func.count(import_entries.c.run_id.distinct())).where(
-                import_entries.c.outcome.is_(None)
-            )
-        ).scalar_one()
+    def unsettled(self, import_id: int | None = None) -> int:
+        """How many runs wait for the end of an interrupted import: of this one, or of any."""
+        waiting = select(func.count(import_entries.c.run_id.distinct())).where(
+            import_entries.c.outcome.is_(None)
+        )
+        if import_id is not None:
+            waiting = waiting.where(import_entries.c.import_id == import_id)
+        return self._connection.execute(waiting).scalar_one()
 
     def is_interrupted(self) -> bool:
         """Whether an import was begun and not ended."""

@@ -36,6 +36,15 @@ class KnownFile:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadFile:
+    """What an import read: the file's path below the state root, its size and its SHA-256."""
+
+    path: str
+    size: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One copy as the ledger remembers it. ``path`` is relative to the state root."""
 
@@ -74,6 +83,9 @@ class Tally:
     month: int | None
     copies: int
 
+
+#: In the place of a file's digest: no file has it.
+NO_DIGEST: Final = bytes(32)
 
 IMPORTS: Final = select(imports.c.id, imports.c.root, imports.c.state, imports.c.strict)
 
@@ -121,16 +133,20 @@ def known_file(row: Any) -> KnownFile:
     )
 
 
+def path_of(row: Any) -> str:
+    """A file's path below the state root, from its directory's ``path`` and its ``name``."""
+    return from_column(f"{row.path}/{row.name}" if row.path else row.name)
+
+
 def entry_of(row: Row[Any]) -> Entry:
     """A row of ``ENTRIES``."""
-    path = f"{row.path}/{row.name}" if row.path else row.name
     return Entry(
         id=row.id,
         import_id=row.import_id,
         seen_import_id=row.seen_import_id,
         file_id=row.file_id,
         source=row.source,
-        path=from_column(path),
+        path=path_of(row),
         mtime_ns=row.mtime_ns,
         start=row.start,
         value=row.value,
