@@ -102,7 +102,7 @@ class Scan:
             if not is_longer(folder, LONGEST_TOGETHER):
                 return found
             found = Passed(found.path, _TOO_DEEP, alarming=True)
-        self.passed.append(found)
+        self.passed.append(found.looked_at(self.state.root) if found.alarming else found)
         return None
 
     def _known_file(self, path: str) -> KnownFile | None:

@@ -7,6 +7,7 @@ is not in the store already is read again. Each batch is one transaction, so a k
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ from tandem_store.mapping import from_column, record_of, rows_of, to_column
 from tandem_store.runs import StoredRun, listing
 from tandem_store.runs.packed import PackedRun, place, replace
 from tandem_store.store import Transaction
+
+_log: Final = logging.getLogger(__name__)
 
 #: Runs of one transaction.
 _BATCH: Final = 100
@@ -56,6 +59,7 @@ class Settlement:
         with self.session.begin() as tx:
             tx.ledger.advance(import_id, "settling", now_ms=self.session.now_ms())
             total = tx.ledger.unsettled(import_id)
+        _log.info("settling: %d runs to judge", total)
         done = 0
         while run_ids := self._settle_batch(import_id):
             done += len(run_ids)

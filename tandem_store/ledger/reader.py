@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Row, func, select
 
+from tandem_store.ledger.accounts import BATCH, STREAMED, Accounts
 from tandem_store.ledger.rows import (
     ENTRIES,
     FILES,
@@ -16,7 +17,6 @@ from tandem_store.ledger.rows import (
     Import,
     KnownFile,
     ReadFile,
-    Tally,
     entry_of,
     known_file,
     path_of,
@@ -24,18 +24,9 @@ from tandem_store.ledger.rows import (
 from tandem_store.mapping import from_column, to_column
 from tandem_store.schema import import_directories, import_entries, import_files, imports
 
-#: How many ids are named in one statement.
-BATCH: Final = 500
-#: For answers that may have a row for every file of a folder or every run of a hot file: a thousand
-#: rows at a time, by a cursor on the server, where the driver would otherwise fetch all at once.
-STREAMED: Final = {"yield_per": 1_000}
 
-
-class LedgerReader:
+class LedgerReader(Accounts):
     """The ledger as the connection's transaction sees it; cannot write."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def unfinished(self) -> list[Import]:
         """The imports that were begun and not ended, the oldest first."""
@@ -160,30 +151,6 @@ class LedgerReader:
             execution_options=STREAMED,
         )
         return [entry_of(row) for row in rows]
-
-    def tallies(self, file_ids: Sequence[int]) -> Iterator[Tally]:
-        """The copies that files held when they were last read, counted by outcome and month."""
-        entry = import_entries.c
-        counted = (
-            select(import_files.c.source, entry.import_id, entry.outcome, entry.month, func.count())
-            .join_from(import_files, import_entries)
-            .where(entry.seen_import_id == import_files.c.import_id)
-            .group_by(import_files.c.source, entry.import_id, entry.outcome, entry.month)
-        )
-        for first in range(0, len(file_ids), BATCH):
-            batch = import_files.c.id.in_(file_ids[first : first + BATCH])
-            yield from (Tally(*row) for row in self._connection.execute(counted.where(batch)))
-
-    def notable(self, file_ids: Sequence[int]) -> Iterator[tuple[str, str]]:
-        """Run id and reason of the winners in these files that are not simply a whole copy."""
-        entry = import_entries.c
-        named = select(entry.run_id, entry.reason).where(
-            entry.outcome.in_(["imported", "restored_from"]), entry.reason.is_not(None)
-        )
-        for first in range(0, len(file_ids), BATCH):
-            batch = entry.file_id.in_(file_ids[first : first + BATCH])
-            for run_id, reason in self._connection.execute(named.where(batch)):
-                yield from_column(run_id), reason
 
     def origins(self, run_id: str) -> list[Entry]:
         """Every copy of a run that was ever read, the oldest import first."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Row, Select, bindparam, select
 
 from tandem_store.mapping import from_column
+from tandem_store.month import Month
 from tandem_store.schema import import_directories, import_entries, import_files, imports
 
 
@@ -82,6 +83,15 @@ class Tally:
     outcome: str | None
     month: int | None
     copies: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatedRun:
+    """A run and the time that dates it, in milliseconds since 1970, UTC."""
+
+    run_id: str
+    at_ms: int
+    month: Month
 
 
 #: In the place of a file's digest: no file has it.

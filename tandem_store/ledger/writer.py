@@ -71,14 +71,14 @@ class Ledger(LedgerReader):
         )
 
     def retire(self, file_id: int, import_id: int) -> None:
-        """Forget the copies that this import found in a file that it reads anew or cannot find.
+        """Forget the copies that this import saw in a file that it reads anew or cannot find.
 
         What was stored already stays in place. What was not judged yet never will be, no matter
         which import found it: an interrupted one whose file another has read since reads it again.
         """
         changed = update(import_entries).where(import_entries.c.file_id == file_id)
-        mine = import_entries.c.import_id == import_id
-        self._connection.execute(changed.where(mine).values(seen_import_id=0))
+        seen = import_entries.c.seen_import_id == import_id
+        self._connection.execute(changed.where(seen).values(seen_import_id=0))
         self._connection.execute(
             changed.where(import_entries.c.outcome.is_(None)).values(
                 outcome="superseded", reason="source_changed", kind=None, seen_import_id=0

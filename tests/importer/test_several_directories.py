@@ -201,6 +201,22 @@ def test_an_entry_that_could_not_be_read_again_is_read_when_it_can_be(
     assert stored_runs(url)["a"]["detail"] == "newer"
 
 
+def test_a_file_of_two_directories_is_counted_once(
+    state: StateDir, other: StateDir, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was seen again by an import that was killed, then read for the other directory."""
+    for each, hours in ((state, 2), (other, 3)):
+        each.shard(run("a", hours=hours), month="2026/01")
+        imported(url, each.root)
+    for each in (state, other):
+        with killed_after(monkeypatch, 1):
+            imported(url, each.root, batch=1)
+
+    for each in (other, state):
+        report = imported(url, each.root)
+        assert report["copies"] == 1
+
+
 def test_what_was_deleted_stays_deleted_when_a_copy_of_the_directory_is_imported(
     state: StateDir, url: str, tmp_path: Path
 ) -> None:
