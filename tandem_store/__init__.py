@@ -3,8 +3,6 @@
 ``open_store`` is where to begin.
 """
 
-from importlib.metadata import PackageNotFoundError, version
-
 from tandem_store.errors import (
     ConflictError,
     InvalidCursorError,
@@ -32,6 +30,7 @@ from tandem_store.records import (
     RunSummary,
     TenantScope,
 )
+from tandem_store.release import RELEASE
 from tandem_store.runs import Claim, Page, RunStatistics, Versioned
 from tandem_store.store import (
     ReadTransaction,
@@ -43,10 +42,7 @@ from tandem_store.store import (
     open_store,
 )
 
-try:
-    __version__ = version("tandem-store")
-except PackageNotFoundError:  # A checkout that was never installed.
-    __version__ = "0+unknown"
+__version__ = RELEASE
 
 __all__ = [
     "ANY_DEPLOYMENT",

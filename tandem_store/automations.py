@@ -11,7 +11,14 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from tandem_store.errors import RecordTooNewError, UnstorableError
 from tandem_store.legacy.json_text import canonical, dumps, loads
 from tandem_store.legacy.verdict import read_automation
-from tandem_store.mapping import STORED_VERSION, from_column, pack, to_column, unpack
+from tandem_store.mapping import (
+    STORED_VERSION,
+    from_column,
+    pack,
+    refuse_long_id,
+    to_column,
+    unpack,
+)
 from tandem_store.mapping.blob import ENCODING
 from tandem_store.records import AutomationSpec
 from tandem_store.schema import automations
@@ -69,8 +76,10 @@ def _row(definition: dict[str, Any]) -> dict[str, Any]:
     at = definition[_TIME]
     if at > _LARGEST_BIGINT:
         raise UnstorableError(f"{_TIME} {at} is beyond 2^63 - 1", reason="out_of_range")
+    texts = {name: to_column(definition[name]) for name in _TEXTS}
+    refuse_long_id("automation_id", texts["automation_id"])
     return {
-        **{name: to_column(definition[name]) for name in _TEXTS},
+        **texts,
         _TIME: at,
         "schema_version": STORED_VERSION,
         "digest": sha256(canonical(definition)).digest(),

@@ -101,9 +101,9 @@ class LegacyFormatError(StoreError):
 class UnstorableError(StoreError):
     """A record that the store does not take.
 
-    ``reason`` is a code: ``out_of_range`` or ``id_too_long`` (a column cannot hold it, and so the
-    quarantine lists it), ``malformed`` (it could not be read back), or ``open_context_run`` (the
-    engine never keeps it).
+    ``reason`` is a code: ``out_of_range``, ``id_too_long``, ``ids_too_long_together`` or
+    ``trigger_too_long`` (a column or an index cannot hold it, and so the quarantine lists it),
+    ``malformed`` (it could not be read back), or ``open_context_run`` (the engine never keeps it).
     """
 
     def __init__(self, message: str, *, reason: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from tandem_store.importer.copy import Copy
 from tandem_store.legacy.copies import Facts
 from tandem_store.legacy.sources import SourceFile
-from tandem_store.mapping import LARGEST_BIGINT, to_column
+from tandem_store.mapping import LARGEST_BIGINT, LONGEST_ID, is_longer, to_column
 from tandem_store.month import LAST_MILLISECOND, Month
 
 
@@ -22,7 +22,7 @@ def entry_row(entry_id: int, import_id: int, file_id: int, copy: Copy) -> dict[s
         "file_id": file_id,
         **place_of(copy),
         "key": None if copy.key is None else to_column(copy.key),
-        "run_id": None if run_id is None else to_column(run_id),
+        "run_id": None if run_id is None else _as_id(run_id),
         "digest": copy.digest,
         **_columns_of(facts),
         **_fate(copy),
@@ -66,6 +66,12 @@ def place_of(copy: Copy) -> dict[str, int | None]:
         "value": None if place is None else place.value,
         "stop": None if place is None else place.stop,
     }
+
+
+def _as_id(run_id: str) -> str | None:
+    """An id as the ledger has it; none if it is longer than an id that can be looked for."""
+    column = to_column(run_id)
+    return None if is_longer(column, LONGEST_ID) else column
 
 
 def _columns_of(facts: Facts | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context, parent_process
 from pathlib import Path
@@ -61,7 +62,8 @@ def perform_all(root: Path, tasks: Iterator[Task], jobs: int) -> Iterator[Readin
             yield from perform(root, task)
         return
     # Not forked: a copy of a process that holds threads and database connections may hang.
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_start)
+    with _undisturbed():
+        pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_start)
     try:
         for reading in _in_order(pool, root, tasks, jobs * _AHEAD):
             yield from reading
@@ -79,16 +81,43 @@ def _in_order(
 ) -> Iterator[list[Reading]]:
     window: deque[Future[list[Reading]]] = deque()
     for task in tasks:
-        window.append(pool.submit(perform, root, task))
+        with _undisturbed():  # the pool begins its processes as tasks come in
+            window.append(pool.submit(perform, root, task))
         if len(window) >= ahead:
             yield window.popleft().result()
     while window:
         yield window.popleft().result()
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold interrupts back for the block, from the processes that it begins too.
+
+    Ctrl-C at a terminal reaches them all. A process that is only beginning would end with a
+    traceback, and so would one that its parent leaves half-way. What came meanwhile is raised
+    afterwards.
+    """
+    came: list[int] = []
+    is_main = threading.current_thread() is threading.main_thread()
+    # The mask is what processes begin with; the handler is for a signal that another thread takes.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = (
+        signal.signal(signal.SIGINT, lambda number, _: came.append(number)) if is_main else None
+    )
+    try:
+        yield
+    finally:
+        if is_main:
+            signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if came:
+            signal.raise_signal(signal.SIGINT)
+
+
 def _start() -> None:
     """Leave interrupts to the parent, and end when it is gone, however it ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -14,7 +14,8 @@ from sqlalchemy import URL, Select, Table, select
 
 from tandem_store import migrate, partitions, schema
 from tandem_store.bulk import insert_rows
-from tandem_store.engine import database_url, is_absent, sqlite_path
+from tandem_store.engine import database_url, sqlite_path
+from tandem_store.importer.making import is_to_be_made
 from tandem_store.month import Month
 from tandem_store.store import ReadTransaction, Transaction, open_store
 
@@ -39,7 +40,7 @@ def rehearsal(url: str | URL) -> Iterator[URL]:
         copy = URL.create("sqlite", database=str(scratch))
         if path is None:
             _copy_rows(target, copy)
-        elif not is_absent(target):
+        elif not is_to_be_made(target):
             open_store(target).close()  # refuses what is no store, or not at head
             _copy_file(path, scratch)
         yield copy

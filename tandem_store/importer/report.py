@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from tandem_store.ledger import Tally
+from tandem_store.ledger import DatedRun, Tally
 from tandem_store.legacy.choice import Outcome
 from tandem_store.legacy.sources import Passed, Source
 from tandem_store.month import Month
 from tandem_store.quarantine import QuarantineItem
+
+#: How many runs a list names that may have as many as the source.
+_LONGEST_LIST: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,8 @@ class SourceReport:
     files: int
     bytes: int
     outcomes: dict[str, int]
+    #: Of the unchanged copies, those that lie in quarantine since an earlier import.
+    unchanged_in_quarantine: int = 0
 
     @property
     def copies(self) -> int:
@@ -36,7 +41,32 @@ class SourceReport:
             "bytes": self.bytes,
             "copies": self.copies,
             "outcomes": self.outcomes,
+            "unchanged_in_quarantine": self.unchanged_in_quarantine,
         }
+
+
+@dataclass(slots=True)
+class Future:
+    """Runs that are dated more than a day after the import: their clock was wrong.
+
+    ``runs`` are the first 1,000 by id, ``count`` is how many there are.
+    """
+
+    runs: list[DatedRun] = field(default_factory=list)
+    count: int = 0
+
+    def note(self, run: DatedRun) -> None:
+        """Count one more."""
+        self.count += 1
+        if len(self.runs) < _LONGEST_LIST:
+            self.runs.append(run)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The runs as a JSON array."""
+        return [
+            {"run_id": run.run_id, "at_ms": run.at_ms, "month": run.month.label}
+            for run in self.runs
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +88,7 @@ class ImportReport:
     partial: list[str]
     passed: list[Passed]
     newer_in_engine_db: list[str]
+    future: Future = field(default_factory=Future)
     definitions: int
     seconds: float
     dry_run: bool
@@ -74,6 +105,11 @@ class ImportReport:
     def copies(self) -> int:
         """All copies of runs that the source holds."""
         return sum(self.outcomes.values())
+
+    @property
+    def unchanged_in_quarantine(self) -> int:
+        """Of the unchanged copies, those that lie in quarantine since an earlier import."""
+        return sum(source.unchanged_in_quarantine for source in self.sources)
 
     @property
     def not_read(self) -> list[Passed]:
@@ -97,6 +133,7 @@ class ImportReport:
             "dry_run": self.dry_run,
             "copies": self.copies,
             "outcomes": self.outcomes,
+            "unchanged_in_quarantine": self.unchanged_in_quarantine,
             "runs": self.runs,
             "months": self.months,
             "sources": [source.to_json() for source in self.sources],
@@ -116,6 +153,8 @@ class ImportReport:
             "skipped_files": _passed(self.skipped_files),
             "not_read": _passed(self.not_read),
             "newer_in_engine_db": self.newer_in_engine_db,
+            "future": self.future.to_json(),
+            "future_count": self.future.count,
             "seconds": round(self.seconds, 3),
         }
 
@@ -127,6 +166,7 @@ class Counts:
     import_id: int | None
     by_source: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     by_month: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    in_quarantine: Counter[str] = field(default_factory=Counter)
 
     def add(self, tallies: Iterable[Tally]) -> None:
         """Count; what an earlier import judged is unchanged."""
@@ -140,7 +180,13 @@ class Counts:
     def sources(self, files: dict[Source, int], sizes: dict[Source, int]) -> list[SourceReport]:
         """One report for every source that has files."""
         return [
-            SourceReport(source, files[source], sizes[source], _all(self.by_source[source.value]))
+            SourceReport(
+                source,
+                files[source],
+                sizes[source],
+                _all(self.by_source[source.value]),
+                self.in_quarantine[source.value],
+            )
             for source in Source
             if files.get(source)
         ]
@@ -155,4 +201,4 @@ def _all(counts: Counter[str]) -> dict[str, int]:
 
 
 def _passed(files: list[Passed]) -> list[dict[str, str]]:
-    return [{"path": one.path, "reason": one.reason} for one in files]
+    return [{"path": one.path, "reason": one.reason, "kind": one.kind} for one in files]

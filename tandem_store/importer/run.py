@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import nullcontext
-from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 from tandem_store import migrate, snapshots
-from tandem_store.engine import database_url, is_absent
+from tandem_store.engine import database_url, shown
 from tandem_store.errors import SourceError, StoreError
 from tandem_store.importer.alone import alone
 from tandem_store.importer.definitions import import_definitions
 from tandem_store.importer.engine_db import newer_in_engine_database
+from tandem_store.importer.making import is_to_be_made
 from tandem_store.importer.options import ImportOptions, Progress
 from tandem_store.importer.place import Places
 from tandem_store.importer.plan import ImportPlan, scratch_folder, survey
 from tandem_store.importer.rehearsal import rehearsal
-from tandem_store.importer.report import Counts, ImportReport
+from tandem_store.importer.report import Counts, Future, ImportReport
 from tandem_store.importer.scan import Scan
 from tandem_store.importer.session import ImportSession
 from tandem_store.importer.settle import Settlement
 from tandem_store.importer.writer import Writer
 from tandem_store.legacy.sources import Passed
 from tandem_store.legacy.state_directory import StateDirectory
+from tandem_store.release import RELEASE
 from tandem_store.store import Store, open_store
+
+_log: Final = logging.getLogger(__name__)
+
+#: Milliseconds that a clock may be ahead before a run counts as dated in the future.
+_CLOCKS_DIFFER_MS: Final = 24 * 3_600_000
 
 
 def silent(_phase: str, _done: int, _total: int) -> None:
@@ -41,9 +49,9 @@ def import_state(
 ) -> ImportReport:
     """Bring a legacy state directory into the store at ``url``; never writes to the source.
 
-    A new SQLite file is made first. An interrupted import of the same directory goes on where it
-    stopped; what was imported before and has not changed is not judged again. ``plan`` is what
-    ``plan_import`` gave for the same arguments, if it was asked.
+    A new SQLite file is made first, or one that was never finished. An interrupted import of the
+    same directory goes on where it stopped; what was imported before and has not changed is not
+    judged again. ``plan`` is what ``plan_import`` gave for the same arguments, if it was asked.
 
     Raises:
         SourceError: the directory is none, or changed while it was read.
@@ -54,9 +62,15 @@ def import_state(
     total = (plan or survey(url, source)).total_bytes
     place = rehearsal(url) if options.dry_run else nullcontext(database_url(url))
     with place as target, alone(target):
-        if is_absent(target):
+        if is_to_be_made(target):
             migrate.upgrade(target)
         with open_store(target) as store:
+            _log.info(
+                "%s %s into %s",
+                "rehearsing the import of" if options.dry_run else "importing",
+                source.root,
+                shown(url),
+            )
             return _Import(store, source, options, progress or silent, scratch_folder(target)).run(
                 total
             )
@@ -76,12 +90,14 @@ class _Import:
         self._store, self._source, self._options = store, source, options
         self._progress, self._scratch = progress, scratch
         root = str(source.root.resolve())
-        self._session = ImportSession(store, root, options.strict, version("tandem-store"))
+        self._session = ImportSession(store, root, options.strict, RELEASE)
         self._writer = Writer(self._session, options.batch, options.strict, options.confirm_months)
 
     def run(self, total_bytes: int) -> ImportReport:
         started = time.monotonic()
         self._session.resume()
+        if self._session.current is not None:
+            _log.info("going on with the import of %s that was interrupted", self._session.root)
         strict = self._options.strict
         if self._session.current is not None and self._session.current.strict != strict:
             raise StoreError(
@@ -98,11 +114,19 @@ class _Import:
             self._scratch,
         )
         scan.run()
+        _log.info(
+            "read %d files of %d bytes; %d were not read or hold no runs",
+            sum(scan.files.values()),
+            sum(scan.bytes.values()),
+            len(scan.passed),
+        )
         passed = import_definitions(self._session, self._source.root, scan.definitions)
         lost = self._settle()
         scan.passed += [*passed, *(Passed(path, why, alarming=True) for path, why in lost.items())]
         newer = self._newer(scan)
-        return self._report(scan, newer=newer, started=started)
+        report = self._report(scan, newer=newer, started=started)
+        _log.info("done in %.1f s: %d copies", report.seconds, report.copies)
+        return report
 
     def _settle(self) -> dict[str, str]:
         """Judge what is open and end the import; gives what could not be read again, and why."""
@@ -136,6 +160,10 @@ class _Import:
         counts = Counts(None if current is None else current.id)
         with self._store.read() as tx:
             counts.add(tx.ledger.tallies(walked))
+            counts.in_quarantine += tx.ledger.unchanged_in_quarantine(walked, counts.import_id)
+            future = Future()
+            for run in tx.ledger.dated_after(self._session.now_ms() + _CLOCKS_DIFFER_MS, walked):
+                future.note(run)
             notable = list(tx.ledger.notable(walked))
             held = tx.months.list()
             return ImportReport(
@@ -151,6 +179,7 @@ class _Import:
                 ),
                 passed=scan.passed,
                 newer_in_engine_db=newer,
+                future=future,
                 definitions=tx.automations.count(),
                 seconds=time.monotonic() - started,
                 dry_run=self._options.dry_run,

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from tandem_store.errors import SourceError
 from tandem_store.importer.cutting import cut
@@ -17,7 +18,12 @@ from tandem_store.importer.writer import Writer
 from tandem_store.ledger import KnownFile
 from tandem_store.legacy.sources import Passed, Source, SourceFile
 from tandem_store.legacy.state_directory import StateDirectory
+from tandem_store.mapping import LONGEST_TOGETHER, is_longer, to_column
 from tandem_store.store import Store
+
+_TOO_DEEP: Final = (
+    f"the path of its folder is longer than {LONGEST_TOGETHER} bytes: move it up, and import again"
+)
 
 
 @dataclass(slots=True)
@@ -92,8 +98,11 @@ class Scan:
 
     def _noted(self, found: SourceFile | Passed) -> SourceFile | None:
         if isinstance(found, SourceFile):
-            return found
-        self.passed.append(found)
+            folder = to_column(found.path.rpartition("/")[0])
+            if not is_longer(folder, LONGEST_TOGETHER):
+                return found
+            found = Passed(found.path, _TOO_DEEP, alarming=True)
+        self.passed.append(found.looked_at(self.state.root) if found.alarming else found)
         return None
 
     def _known_file(self, path: str) -> KnownFile | None:
@@ -108,6 +117,6 @@ class Scan:
     def _is_unchanged(self, known: KnownFile, file: SourceFile) -> bool:
         return (
             self.writer.is_settled(known)
-            and known.root == str(self.state.root.resolve())
+            and known.root == self.writer.session.root
             and (known.size, known.mtime_ns) == (file.size, file.mtime_ns)
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,10 +15,13 @@ from sqlalchemy.exc import IntegrityError
 
 from tandem_store import partitions
 from tandem_store.errors import StoreError, StoreLockedError
+from tandem_store.importer.sameness import holds_all
 from tandem_store.ledger import Import
 from tandem_store.mapping import to_column
 from tandem_store.month import Month
 from tandem_store.store import Store, Transaction
+
+_log: Final = logging.getLogger(__name__)
 
 #: How many months a store may have before an import asks.
 MANY_MONTHS: Final = 600
@@ -49,20 +54,27 @@ class ImportSession:
     def resume(self) -> None:
         """Go on with an interrupted import of this root, if there is one.
 
-        An interrupted import whose directory is gone from where it was is taken to be of this one:
-        it was moved. What does not fit will be read again.
+        So is one of a directory that is not where it was and proves to be this one: it was moved.
+        Those of other directories stay interrupted until their own are imported again.
         """
         with self.store.begin() as tx:
             unfinished = tx.ledger.unfinished_and_idle()
-            mine = [one for one in unfinished if one.root == self.root]
-            moved = [one for one in unfinished if not Path(one.root).exists()]
-            self.current = next(iter(mine or moved), None)
             self._ids = tx.ledger.last_ids()
             self._months = {known.month for known in tx.months.states()}
+        mine = next((one for one in unfinished if one.root == self.root), None)
+        self.current = mine or self._moved_here(unfinished)
 
-        if self.current is not None and self.current.root != self.root:
-            with self.store.begin() as tx:
-                tx.ledger.move(self.current.id, self.root)
+    def _moved_here(self, unfinished: list[Import]) -> Import | None:
+        for one in unfinished:
+            with self.store.read() as tx, closing(tx.ledger.files_read_by(one.id)) as files:
+                same = holds_all(Path(self.root), files)
+            # Looked for last, because a directory on a server that is away may be waited for.
+            if same and not os.path.lexists(one.root):
+                with self.store.begin() as tx:
+                    tx.ledger.move(one.id, self.root)
+                _log.info("%s was moved to %s; its import goes on there", one.root, self.root)
+                return replace(one, root=self.root)
+        return None
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
@@ -129,6 +141,7 @@ class ImportSession:
                 f"from {min(months)} to {max(months)}. If that is right, run again with --yes."
             )
         partitions.ensure(tx.connection, new)
+        _log.info("made the months %s", ", ".join(month.label for month in sorted(new)))
         self._months |= new
 
     @staticmethod

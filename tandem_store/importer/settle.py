@@ -7,6 +7,7 @@ is not in the store already is read again. Each batch is one transaction, so a k
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ from tandem_store.mapping import from_column, record_of, rows_of, to_column
 from tandem_store.runs import StoredRun, listing
 from tandem_store.runs.packed import PackedRun, place, replace
 from tandem_store.store import Transaction
+
+_log: Final = logging.getLogger(__name__)
 
 #: Runs of one transaction.
 _BATCH: Final = 100
@@ -55,7 +58,8 @@ class Settlement:
         import_id = self.session.current.id
         with self.session.begin() as tx:
             tx.ledger.advance(import_id, "settling", now_ms=self.session.now_ms())
-            total = tx.ledger.unsettled()
+            total = tx.ledger.unsettled(import_id)
+        _log.info("settling: %d runs to judge", total)
         done = 0
         while run_ids := self._settle_batch(import_id):
             done += len(run_ids)
@@ -80,6 +84,7 @@ class Settlement:
             except LostCopyError as lost:
                 self.lost[lost.entry.path] = str(lost)
                 tx.ledger.retire_entry(lost.entry.id)
+                tx.ledger.forget_file(lost.entry.file_id, import_id)
                 left = [entry for entry in left if entry.id != lost.entry.id]
             else:
                 return
@@ -194,11 +199,10 @@ class _Case:
         # What is gone from its file takes no part, unless it lies in the store already.
         there = [one for one in mine if one.seen_import_id == import_id]
         touched = stored is not None and not stored.columns["imported"]
-        placed = None
-        if stored is not None and not touched:
-            placed = next((one for one in mine if one.revision == stored.revision), None)
-            if placed is not None and placed not in there:
-                there.append(placed)
+        origin = None if stored is None or touched else _origin(stored, history)
+        placed = origin if origin in mine else None
+        if placed is not None and placed not in there:
+            there.append(placed)
         entries: list[Entry | None] = list(there)
         candidates = [_candidate(entry) for entry in there]
         if placed is not None and stored is not None and placed.reason.startswith("restored"):
@@ -209,7 +213,8 @@ class _Case:
             )
         if stored is not None and placed is None:
             entries.append(None)
-            candidates.append(stored_candidate(stored, touched=touched))
+            source = Source.HOT if origin is None else Source(origin.source)
+            candidates.append(stored_candidate(stored, touched=touched, source=source))
         return cls(stored, placed, candidates, entries)
 
     def must_write(self, judgement: Judgement) -> bool:
@@ -236,7 +241,16 @@ def _candidate(entry: Entry) -> Candidate:
     return Candidate(facts, Source(entry.source), entry.path, entry.start or 0)
 
 
-def stored_candidate(stored: StoredRun, *, touched: bool) -> Candidate:
-    """The run in the store as one more copy; ``touched`` if a service wrote it."""
+def _origin(stored: StoredRun, history: Sequence[Entry]) -> Entry | None:
+    """The copy that the stored run is, of whichever import."""
+    same = [one for one in history if one.revision == stored.revision]
+    if len(same) > 1:  # the run was deleted in between, so that revisions were given again
+        digest = stored_candidate(stored, touched=False).facts.digest
+        same = [one for one in same if one.digest == digest]
+    return next(iter(same), None)
+
+
+def stored_candidate(stored: StoredRun, *, touched: bool, source: Source = Source.HOT) -> Candidate:
+    """The run in the store as one more copy, of a ``source``; ``touched`` if a service wrote it."""
     record = record_of(stored.columns, stored.document, stored.snapshot)
-    return Candidate(facts_of(record), Source.HOT, "", 0, stored=True, touched=touched)
+    return Candidate(facts_of(record), source, "", 0, stored=True, touched=touched)

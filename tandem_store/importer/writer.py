@@ -126,16 +126,22 @@ class Writer:
         self.session.ensure_months(tx, months, confirmed=self.confirm_months)
 
     def retire_missing(self) -> None:
-        """Forget what an interrupted import read in files that are not there any more."""
+        """Forget what an interrupted import read in files that it cannot judge any more.
+
+        They are not there, or another import has read them since. One that comes back is read then.
+        """
         if self.session.current is None:
             return
         import_id = self.session.current.id
         with self.session.store.read() as tx:
-            missing = set(tx.ledger.open_files(import_id)).difference(self.walked)
-        if missing:
+            owners = dict(tx.ledger.open_files(import_id))
+        missing = set(owners).difference(self.walked)
+        taken = {file_id for file_id, owner in owners.items() if owner != import_id}
+        if missing or taken:
             with self.session.begin() as tx:
-                for file_id in sorted(missing):
+                for file_id in sorted(missing | taken):
                     tx.ledger.retire(file_id, import_id)
+                    tx.ledger.forget_file(file_id, import_id)
 
     def _is_same_file(self, reading: Reading) -> bool:
         """Whether only a file's time or folder has changed; then nothing is judged again."""

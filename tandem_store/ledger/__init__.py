@@ -5,7 +5,16 @@ directories are stored once, hashes are compared instead of texts, and a copy is
 """
 
 from tandem_store.ledger.reader import LedgerReader
-from tandem_store.ledger.rows import Entry, Import, KnownFile, Tally
+from tandem_store.ledger.rows import DatedRun, Entry, Import, KnownFile, ReadFile, Tally
 from tandem_store.ledger.writer import Ledger
 
-__all__ = ["Entry", "Import", "KnownFile", "Ledger", "LedgerReader", "Tally"]
+__all__ = [
+    "DatedRun",
+    "Entry",
+    "Import",
+    "KnownFile",
+    "Ledger",
+    "LedgerReader",
+    "ReadFile",
+    "Tally",
+]

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Row, func, select
 
+from tandem_store.ledger.accounts import BATCH, STREAMED, Accounts
 from tandem_store.ledger.rows import (
     ENTRIES,
     FILES,
     IMPORTS,
+    NO_DIGEST,
     Entry,
     Import,
     KnownFile,
-    Tally,
+    ReadFile,
     entry_of,
     known_file,
+    path_of,
 )
 from tandem_store.mapping import from_column, to_column
 from tandem_store.schema import import_directories, import_entries, import_files, imports
 
-#: How many ids are named in one statement.
-BATCH: Final = 500
-#: For answers that may have a row for every file of a folder or every run of a hot file: a thousand
-#: rows at a time, by a cursor on the server, where the driver would otherwise fetch all at once.
-STREAMED: Final = {"yield_per": 1_000}
 
-
-class LedgerReader:
+class LedgerReader(Accounts):
     """The ledger as the connection's transaction sees it; cannot write."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def unfinished(self) -> list[Import]:
         """The imports that were begun and not ended, the oldest first."""
@@ -53,6 +47,19 @@ class LedgerReader:
         )
         return {from_column(row.name): known_file(row) for row in rows}
 
+    def files_read_by(self, import_id: int) -> Generator[ReadFile]:
+        """The files that an import read and no other has read since; to be closed."""
+        files = import_files.c
+        query = (
+            select(import_directories.c.path, files.name, files.size, files.digest)
+            .join_from(import_files, import_directories)
+            .where(files.import_id == import_id, files.digest != NO_DIGEST)
+            .order_by(files.id)
+        )
+        with self._connection.execute(query, execution_options=STREAMED) as rows:
+            for row in rows:
+                yield ReadFile(path_of(row), row.size, bytes(row.digest))
+
     def last_ids(self) -> dict[str, int]:
         """The greatest ids of directories, files and entries, from which an importer numbers on."""
         tables = (import_directories, import_files, import_entries)
@@ -69,12 +76,16 @@ class LedgerReader:
         ).scalar()
         return found
 
-    def open_files(self, import_id: int) -> list[int]:
-        """The files with copies that the import has not judged yet."""
+    def open_files(self, import_id: int) -> list[tuple[int, int]]:
+        """The files with copies that the import has not judged yet, and who read each last."""
         entry = import_entries.c
-        query = select(entry.file_id).where(entry.import_id == import_id, entry.outcome.is_(None))
+        query = (
+            select(entry.file_id, import_files.c.import_id)
+            .join_from(import_entries, import_files)
+            .where(entry.import_id == import_id, entry.outcome.is_(None))
+        )
         rows = self._connection.execute(query.distinct(), execution_options=STREAMED)
-        return list(rows.scalars())
+        return [(row.file_id, row.import_id) for row in rows]
 
     def last_ordinal(self, file_id: int, import_id: int) -> int:
         """How far an import has come in a file, -1 for not at all."""
@@ -141,41 +152,18 @@ class LedgerReader:
         )
         return [entry_of(row) for row in rows]
 
-    def tallies(self, file_ids: Sequence[int]) -> Iterator[Tally]:
-        """The copies that files held when they were last read, counted by outcome and month."""
-        entry = import_entries.c
-        counted = (
-            select(import_files.c.source, entry.import_id, entry.outcome, entry.month, func.count())
-            .join_from(import_files, import_entries)
-            .where(entry.seen_import_id == import_files.c.import_id)
-            .group_by(import_files.c.source, entry.import_id, entry.outcome, entry.month)
-        )
-        for first in range(0, len(file_ids), BATCH):
-            batch = import_files.c.id.in_(file_ids[first : first + BATCH])
-            yield from (Tally(*row) for row in self._connection.execute(counted.where(batch)))
-
-    def notable(self, file_ids: Sequence[int]) -> Iterator[tuple[str, str]]:
-        """Run id and reason of the winners in these files that are not simply a whole copy."""
-        entry = import_entries.c
-        named = select(entry.run_id, entry.reason).where(
-            entry.outcome.in_(["imported", "restored_from"]), entry.reason.is_not(None)
-        )
-        for first in range(0, len(file_ids), BATCH):
-            batch = entry.file_id.in_(file_ids[first : first + BATCH])
-            for run_id, reason in self._connection.execute(named.where(batch)):
-                yield from_column(run_id), reason
-
     def origins(self, run_id: str) -> list[Entry]:
         """Every copy of a run that was ever read, the oldest import first."""
         return sorted(self.entries_of_runs([to_column(run_id)]), key=lambda entry: entry.id)
 
-    def unsettled(self) -> int:
-        """How many runs wait for the end of an interrupted import."""
-        return self._connection.execute(
-            select(func.count(import_entries.c.run_id.distinct())).where(
-                import_entries.c.outcome.is_(None)
-            )
-        ).scalar_one()
+    def unsettled(self, import_id: int | None = None) -> int:
+        """How many runs wait for the end of an interrupted import: of this one, or of any."""
+        waiting = select(func.count(import_entries.c.run_id.distinct())).where(
+            import_entries.c.outcome.is_(None)
+        )
+        if import_id is not None:
+            waiting = waiting.where(import_entries.c.import_id == import_id)
+        return self._connection.execute(waiting).scalar_one()
 
     def is_interrupted(self) -> bool:
         """Whether an import was begun and not ended."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Row, Select, bindparam, select
 
 from tandem_store.mapping import from_column
+from tandem_store.month import Month
 from tandem_store.schema import import_directories, import_entries, import_files, imports
 
 
@@ -33,6 +34,15 @@ class KnownFile:
     digest: bytes
     complete: bool
     finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """What an import read: the file's path below the state root, its size and its SHA-256."""
+
+    path: str
+    size: int
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,18 @@ class Tally:
     month: int | None
     copies: int
 
+
+@dataclass(frozen=True, slots=True)
+class DatedRun:
+    """A run and the time that dates it, in milliseconds since 1970, UTC."""
+
+    run_id: str
+    at_ms: int
+    month: Month
+
+
+#: In the place of a file's digest: no file has it.
+NO_DIGEST: Final = bytes(32)
 
 IMPORTS: Final = select(imports.c.id, imports.c.root, imports.c.state, imports.c.strict)
 
@@ -121,16 +143,20 @@ def known_file(row: Any) -> KnownFile:
     )
 
 
+def path_of(row: Any) -> str:
+    """A file's path below the state root, from its directory's ``path`` and its ``name``."""
+    return from_column(f"{row.path}/{row.name}" if row.path else row.name)
+
+
 def entry_of(row: Row[Any]) -> Entry:
     """A row of ``ENTRIES``."""
-    path = f"{row.path}/{row.name}" if row.path else row.name
     return Entry(
         id=row.id,
         import_id=row.import_id,
         seen_import_id=row.seen_import_id,
         file_id=row.file_id,
         source=row.source,
-        path=from_column(path),
+        path=path_of(row),
         mtime_ns=row.mtime_ns,
         start=row.start,
         value=row.value,

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, insert, update
 
 from tandem_store.bulk import insert_rows
 from tandem_store.ledger.reader import LedgerReader
-from tandem_store.ledger.rows import IMPORTS, Import
+from tandem_store.ledger.rows import IMPORTS, NO_DIGEST, Import
 from tandem_store.mapping import to_column
 from tandem_store.schema import import_directories, import_entries, import_files, imports
 
@@ -71,17 +71,29 @@ class Ledger(LedgerReader):
         )
 
     def retire(self, file_id: int, import_id: int) -> None:
-        """Forget the copies that this import found in a file that has changed since.
+        """Forget the copies that this import saw in a file that it reads anew or cannot find.
 
-        What was stored already stays in place; what was not judged yet never will be.
+        What was stored already stays in place. What was not judged yet never will be, no matter
+        which import found it: an interrupted one whose file another has read since reads it again.
         """
-        mine = (import_entries.c.file_id == file_id) & (import_entries.c.import_id == import_id)
-        changed = update(import_entries).where(mine)
-        self._connection.execute(changed.values(seen_import_id=0))
+        changed = update(import_entries).where(import_entries.c.file_id == file_id)
+        seen = import_entries.c.seen_import_id == import_id
+        self._connection.execute(changed.where(seen).values(seen_import_id=0))
         self._connection.execute(
             changed.where(import_entries.c.outcome.is_(None)).values(
-                outcome="superseded", reason="source_changed", kind=None
+                outcome="superseded", reason="source_changed", kind=None, seen_import_id=0
             )
+        )
+
+    def forget_file(self, file_id: int, import_id: int) -> None:
+        """Let a file of this import count as never read, so that it is read when it is there again.
+
+        Its copies were not all judged, whatever its size, time and digest will be then.
+        """
+        self._connection.execute(
+            update(import_files)
+            .where(import_files.c.id == file_id, import_files.c.import_id == import_id)
+            .values(complete=False, digest=NO_DIGEST)
         )
 
     def retire_entry(self, entry_id: int) -> None:

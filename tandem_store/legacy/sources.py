@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from pathlib import Path
+from typing import Final, Literal
 
 HOT_NAME: Final = "automation_v2_runs.json"
 ARCHIVE_NAME: Final = "automation_v2_runs_archive.json"
@@ -66,16 +67,29 @@ class Passed:
     """One file or folder that was not read, and why.
 
     ``alarming``: it might hold runs, so the operator has to decide; otherwise it is a mere stray.
+    A folder may hold any number of them.
     """
 
     path: str
     reason: str
     alarming: bool
+    kind: Literal["file", "folder"] = "file"
 
     @classmethod
     def unreadable(cls, path: str, error: OSError) -> Passed:
         """What the system would not let us read, in the system's words."""
         return cls(path, (error.strerror or str(error)).lower(), alarming=True)
+
+    def looked_at(self, root: Path) -> Passed:
+        """The same with its ``kind`` as it is on the disk, links followed."""
+        return replace(self, kind="folder" if _is_folder(root / self.path) else "file")
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # it is in a folder that cannot be entered, which is told of itself
 
 
 def shard_source(parts: tuple[str, ...]) -> Source | None:

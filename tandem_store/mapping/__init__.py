@@ -5,6 +5,7 @@ and the definition it ran with (``automation_snapshots``), which many runs share
 """
 
 from tandem_store.mapping.blob import pack, unpack
+from tandem_store.mapping.limits import LONGEST_ID, LONGEST_TOGETHER, is_longer, refuse_long_id
 from tandem_store.mapping.overlay import lay, lift
 from tandem_store.mapping.rows import LARGEST_BIGINT, STORED_VERSION, RunRows, record_of, rows_of
 from tandem_store.mapping.snapshot import LiftedSnapshot, Snapshot
@@ -12,15 +13,19 @@ from tandem_store.mapping.text import from_column, to_column
 
 __all__ = [
     "LARGEST_BIGINT",
+    "LONGEST_ID",
+    "LONGEST_TOGETHER",
     "STORED_VERSION",
     "LiftedSnapshot",
     "RunRows",
     "Snapshot",
     "from_column",
+    "is_longer",
     "lay",
     "lift",
     "pack",
     "record_of",
+    "refuse_long_id",
     "rows_of",
     "to_column",
     "unpack",

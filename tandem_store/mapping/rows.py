@@ -17,6 +17,7 @@ from typing import Any, Final
 import orjson
 
 from tandem_store.errors import UnstorableError
+from tandem_store.mapping.limits import refuse_long_id, refuse_long_texts
 from tandem_store.mapping.overlay import lay
 from tandem_store.mapping.snapshot import LiftedSnapshot, Snapshot
 from tandem_store.mapping.text import from_column, to_column
@@ -24,9 +25,6 @@ from tandem_store.month import LAST_MILLISECOND, Month
 
 #: The shape of the records that this version writes.
 STORED_VERSION: Final = 1
-#: The longest id, in UTF-8 bytes after escaping; a PostgreSQL index row must hold several.
-LONGEST_ID: Final = 1_024
-
 #: The greatest number that a counter or time column holds.
 LARGEST_BIGINT: Final = 2**63 - 1
 _IDS: Final = ("run_id", "automation_id")
@@ -60,8 +58,8 @@ def rows_of(record: dict[str, Any], lifted: LiftedSnapshot | None = None) -> Run
 
     ``lifted`` is the record's snapshot, if the caller has it already.
 
-    Raises ``UnstorableError`` for ids longer than 1,024 bytes, times after 9999-12-31 and counters
-    beyond 2**63 - 1.
+    Raises ``UnstorableError`` for ids and triggers that are too long (``mapping.limits``), times
+    after 9999-12-31 and counters beyond 2**63 - 1.
     """
     rest = {key: value for key, value in record.items() if key not in _COLUMNS}
     rest.pop("automation_snapshot", None)
@@ -69,6 +67,7 @@ def rows_of(record: dict[str, Any], lifted: LiftedSnapshot | None = None) -> Run
     tenant = dict(rest.pop("tenant_context", None) or {"org_id": "local", "workspace_id": "local"})
     columns = _id_columns(record, tenant)
     columns |= {name: _text(record.get(name)) for name in _TEXTS}
+    refuse_long_texts(columns)
     columns |= {name: _time(name, record.get(name)) for name in _TIMES}
     columns |= {name: _counter(name, record.get(name, 0)) for name in _TOKENS}
     columns[_COST] = cost = float(record.get(_COST, 0.0))
@@ -115,8 +114,7 @@ def _id_columns(record: dict[str, Any], tenant: dict[str, Any]) -> dict[str, Any
 
 def _id(name: str, value: str) -> str:
     escaped = to_column(value)
-    if len(escaped) > LONGEST_ID // 4 and len(escaped.encode()) > LONGEST_ID:
-        raise UnstorableError(f"{name} is longer than {LONGEST_ID} bytes", reason="id_too_long")
+    refuse_long_id(name, escaped)
     return escaped
 
 

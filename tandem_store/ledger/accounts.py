@@ -1,0 +1,118 @@
+"""What a report asks of the ledger: the copies of some files, counted, and which are odd."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, or_, select
+
+from tandem_store.ledger.rows import DatedRun, Tally
+from tandem_store.mapping import from_column
+from tandem_store.month import Month
+from tandem_store.schema import import_entries, import_files, quarantine, runs
+
+#: How many ids are named in one statement.
+BATCH: Final = 500
+#: For answers that may have a row for every file of a folder or every run of a hot file: a thousand
+#: rows at a time, by a cursor on the server, where the driver would otherwise fetch all at once.
+STREAMED: Final = {"yield_per": 1_000}
+
+
+class Accounts:
+    """Questions about files that are named by their ids; part of ``LedgerReader``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def tallies(self, file_ids: Sequence[int]) -> Iterator[Tally]:
+        """The copies that files held when they were last read, counted by outcome and month."""
+        entry = import_entries.c
+        counted = (
+            select(import_files.c.source, entry.import_id, entry.outcome, entry.month, func.count())
+            .join_from(import_files, import_entries)
+            .where(entry.seen_import_id == import_files.c.import_id)
+            .group_by(import_files.c.source, entry.import_id, entry.outcome, entry.month)
+        )
+        for first in range(0, len(file_ids), BATCH):
+            batch = import_files.c.id.in_(file_ids[first : first + BATCH])
+            yield from (Tally(*row) for row in self._connection.execute(counted.where(batch)))
+
+    def notable(self, file_ids: Sequence[int]) -> Iterator[tuple[str, str]]:
+        """Run id and reason of the winners in these files that are not simply a whole copy."""
+        entry = import_entries.c
+        named = select(entry.run_id, entry.reason).where(
+            entry.outcome.in_(["imported", "restored_from"]), entry.reason.is_not(None)
+        )
+        for first in range(0, len(file_ids), BATCH):
+            batch = entry.file_id.in_(file_ids[first : first + BATCH])
+            for run_id, reason in self._connection.execute(named.where(batch)):
+                yield from_column(run_id), reason
+
+    def unchanged_in_quarantine(
+        self, file_ids: Sequence[int], import_id: int | None
+    ) -> Counter[str]:
+        """By source, the copies in these files that lie in quarantine since an earlier import.
+
+        Discarded items do not count.
+        """
+        entry = import_entries.c
+        counted = (
+            select(import_files.c.source, func.count(entry.id.distinct()))
+            .join_from(import_entries, import_files)
+            .join(quarantine, quarantine.c.entry_id == entry.id)
+            .where(
+                entry.seen_import_id == import_files.c.import_id,
+                quarantine.c.discarded_at_ms.is_(None),
+            )
+            .group_by(import_files.c.source)
+        )
+        if import_id is not None:
+            counted = counted.where(entry.import_id != import_id)
+        found = Counter[str]()
+        for first in range(0, len(file_ids), BATCH):
+            batch = import_files.c.id.in_(file_ids[first : first + BATCH])
+            for source, copies in self._connection.execute(counted.where(batch)):
+                found[source] += copies
+        return found
+
+    def dated_after(self, limit_ms: int, file_ids: Sequence[int]) -> Iterator[DatedRun]:
+        """The stored runs with a copy in these files that are dated after a moment, by their ids.
+
+        Dated by creation or update, whichever is later; ``limit_ms`` is in milliseconds.
+        """
+        query = (
+            select(
+                runs.c.run_id,
+                runs.c.created_at_ms,
+                runs.c.updated_at_ms,
+                runs.c.month,
+                import_entries.c.file_id,
+            )
+            .join(import_entries, import_entries.c.run_id == runs.c.run_id)
+            .where(
+                # An index has the month; the times alone would be looked for in every row.
+                runs.c.month >= Month.of_ms(limit_ms).key,
+                or_(runs.c.created_at_ms > limit_ms, runs.c.updated_at_ms > limit_ms),
+            )
+            .order_by(runs.c.run_id)
+        )
+        known = sorted(file_ids)
+        found = self._connection.execute(query, execution_options=STREAMED)
+        for run_id, rows in groupby(found, key=lambda row: row.run_id):
+            copies = list(rows)
+            if any(_is_in(known, row.file_id) for row in copies):
+                yield _dated(run_id, copies[0])
+
+
+def _is_in(known: Sequence[int], file_id: int) -> bool:
+    at = bisect_left(known, file_id)
+    return at < len(known) and known[at] == file_id
+
+
+def _dated(run_id: str, row: Any) -> DatedRun:
+    at_ms = max(row.created_at_ms, row.updated_at_ms)
+    return DatedRun(from_column(run_id), at_ms, Month.of_key(row.month))

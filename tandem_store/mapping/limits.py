@@ -1,0 +1,51 @@
+"""How long the texts may be that indexes hold, in bytes of UTF-8 as columns have them.
+
+A row of a B-tree index of PostgreSQL has at most 2,704 bytes, a third of a page
+(https://www.postgresql.org/docs/current/btree.html). Its texts are compressed where that helps, but
+an id need not be compressible, so nothing is hoped for. A row's own header, the headers of its
+texts, its numbers and the gaps between them take less than 104 bytes in every index of ours. SQLite
+would take more; the limits are the same there, so that a store can be copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tandem_store.errors import UnstorableError
+
+#: What the texts of one index row may have together.
+LONGEST_TOGETHER: Final = 2_600
+#: The longest id, so that two of them fit into one row with any status.
+LONGEST_ID: Final = 1_024
+#: The longest trigger, which one row has beside an id and a status.
+LONGEST_TRIGGER: Final = 1_024
+#: The ids that one row has.
+_TOGETHER: Final = ("run_id", "org_id", "workspace_id", "deployment_id")
+#: The most bytes of UTF-8 that a character takes.
+_WIDEST: Final = 4
+
+
+def refuse_long_id(name: str, column: str) -> None:
+    """Raise ``UnstorableError`` for an id that is too long for an index."""
+    if is_longer(column, LONGEST_ID):
+        raise UnstorableError(f"{name} is longer than {LONGEST_ID} bytes", reason="id_too_long")
+
+
+def refuse_long_texts(columns: Mapping[str, Any]) -> None:
+    """Raise ``UnstorableError`` if a run's trigger, or its ids together, do not fit an index."""
+    if is_longer(columns["trigger_type"], LONGEST_TRIGGER):
+        raise UnstorableError(
+            f"trigger_type is longer than {LONGEST_TRIGGER} bytes", reason="trigger_too_long"
+        )
+    if is_longer("".join(columns[name] or "" for name in _TOGETHER), LONGEST_TOGETHER):
+        names = ", ".join(_TOGETHER)
+        raise UnstorableError(
+            f"{names} are longer than {LONGEST_TOGETHER} bytes together",
+            reason="ids_too_long_together",
+        )
+
+
+def is_longer(column: str, limit: int) -> bool:
+    """Whether a text takes more bytes; almost all are too short to be counted."""
+    return len(column) * _WIDEST > limit and len(column.encode()) > limit

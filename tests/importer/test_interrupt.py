@@ -1,0 +1,114 @@
+"""Ctrl-C at a terminal, which reaches the import and its parser processes at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import psutil  # type: ignore[import-untyped]  # its stubs are a package of their own
+import pytest
+
+from benchmarks.workload import Workload
+from tandem_store.importer import pool
+from tests.states import StateDir
+
+#: The last line of what is said before the work begins.
+BEFORE: Final = b"The source is only read.\n"
+
+
+@pytest.fixture(scope="module")
+def some_megabytes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shards for a second or two."""
+    state = StateDir(tmp_path_factory.mktemp("interrupt") / "state")
+    for run in Workload(seed=4, months=2).runs(200):
+        state.shard(run)
+    return state.root
+
+
+@pytest.mark.parametrize("seconds", [0, 0.1, 0.3])
+def test_only_one_sentence_is_said_whenever_it_comes(
+    some_megabytes: Path, tmp_path: Path, seconds: float
+) -> None:
+    """No traceback of a parser process, counted from when the first is there; exit code 130."""
+    url = f"sqlite:///{tmp_path / 'runs.db'}"
+    importing = ["--db", url, "import", str(some_megabytes), "--jobs", "2"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tandem_store", *importing],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    children = parsers_of(process)
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+
+    _, _, said = stderr.partition(BEFORE)
+    assert process.returncode == 130, stderr
+    assert said.startswith(b"Error: Interrupted. To go on: tandem-store ")
+    assert said.count(b"\n") == 1
+    assert stdout == b""
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
+
+
+def parsers_of(process: subprocess.Popen[bytes]) -> list[Any]:
+    """The parser processes, as soon as there is one."""
+    while process.poll() is None:
+        found = [child for child in children_of(process) if is_parser(child)]
+        if found:
+            return found
+        time.sleep(0.001)
+    raise AssertionError(process.communicate())
+
+
+def children_of(process: subprocess.Popen[bytes]) -> list[Any]:
+    """All processes that it began and that are there."""
+    try:
+        return list(psutil.Process(process.pid).children(recursive=True))
+    except psutil.NoSuchProcess:
+        return []
+
+
+def is_parser(child: Any) -> bool:
+    """Whether it is of the pool, and not the one that only looks after semaphores."""
+    try:
+        return any("spawn_main" in word for word in child.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_an_interrupt_that_is_held_back_comes_afterwards() -> None:
+    """It is not lost, and the old handler and mask are back."""
+    before = signal.getsignal(signal.SIGINT)
+    ended: list[str] = []
+
+    with pytest.raises(KeyboardInterrupt):
+        with pool._undisturbed():
+            os.kill(os.getpid(), signal.SIGINT)
+            ended.append("whole")
+
+    assert ended == ["whole"]
+    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, set())
+
+
+def test_a_thread_that_is_not_the_main_one_may_import() -> None:
+    """Only the main thread may set handlers; another has no need to."""
+    ended: list[str] = []
+
+    def work() -> None:
+        with pool._undisturbed():
+            ended.append("whole")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+    assert ended == ["whole"]
