@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from tandem_store import engine
+from tandem_store.cli.advice import advised, spelled
 from tandem_store.cli.text import printable
 from tandem_store.errors import SchemaAheadError, SchemaBehindError, StoreError, StoreLockedError
 
@@ -29,12 +29,12 @@ TRACEBACK: Final = "TANDEM_STORE_TRACEBACK"
 
 
 class Refusal(click.ClickException):
-    """A sentence on stderr and an exit code."""
+    """A sentence on stderr and an exit code; ``lines`` keeps the line ends in it."""
 
     exit_code = FAILED
 
-    def __init__(self, message: str) -> None:
-        super().__init__(printable(message))
+    def __init__(self, message: str, *, lines: bool = False) -> None:
+        super().__init__(printable(message, lines=lines))
 
 
 class SchemaRefusal(Refusal):
@@ -83,9 +83,10 @@ def sentences(context: click.Context) -> Iterator[None]:
 
 
 def _refusal(error: StoreError) -> Refusal:
+    message = advised(str(error))
     if isinstance(error, SchemaBehindError | SchemaAheadError):
-        return SchemaRefusal(str(error))
-    return (LockedRefusal if isinstance(error, StoreLockedError) else Refusal)(str(error))
+        return SchemaRefusal(message)
+    return (LockedRefusal if isinstance(error, StoreLockedError) else Refusal)(message)
 
 
 def _stopped(error: BaseException) -> Refusal:
@@ -103,15 +104,7 @@ def command_line() -> str:
 
 def _without_password(word: str) -> str:
     option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
-    if "://" not in value:
-        return word
-    try:
-        url, shown = engine.database_url(value), engine.shown(value)
-    except StoreError:
-        # Not a URL after all, or none that the program would have taken.
-        return word
-    has_password = shown != url.render_as_string(hide_password=False)
-    return f"{option}{equals}{shown}" if has_password else word
+    return f"{option}{equals}{spelled(value)}" if "://" in value else word
 
 
 def _trouble(error: OSError) -> str:

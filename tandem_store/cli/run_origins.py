@@ -1,0 +1,44 @@
+"""The copies that a run came from, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from tandem_store.cli import output
+from tandem_store.cli.text import moment, one_line
+from tandem_store.ledger import Entry
+
+_HEADINGS: Final = ("SOURCE", "OUTCOME", "REASON", "UPDATED", "PATH", "KEY")
+
+
+def item(origin: Entry) -> dict[str, Any]:
+    """A copy of a run as JSON; ``path`` is relative to the state root."""
+    return {
+        "source": origin.source,
+        "path": origin.path,
+        "key": origin.key,
+        "outcome": origin.outcome,
+        "reason": origin.reason or None,
+        "updated_at_ms": origin.updated_at_ms,
+        "digest": origin.digest.hex(),
+    }
+
+
+def put(run_id: str, origins: Sequence[Entry]) -> None:
+    """The copies of a run for people."""
+    if not origins:
+        output.note(f"The run {run_id!r} was not imported; a service wrote it.")
+        return
+    rows = [
+        (
+            origin.source,
+            origin.outcome or "not judged yet",
+            origin.reason or "-",
+            moment(origin.updated_at_ms),
+            one_line(origin.path),
+            origin.key or "-",
+        )
+        for origin in origins
+    ]
+    output.put_table(_HEADINGS, rows)
