@@ -49,8 +49,7 @@ def _put_future(report: Json) -> None:
     output.put()
     output.put(f"Warning: {counted(count, 'run')} with a time in the future; a clock was wrong:")
     for run in runs:
-        output.put_content(
-            one_line(f"  {run['run_id']} at {moment(run['at_ms'])}, in the month {run['month']}")
-        )
+        place = f"{run['run_id']} at {moment(run['at_ms'])}, in the month {run['month']}"
+        output.put_content(f"  {one_line(place)}")
     if count > len(runs):
         output.put(f"  ... and {count - len(runs):,} more.")

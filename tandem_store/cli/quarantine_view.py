@@ -10,7 +10,7 @@ from tandem_store import StoreError
 from tandem_store.cli import output, terminal
 from tandem_store.cli.advice import advised
 from tandem_store.cli.places import put_record
-from tandem_store.cli.text import counted, number, one_line, size
+from tandem_store.cli.text import counted, number, one_line, printable, size
 from tandem_store.importer.retry import Retried
 from tandem_store.quarantine import QuarantineItem
 
@@ -136,4 +136,4 @@ def _range(item: QuarantineItem) -> str:
 def _whereabouts(item: QuarantineItem) -> str:
     if item.discarded:
         return "they were discarded"
-    return f"too many to keep, they are only in the source, at {item.path}"
+    return f"too many to keep, they are only in the source, at {printable(item.path)}"

@@ -157,7 +157,7 @@ def _put_gate(run: RunRecord) -> None:
     if gate.instructions:
         output.put_paragraph(gate.instructions)
     if gate.decisions:
-        output.put_content(one_line(f"  To decide: {' / '.join(gate.decisions)}"))
+        output.put_content(f"  To decide: {one_line(' / '.join(gate.decisions))}")
 
 
 def _put_events(run: RunRecord, asked: str, everything: bool) -> None:

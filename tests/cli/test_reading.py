@@ -176,10 +176,12 @@ def test_an_unfinished_import_is_mentioned_beside_the_answer(
     """Lists and sums say on stderr that they are not the whole truth yet."""
     add("r")
     with store.begin() as tx:
-        tx.ledger.begin("/state", strict=False, now_ms=1, tool_version="0")
+        tx.ledger.begin("/a state", strict=True, now_ms=1, tool_version="0")
 
     for command in (["runs", "list"], ["stats"]):
         done = cli(*command, "--json")
         assert "an import was not finished" in done.stderr
+        assert "0 runs are still being reconciled" in done.stderr
+        assert "to finish: tandem-store import '/a state' --strict\n" in done.stderr
         assert json.loads(done.stdout)
     assert cli("months", "list").stderr == ""

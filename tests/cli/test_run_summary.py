@@ -86,7 +86,7 @@ def test_a_summary_says_what_happened(cli: Cli, add: Add) -> None:
         "outputs 16 bytes",
         "Failure of draft at 1970-01-01T00:00:00.001Z:\n  no\n    luck " + "x" * 300 + "\n",
         "Waits at the gate approve since 18446744073709551615 ms:\n  Ship it?\n  Read it first.\n",
-        "To decide: yes / no",
+        "\n  To decide: yes / no\n",
     ):
         assert fact in shown
 
