@@ -16,7 +16,8 @@ import click
 from tandem_store.address import database_url, shown
 from tandem_store.errors import StoreError
 
-_WORDS: Final = re.compile(r"\btandem-store(?P<words>(?: [a-z][a-z-]*)+)(?! --(?:db|from)\b)")
+# Possessive: what names a store is not taken for a shorter command that names none.
+_WORDS: Final = re.compile(r"\btandem-store(?P<words>(?: [a-z][a-z-]*+)++)(?! --(?:db|from)\b)")
 _URL: Final = f"{__name__}.url"
 
 

@@ -8,11 +8,12 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import IO, Any, Final
 
 import click
 
 from tandem_store.cli.advice import advised, spelled
+from tandem_store.cli.terminal import folded
 from tandem_store.cli.text import printable
 from tandem_store.errors import SchemaAheadError, SchemaBehindError, StoreError, StoreLockedError
 
@@ -35,6 +36,11 @@ class Refusal(click.ClickException):
 
     def __init__(self, message: str, *, lines: bool = False) -> None:
         super().__init__(printable(message, lines=lines))
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Say it on stderr."""
+        stream = sys.stderr if file is None else file
+        click.echo(folded(f"Error: {self.format_message()}", stream), file=stream)
 
 
 class SchemaRefusal(Refusal):

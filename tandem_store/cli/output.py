@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -42,7 +43,7 @@ def escaped(text: str) -> str:
 
 def put(text: str = "") -> None:
     """Words of ours for people on stdout; line ends stay, and commands in it name the store."""
-    click.echo(printable(advised(text), lines=True))
+    click.echo(terminal.folded(printable(advised(text), lines=True), sys.stdout))
 
 
 def put_content(text: str) -> None:
@@ -60,7 +61,7 @@ def put_styled(text: str, style: str) -> None:
 
 def note(text: str) -> None:
     """Words of ours for people on stderr; line ends stay, and commands in it name the store."""
-    click.echo(printable(advised(text), lines=True), err=True)
+    click.echo(terminal.folded(printable(advised(text), lines=True), sys.stderr), err=True)
 
 
 def put_paragraph(text: str, *, indent: int = 2) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from tandem_store.cli import output
-from tandem_store.cli.text import moment, one_line
+from tandem_store.cli import output, terminal
+from tandem_store.cli.places import put_record
+from tandem_store.cli.text import moment
 from tandem_store.ledger import Entry
 
 _HEADINGS: Final = ("SOURCE", "OUTCOME", "REASON", "UPDATED", "PATH", "KEY")
@@ -30,15 +31,30 @@ def put(run_id: str, origins: Sequence[Entry]) -> None:
     if not origins:
         output.note(f"The run {run_id!r} was not imported; a service wrote it.")
         return
+    if terminal.is_terminal():
+        for origin in origins:
+            _put_record(origin)
+        return
     rows = [
         (
             origin.source,
-            origin.outcome or "not judged yet",
+            _outcome(origin),
             origin.reason or "-",
             moment(origin.updated_at_ms),
-            one_line(origin.path),
+            origin.path,
             origin.key or "-",
         )
         for origin in origins
     ]
     output.put_table(_HEADINGS, rows)
+
+
+def _put_record(origin: Entry) -> None:
+    reason = f" ({origin.reason})" if origin.reason else ""
+    heading = f"{_outcome(origin)}{reason}, from {origin.source}"
+    updated = f"updated {moment(origin.updated_at_ms)}"
+    put_record(heading, origin.path, updated, key=origin.key)
+
+
+def _outcome(origin: Entry) -> str:
+    return origin.outcome or "not judged yet"

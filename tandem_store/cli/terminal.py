@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-from typing import TYPE_CHECKING, Final
+import textwrap
+from typing import IO, TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -43,3 +44,29 @@ def drawn(picture: RenderableType) -> str:
     with console.capture() as captured:
         console.print(picture, crop=False)
     return "\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n"))
+
+
+def folded(text: str, stream: IO[str]) -> str:
+    """The text with lines that are too long for the terminal broken between words.
+
+    A command of ours is not broken, so that it can be copied; it begins a line of its own.
+    """
+    if not stream.isatty():
+        return text
+    columns = shutil.get_terminal_size().columns
+    return "\n".join(part for line in text.split("\n") for part in _lines(line, columns))
+
+
+def _lines(line: str, columns: int) -> list[str]:
+    if len(line) <= columns:
+        return [line]
+    words, command, rest = line.partition("tandem-store ")
+    indent = " " * (len(line) - len(line.lstrip()))
+    broken = textwrap.wrap(
+        words.rstrip() if command else line,
+        columns,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [*broken, f"{indent}{command}{rest}"] if command else broken

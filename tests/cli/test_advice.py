@@ -15,6 +15,7 @@ from click.testing import CliRunner
 import tandem_store
 from tandem_store.cli.advice import advised, concerns, spelled
 from tandem_store.cli.program import program
+from tandem_store.importer import ImportOptions, plan_import
 from tests.legacy_runs import damaged, full_run
 from tests.states import StateDir
 
@@ -89,6 +90,7 @@ def test_every_command_that_a_text_names_exists(module: str, words: str) -> None
             "1. tandem-store --db 'a b.db' db check, 2. tandem-store --db 'a b.db' stats",
         ),
         ("tandem-store copy --from X --to Y", "tandem-store copy --from X --to Y"),
+        ("tandem-store stats now --db other.db", "tandem-store stats now --db other.db"),
         ("tandem-store --db other.db stats", "tandem-store --db other.db stats"),
         ("this tandem-store reads up to 1", "this tandem-store reads up to 1"),
         ("tandem-store months attach 2026-08", "tandem-store months attach 2026-08"),
@@ -123,6 +125,17 @@ def test_without_another_store_nothing_is_put_in() -> None:
 def test_a_url_is_shown_as_it_was_typed_but_for_a_password(url: str, shown: str) -> None:
     """Wherever in the URL it stands."""
     assert spelled(url) == shown
+
+
+def test_the_plan_of_an_import_shows_no_password(tmp_path: Path) -> None:
+    """It ends up in the log of whoever runs it."""
+    state = StateDir(tmp_path)
+    state.shard(full_run("one"))
+    url = "postgresql://u:secret@h/d?sslpassword=secret"
+
+    plan = plan_import(url, state.root, ImportOptions())
+
+    assert plan.target == "postgresql+psycopg://u:***@h/d?sslpassword=hidden"
 
 
 @pytest.fixture

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
 from tandem_store import RunRecord, open_store
-from tests.cli.terminals import OnTerminal, without_style
+from tandem_store.cli.terminal import folded
+from tests.cli.terminals import OnTerminal, Terminal, without_style
 from tests.legacy_runs import damaged, full_run
 from tests.states import StateDir
 from tests.store.new_run import new_run
@@ -100,3 +102,41 @@ def test_what_fits_no_table_becomes_paragraphs(on_terminal: OnTerminal, filled_u
     assert "2026-05" in shown
     assert "status awaiting_approval" in shown
     assert "runs 1" in shown
+
+
+def test_the_origins_of_a_run_are_records(
+    on_terminal: OnTerminal, tmp_path: Path, store_url: str
+) -> None:
+    """What became of each copy, and where it stood."""
+    state = StateDir(tmp_path / "s")
+    state.hot({ID: full_run(ID)})
+    on_terminal("--db", store_url, "import", str(state.root), "--jobs", "1")
+
+    shown = without_style(on_terminal("--db", store_url, "runs", "show", "7815", "--origin"))
+
+    assert shown.splitlines() == [
+        "imported, from hot",
+        "    data/automation_v2_runs.json",
+        f"      entry {ID}",
+        "    updated 2026-05-20T01:00:00Z",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("short", ["short"]),
+        ("  three words here", ["  three words", "  here"]),
+        (
+            "Do it: tandem-store --db x stats",
+            ["Do it:", "tandem-store --db x stats"],
+        ),
+        ("See a-very-long-name-of-a-file", ["See", "a-very-long-name-of-a-file"]),
+    ],
+)
+def test_words_are_broken_between_lines_not_commands(text: str, lines: list[str]) -> None:
+    """A command that is copied from a terminal has no line end in it; a pipe gets lines whole."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("COLUMNS", "14")
+        assert folded(text, Terminal()).split("\n") == lines
+    assert folded(text, io.StringIO()) == text
