@@ -13,7 +13,9 @@ from sqlalchemy.exc import DBAPIError
 from tandem_store.errors import NotAStoreError, StoreError, StoreLockedError
 
 _LOCKED: Final = "Another process is using the database. Wait for it to finish, then try again."
-_FULL: Final = "The disk is full. Free some space, then do the whole transaction again."
+_FULL: Final = (
+    "The disk is full; nothing of this transaction was kept. Free some space, then try again."
+)
 _DAMAGED: Final = (
     "The file is damaged or not an SQLite database. Restore it from a backup, or name another file."
 )

@@ -123,7 +123,8 @@ def _missing(connection: Connection, wanted: set[Month]) -> list[Month]:
     ).all()
     if detached := sorted(Month.of_key(row.month) for row in rows if row.state == "detached"):
         raise MonthDetachedError(
-            f"The month {detached[0]} is detached. Run: tandem-store months attach {detached[0]}"
+            f"The month {detached[0]} is detached and this version cannot attach it again. "
+            "Restore the database from a backup in which it is attached."
         )
     return sorted(wanted - {Month.of_key(row.month) for row in rows})
 

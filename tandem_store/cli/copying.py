@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from tandem_store import engine
-from tandem_store.cli import options, output
+from tandem_store.address import shown
+from tandem_store.cli import advice, options, output
 from tandem_store.cli.progress import progress_bar
-from tandem_store.cli.text import number
+from tandem_store.cli.text import number, span
 from tandem_store.copying import CopyReport, copy_store
 
 
@@ -24,12 +24,15 @@ def copy(context: click.Context, url: str, source: str | None, target: str, as_j
     opened before it was compared with the source, row by row. Interrupted, the same command goes
     on. Ends with exit code 4 if anything differs.
     """
+    if source is not None:
+        # What the source lacks is told with a command that is for the source.
+        advice.concerns(context, source)
     with progress_bar() as progress:
         report = copy_store(source or url, target, progress=progress)
     if as_json:
         output.put_json(report.to_json())
     else:
-        _put(report, engine.shown(target))
+        _put(report, shown(target))
     context.exit(report.exit_code)
 
 
@@ -49,7 +52,9 @@ def _put(report: CopyReport, target: str) -> None:
     if report.differences:
         _put_differences(report, target)
     else:
-        output.put(f"Copied and compared in {report.seconds:.1f} s: all is the same.")
+        output.put(
+            f"Copied and compared in {span(round(report.seconds * 1_000))}: all is the same."
+        )
         output.put(f"The store is now at: {target}")
 
 

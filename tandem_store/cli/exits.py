@@ -8,11 +8,12 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import IO, Any, Final
 
 import click
 
-from tandem_store import engine
+from tandem_store.cli.advice import advised, spelled
+from tandem_store.cli.terminal import folded
 from tandem_store.cli.text import printable
 from tandem_store.errors import SchemaAheadError, SchemaBehindError, StoreError, StoreLockedError
 
@@ -29,12 +30,17 @@ TRACEBACK: Final = "TANDEM_STORE_TRACEBACK"
 
 
 class Refusal(click.ClickException):
-    """A sentence on stderr and an exit code."""
+    """A sentence on stderr and an exit code; ``lines`` keeps the line ends in it."""
 
     exit_code = FAILED
 
-    def __init__(self, message: str) -> None:
-        super().__init__(printable(message))
+    def __init__(self, message: str, *, lines: bool = False) -> None:
+        super().__init__(printable(message, lines=lines))
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Say it on stderr."""
+        stream = sys.stderr if file is None else file
+        click.echo(folded(f"Error: {self.format_message()}", stream), file=stream)
 
 
 class SchemaRefusal(Refusal):
@@ -83,9 +89,10 @@ def sentences(context: click.Context) -> Iterator[None]:
 
 
 def _refusal(error: StoreError) -> Refusal:
+    message = advised(str(error))
     if isinstance(error, SchemaBehindError | SchemaAheadError):
-        return SchemaRefusal(str(error))
-    return (LockedRefusal if isinstance(error, StoreLockedError) else Refusal)(str(error))
+        return SchemaRefusal(message)
+    return (LockedRefusal if isinstance(error, StoreLockedError) else Refusal)(message)
 
 
 def _stopped(error: BaseException) -> Refusal:
@@ -103,15 +110,7 @@ def command_line() -> str:
 
 def _without_password(word: str) -> str:
     option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
-    if "://" not in value:
-        return word
-    try:
-        url, shown = engine.database_url(value), engine.shown(value)
-    except StoreError:
-        # Not a URL after all, or none that the program would have taken.
-        return word
-    has_password = shown != url.render_as_string(hide_password=False)
-    return f"{option}{equals}{shown}" if has_password else word
+    return f"{option}{equals}{spelled(value)}" if "://" in value else word
 
 
 def _trouble(error: OSError) -> str:

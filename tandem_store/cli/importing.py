@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from tandem_store.cli import import_summary, options, output
+from tandem_store.cli import import_plan, import_summary, options, output
 from tandem_store.cli.progress import progress_bar
 from tandem_store.importer import (
     ImportOptions,
@@ -24,6 +24,7 @@ from tandem_store.importer import (
 @options.database
 @click.option("--dry-run", is_flag=True, help="Read everything, write nothing.")
 @click.option("--strict", is_flag=True, help="Scan first, and import only what is clean.")
+@click.option("--months", is_flag=True, help="Show what came of the copies of every month.")
 @options.jobs
 @options.allowed_roots
 @options.confirmed
@@ -35,6 +36,7 @@ def import_command(
     state: Path,
     dry_run: bool,
     strict: bool,
+    months: bool,
     jobs: int | None,
     allow_roots: tuple[Path, ...],
     yes: bool,
@@ -52,14 +54,13 @@ def import_command(
     if as_json:
         output.put_json(report.to_json())
     else:
-        import_summary.put(report.to_json(), url, state)
+        import_summary.put(report.to_json(), state, months=months)
     context.exit(report.exit_code)
 
 
 def _imported(url: str, state: Path, chosen: ImportOptions) -> ImportReport:
     plan = plan_import(url, state, chosen)
-    for line in plan.lines():
-        output.note(line)
+    import_plan.note(plan)
     try:
         with progress_bar() as progress:
             return import_state(url, state, chosen, progress, plan=plan)

@@ -8,8 +8,8 @@ from typing import Final
 
 import click
 
-_AGO: Final = re.compile(r"(\d{1,9})([wdhm])")
-_UNITS: Final = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes"}
+_AGO: Final = re.compile(r"(\d{1,9})(w|d|h|min|m)")
+_UNITS: Final = {"w": "weeks", "d": "days", "h": "hours", "min": "minutes"}
 
 
 class Moment(click.ParamType[datetime | timedelta]):
@@ -23,17 +23,25 @@ class Moment(click.ParamType[datetime | timedelta]):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> datetime | timedelta:
-        """Read ``2026-08-01``, ``2026-08-01T12:00:00+02:00``, ``7d``, ``12h``; no zone is UTC."""
+        """Read ``2026-08-01``, ``2026-08-01T12:00:00+02:00``, ``7d``, ``30min``; no zone is UTC."""
         if not isinstance(value, str):
             return value
         try:
-            if ago := _AGO.fullmatch(value):
+            ago = _AGO.fullmatch(value)
+            if ago and ago[2] == "m":
+                self.fail(
+                    f"{value!r} may mean months or minutes. Write {ago[1]}min, or days as in 60d.",
+                    param,
+                    ctx,
+                )
+            if ago:
                 return timedelta(**{_UNITS[ago[2]]: int(ago[1])})
             at = datetime.fromisoformat(value)
             return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
         except (ValueError, OverflowError):
             self.fail(
-                f"{value!r} is not a time. Write 2026-08-01, 2026-08-01T12:00:00Z, 7d or 12h.",
+                f"{value!r} is not a time. Write 2026-08-01, 2026-08-01T12:00:00Z, 2w, 7d, 12h "
+                "or 30min.",
                 param,
                 ctx,
             )

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+from click.core import ParameterSource
+
+from tandem_store.cli import advice
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -27,6 +30,7 @@ def root_database(command: Command) -> Command:
         default=DEFAULT_URL,
         show_default=True,
         show_envvar=True,
+        callback=_outermost_url,
         help=_URL_HELP,
     )(command)
 
@@ -70,7 +74,16 @@ def allowed_roots(command: Command) -> Command:
     )(command)
 
 
+def _outermost_url(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE:
+        advice.concerns(context, value)
+    return value
+
+
 def _nearest_url(context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
+    if value is not None:
+        advice.concerns(context, value)
+        return value
     outer = context.parent
     while value is None and outer is not None:
         value = outer.params.get("url")

@@ -1,17 +1,19 @@
-"""Where results go: JSON and tables on stdout, everything else on stderr."""
+"""Where results go: JSON and text on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import click
 
-from tandem_store.cli.text import columns, printable
+from tandem_store.cli import table, terminal
+from tandem_store.cli.advice import advised
+from tandem_store.cli.table import Cell
+from tandem_store.cli.text import printable
 from tandem_store.errors import LegacyFormatError
 from tandem_store.legacy.json_text import pretty
 
@@ -40,55 +42,59 @@ def escaped(text: str) -> str:
 
 
 def put(text: str = "") -> None:
-    """A line for people on stdout; line ends stay."""
+    """Words of ours for people on stdout; line ends stay, and commands in it name the store."""
+    click.echo(terminal.folded(printable(advised(text), lines=True), sys.stdout))
+
+
+def put_content(text: str) -> None:
+    """Words of others on stdout, such as a node's output; line ends stay."""
     click.echo(printable(text, lines=True))
 
 
-def note(text: str) -> None:
-    """A line for people on stderr."""
-    click.echo(printable(text, lines=True), err=True)
-
-
-def put_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: str = "") -> None:
-    """A table for people on stdout: ruled on a terminal, plain aligned text elsewhere.
-
-    ``right`` has an ``r`` in the place of each column that stands to the right.
-    """
-    cells = [[printable(cell) for cell in row] for row in rows]
-    sides = [side == "r" for side in right.ljust(len(headings))]
-    lines = list(_aligned(headings, cells, sides))
-    # Folded cells cannot be copied, so a table too wide for the terminal is not ruled either.
-    if sys.stdout.isatty() and max(map(columns, lines)) + 2 < shutil.get_terminal_size().columns:
-        _put_ruled(headings, cells, sides)
+def put_styled(text: str, style: str) -> None:
+    """A line for people on stdout, in a style of rich on a terminal that has it."""
+    if terminal.is_terminal():
+        click.echo(terminal.drawn(table.styled(printable(text), style)))
     else:
-        click.echo("\n".join(lines))
+        put_content(text)
 
 
-def _aligned(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], sides: Sequence[bool]
-) -> Iterable[str]:
-    table = [list(headings), *rows]
-    widths = [max(columns(row[at]) for row in table) for at in range(len(headings))]
-    for row in table:
-        padded = [
-            " " * (width - columns(cell)) + cell if right else cell + " " * (width - columns(cell))
-            for cell, width, right in zip(row, widths, sides, strict=True)
-        ]
-        yield "  ".join(padded).rstrip()
+def note(text: str) -> None:
+    """Words of ours for people on stderr; line ends stay, and commands in it name the store."""
+    click.echo(terminal.folded(printable(advised(text), lines=True), sys.stderr), err=True)
 
 
-def _put_ruled(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], sides: Sequence[bool]
+def put_paragraph(text: str, *, indent: int = 2) -> None:
+    """Text of others on stdout, indented; on a terminal lines are broken between words."""
+    shown = printable(text, lines=True)
+    if terminal.is_terminal():
+        click.echo(terminal.drawn(table.indented(shown, indent)))
+    else:
+        click.echo("\n".join(" " * indent + line for line in shown.split("\n")))
+
+
+def put_facts(facts: Iterable[tuple[str, Cell]]) -> None:
+    """Labels and what they stand for, one below the other."""
+    click.echo(terminal.drawn(table.facts(facts)))
+
+
+def put_table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    *,
+    right: str = "",
+    cut: str = "",
+    optional: Sequence[str] = (),
 ) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    """A table for people on stdout: one line a row, and all of it where there is no terminal.
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading, right in zip(headings, sides, strict=True):
-        table.add_column(heading, justify="right" if right else "left", overflow="fold")
-    for row in rows:
-        # Text, not str: a cell is never read as rich's own markup.
-        table.add_row(*map(Text, row))
-    Console(file=sys.stdout).print(table)
+    ``right`` has an ``r`` in the place of each column that stands to the right. On a terminal that
+    is too narrow, the columns headed as in ``optional`` go one after the other, then the column
+    headed ``cut`` is cut with an ellipsis; what still does not fit becomes a paragraph a row.
+    """
+    made = table.Table.of(headings, rows, right)
+    window = terminal.width()
+    if window is not None:
+        made = made.fitted(window, cut=cut, optional=optional)
+    fits = window is None or made.width <= window
+    click.echo(terminal.drawn(made.ruled() if fits else made.paragraphs()))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import io
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,12 +16,13 @@ from tandem_store.cli import options
 from tandem_store.cli.copying import copy
 from tandem_store.cli.database import db
 from tandem_store.cli.dump import dump
-from tandem_store.cli.exits import sentences
+from tandem_store.cli.exits import FAILED, sentences
 from tandem_store.cli.importing import import_command
 from tandem_store.cli.months import months
 from tandem_store.cli.quarantine import quarantine
 from tandem_store.cli.runs import runs
 from tandem_store.cli.statistics import stats
+from tandem_store.cli.verbosity import verbose
 from tandem_store.cli.verifying import verify
 
 
@@ -37,7 +41,8 @@ class Program(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @options.root_database
-@click.version_option(tandem_store.__version__, prog_name="tandem-store")
+@verbose
+@click.version_option(tandem_store.__version__, "-V", "--version", prog_name="tandem-store")
 def program(url: str) -> None:
     """Keep the automation runs of the Tandem engine in a database.
 
@@ -56,8 +61,37 @@ def program(url: str) -> None:
 
 def main() -> None:
     """Run the program with the arguments of the process."""
+    _check_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that cannot show a character gets its escape instead of a failure.
             stream.reconfigure(errors="backslashreplace")
     program.main(prog_name="tandem-store")
+
+
+def _check_streams() -> None:
+    # A closed stream is None to Python, and its number would go to the next file that is opened: a
+    # database that stray output is then written into.
+    if sys.stdin is None:
+        sys.stdin = Path(os.devnull).open()  # noqa: SIM115
+    is_closed = sys.stdout is None
+    if is_closed:
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
+    if is_closed:
+        click.echo("Error: stdout is closed. Nothing was done; send it to /dev/null.", err=True)
+        sys.exit(FAILED)
+
+
+def _summarise(group: click.Group) -> None:
+    """Give each command the first sentence of its help for lists, where click would cut it."""
+    for command in group.commands.values():
+        if command.short_help is None:
+            sentence = inspect.cleandoc(command.help or "").split("\n\n")[0].split(". ")[0]
+            command.short_help = " ".join(sentence.split()).removesuffix(".")
+        if isinstance(command, click.Group):
+            _summarise(command)
+
+
+_summarise(program)

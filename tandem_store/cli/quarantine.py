@@ -67,8 +67,7 @@ def retry(context: click.Context, url: str, item_ids: tuple[int, ...], as_json: 
     if as_json:
         output.put_json(report.to_json())
     else:
-        for line in report.lines() or ["Nothing is in quarantine."]:
-            output.put(line)
+        quarantine_view.put_retried(report.items)
     context.exit(report.exit_code)
 
 

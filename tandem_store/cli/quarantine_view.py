@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from tandem_store import StoreError
-from tandem_store.cli import output
-from tandem_store.cli.text import number, one_line, size
+from tandem_store.cli import output, terminal
+from tandem_store.cli.advice import advised
+from tandem_store.cli.places import put_record
+from tandem_store.cli.text import counted, number, one_line, printable, size
+from tandem_store.importer.retry import Retried
 from tandem_store.quarantine import QuarantineItem
 
 #: How many of the kept bytes a person is shown.
@@ -45,43 +48,68 @@ def kept_bytes(item: QuarantineItem, kept: bytes | None) -> bytes:
 
 
 def put_list(items: Sequence[QuarantineItem]) -> None:
-    """The items for people."""
-    rows = [
-        (
-            str(item.id),
-            item.reason,
-            size(item.size),
-            item.path,
-            item.key or "-",
-            one_line(item.message, 80) + (" (discarded)" if item.discarded else ""),
+    """The items for people: records on a terminal, one line each elsewhere."""
+    if not terminal.is_terminal():
+        output.put_table(
+            ("ID", "REASON", "SIZE", "PATH", "KEY", "MESSAGE"), map(_row, items), right="rlr"
         )
-        for item in items
-    ]
-    output.put_table(("ID", "REASON", "SIZE", "PATH", "KEY", "MESSAGE"), rows, right="rlr")
+        return
+    for item in items:
+        discarded = ", discarded" if item.discarded else ""
+        heading = f"{item.id}  {item.reason}, {size(item.size)}{discarded}"
+        put_record(heading, item.path, item.message, key=item.key, style="yellow")
+    output.put()
+    output.put("Look at one: tandem-store quarantine show ID")
+    output.put("Read them again with this version: tandem-store quarantine retry")
+    output.put("Drop their bytes for good: tandem-store quarantine discard ID")
+
+
+def _row(item: QuarantineItem) -> tuple[str, ...]:
+    return (
+        str(item.id),
+        item.reason,
+        size(item.size),
+        item.path,
+        item.key or "-",
+        one_line(advised(item.message)) + (" (discarded)" if item.discarded else ""),
+    )
 
 
 def put_item(item: QuarantineItem, kept: bytes | None) -> None:
     """One item for people."""
-    facts = {
-        "Item": str(item.id),
-        "Path": item.path,
-        "Key": item.key or "-",
-        "Range": "the whole file" if item.start is None else _range(item),
-        "Reason": item.reason,
-        "Message": item.message,
-        "Size": f"{number(item.size)} bytes",
-        "SHA-256": item.digest.hex(),
-    }
-    for label, value in facts.items():
-        output.put(f"{label:<9}{value}")
+    output.put_facts(
+        {
+            "Item": str(item.id),
+            "Path": item.path,
+            "Key": item.key or "-",
+            "Range": "the whole file" if item.start is None else _range(item),
+            "Reason": item.reason,
+            "Message": advised(item.message),
+            "Size": size(item.size),
+            "SHA-256": item.digest.hex(),
+        }.items()
+    )
     output.put()
-    output.put(_preview(kept) if kept is not None else f"The bytes: {_whereabouts(item)}.")
+    output.put_content(_preview(kept) if kept is not None else f"The bytes: {_whereabouts(item)}.")
+
+
+def put_retried(items: Sequence[Retried]) -> None:
+    """What came of each item, and of all."""
+    for item in items:
+        sign = "imported" if item.resolved else "still in quarantine"
+        put_record(f"{item.id}  {sign}", item.path, "" if item.resolved else item.message)
+    left = sum(not item.resolved for item in items)
+    output.put(
+        f"Imported {counted(len(items) - left, 'item')}; {number(left)} still in quarantine."
+        if items
+        else "Nothing is in quarantine."
+    )
 
 
 def note_plan(items: Sequence[QuarantineItem]) -> None:
     """What is about to be discarded, on stderr."""
     for item in items:
-        output.note(f"{item.id}: {item.path} ({item.reason}, {size(item.size)})")
+        output.note(f"{item.id}: {one_line(item.path)} ({item.reason}, {size(item.size)})")
     if items:
         output.note("Their bytes will be gone from the store; the source is not touched.")
 
@@ -91,13 +119,13 @@ def put_discarded(items: Sequence[QuarantineItem], dry_run: bool, as_json: bool)
     if as_json:
         output.put_json({"discarded": [item.id for item in items], "dry_run": dry_run})
     else:
-        output.put(f"{'Would discard' if dry_run else 'Discarded'} {len(items)} items.")
+        output.put(f"{'Would discard' if dry_run else 'Discarded'} {counted(len(items), 'item')}.")
 
 
 def _preview(kept: bytes) -> str:
     text = kept[:PREVIEW].decode(errors="replace")
     more = len(kept) - PREVIEW
-    return f"{text}\n... and {number(more)} bytes more (--raw)" if more > 0 else text
+    return f"{text}\n... and {number(more)} bytes more (--raw has all)" if more > 0 else text
 
 
 def _range(item: QuarantineItem) -> str:
@@ -108,4 +136,4 @@ def _range(item: QuarantineItem) -> str:
 def _whereabouts(item: QuarantineItem) -> str:
     if item.discarded:
         return "they were discarded"
-    return f"too many to keep, they are only in the source, at {item.path}"
+    return f"too many to keep, they are only in the source, at {printable(item.path)}"

@@ -8,6 +8,8 @@ import click
 
 from tandem_store import open_store
 from tandem_store.cli import options, output
+from tandem_store.cli.status_style import status
+from tandem_store.cli.table import Cell
 from tandem_store.cli.text import dollars, number
 from tandem_store.cli.unsettled import note_unsettled
 from tandem_store.runs import RunStatistics
@@ -17,9 +19,10 @@ from tandem_store.runs import RunStatistics
 @options.database
 @options.as_json
 def stats(url: str, as_json: bool) -> None:
-    """Add up runs by month and status.
+    """Add up runs by the month of their last update, and by status.
 
-    With their tokens and their estimated cost in US dollars.
+    With their tokens and their estimated cost in US dollars. A run that is changed moves into the
+    month of the change.
     """
     with open_store(url) as store, store.read() as tx:
         note_unsettled(tx)
@@ -49,10 +52,10 @@ def _total(found: Sequence[RunStatistics]) -> dict[str, float]:
 
 
 def _put(found: Sequence[RunStatistics]) -> None:
-    rows = [
+    rows: list[tuple[Cell, ...]] = [
         (
             entry.month.label,
-            entry.status,
+            status(entry.status),
             number(entry.runs),
             number(entry.total_tokens),
             dollars(entry.estimated_cost_usd),
@@ -61,4 +64,5 @@ def _put(found: Sequence[RunStatistics]) -> None:
     ]
     runs, tokens, cost = _total(found).values()
     rows.append(("total", "", number(int(runs)), number(int(tokens)), dollars(cost)))
-    output.put_table(("MONTH", "STATUS", "RUNS", "TOKENS", "COST USD"), rows, right="llrrr")
+    headings = ("MONTH OF LAST UPDATE", "STATUS", "RUNS", "TOKENS", "COST USD")
+    output.put_table(headings, rows, right="llrrr")

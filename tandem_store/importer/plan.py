@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import URL
 
-from tandem_store.engine import database_url, is_absent, sqlite_path
+from tandem_store.engine import database_url, is_absent, shown, sqlite_path
 from tandem_store.errors import SourceError
 from tandem_store.importer.frozen import LARGEST_IN_MEMORY
 from tandem_store.importer.options import ImportOptions
@@ -19,12 +19,14 @@ from tandem_store.legacy.state_directory import StateDirectory
 
 #: Bytes of database for a byte of source, on the safe side: measured 0.2 to 0.3 with the ledger.
 _SHARE: Final = 0.4
-_MEBIBYTE: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class ImportPlan:
-    """What was found, and what it takes. Sizes are bytes; ``largest`` is that of one file."""
+    """What was found, and what it takes. Sizes are bytes; ``largest`` is that of one file.
+
+    ``target`` is the database's URL without its password.
+    """
 
     root: Path
     target: str
@@ -45,31 +47,6 @@ class ImportPlan:
     def needed(self) -> int:
         """The space that the database may take, and a large file's copy while it is read."""
         return int(self.total_bytes * _SHARE) + self.largest
-
-    def lines(self) -> list[str]:
-        """The plan as sentences for the operator."""
-        lines = [f"Found in {self.root}:"]
-        lines += [
-            f"  {source.value:<12} {self.files[source]:>9,} files {_size(self.bytes[source]):>12}"
-            for source in Source
-            if self.files.get(source)
-        ]
-        if self.strays:
-            lines.append(f"  {self.strays:,} other files, which hold no runs")
-        if self.not_read:
-            lines.append(
-                f"  {self.not_read:,} files or folders that cannot be read or lead out of it"
-            )
-        made = "a new database" if self.is_new else "the existing database"
-        lines.append(f"Into {made} {self.target}.")
-        if self.free is not None:
-            lines.append(f"Needs up to {_size(self.needed)} of disk; {_size(self.free)} are free.")
-            if self.free < self.needed:
-                lines.append(
-                    "The disk may be too small. If it fills up, nothing that was stored is lost."
-                )
-        lines.append("Stop the engine before you import. The source is only read.")
-        return lines
 
 
 def survey(url: str, state: StateDirectory) -> ImportPlan:
@@ -96,7 +73,7 @@ def survey(url: str, state: StateDirectory) -> ImportPlan:
         )
     return ImportPlan(
         root=state.root,
-        target=target.render_as_string(),
+        target=shown(target),
         is_new=is_absent(target),
         files=dict(files),
         bytes=dict(sizes),
@@ -125,7 +102,3 @@ def _copied_size(file: SourceFile) -> int:
 def _free(url: URL) -> int | None:
     folder = scratch_folder(url)
     return shutil.disk_usage(folder).free if folder is not None else None
-
-
-def _size(count: int) -> str:
-    return f"{count / _MEBIBYTE:,.1f} MiB" if count >= _MEBIBYTE else f"{count / 1024:,.1f} KiB"

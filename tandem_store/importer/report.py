@@ -141,6 +141,7 @@ class ImportReport:
             "definitions": self.definitions,
             "quarantined": [
                 {
+                    "id": item.id,
                     "path": item.path,
                     "key": item.key,
                     "reason": item.reason,

@@ -69,10 +69,6 @@ class RetryReport:
             ]
         }
 
-    def lines(self) -> list[str]:
-        """The report as sentences."""
-        return [f"{item.id}  {item.path}: {item.message}" for item in self.items]
-
 
 def retry_quarantined(url: str | URL, item_ids: Sequence[int]) -> RetryReport:
     """Read the kept bytes of quarantined items again, each in a transaction of its own.

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from tandem_store.mapping import to_column
 from tandem_store.records import RunFilter, RunRecord, TenantScope
-from tandem_store.runs import listing, stream
+from tandem_store.runs import finding, listing, stream
 from tandem_store.runs.claims import Claim, claims
 from tandem_store.runs.listing import Page
 from tandem_store.runs.selection import Selection
@@ -67,6 +67,18 @@ class RunReader:
         (True, False)
         """
         return listing.locate(self._connection, to_column(run_id), self._scope) is not None
+
+    def find_ids(self, beginning: str, *, limit: int) -> tuple[str, ...]:
+        """At most ``limit`` ids that begin so, in the order of their code points.
+
+        The prefix that the engine gives its ids may be left out: ``7815`` finds
+        ``automation-v2-run-7815de76-...`` too. Nothing begins with no text.
+
+        >>> with filled.read() as tx:
+        ...     tx.runs.find_ids("run-", limit=2)
+        ('run-1', 'run-2')
+        """
+        return finding.ids(self._connection, beginning, limit, self._scope)
 
     def list(
         self,

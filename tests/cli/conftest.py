@@ -11,8 +11,11 @@ from click.testing import CliRunner, Result
 from tandem_store import RunRecord, Store, open_store
 from tandem_store.cli.program import program
 from tests import legacy_runs
+from tests.cli.terminals import on_terminal
 
 Run = Callable[..., Result]
+
+__all__ = ["on_terminal"]
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def state(tmp_path: Path) -> StateDir:
 
 def test_the_summary_accounts_for_every_copy(cli: Cli, state: StateDir) -> None:
     """Per source and per month, copies read are the sum of the outcomes; the rest is by name."""
-    done = cli("import", str(state.root), "--jobs", "1")
+    done = cli("import", str(state.root), "--jobs", "1", "--months")
 
     assert done.exit_code == 3
     assert "Stop the engine" in done.stderr

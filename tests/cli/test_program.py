@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import pty
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,15 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import text
 
+from tandem_store import __version__, migrate, open_store
 from tandem_store import cli as package
-from tandem_store import migrate, open_store
 from tandem_store.cli import exits
 from tandem_store.cli.program import program
+from tandem_store.errors import StoreError
+from tests.cli.terminals import PROGRAM, on_a_real_terminal
 from tests.copying.looking import behind_its_back
 
 Cli = Callable[..., Result]
-PROGRAM = [sys.executable, "-m", "tandem_store"]
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -46,6 +46,24 @@ def test_every_command_has_help(path: tuple[str, ...]) -> None:
     assert done.exit_code == 0
     assert "--db URL" in done.stdout
     assert len(done.stdout.splitlines()[2].strip()) > 15
+
+
+@pytest.mark.parametrize("columns", ["40", "80"])
+@pytest.mark.parametrize("path", [(), *(path for path in ALL if path not in LEAVES)], ids=" ".join)
+def test_no_list_of_commands_is_cut(path: tuple[str, ...], columns: str) -> None:
+    """A sentence that ends in dots says nothing."""
+    shown = CliRunner().invoke(program, [*path, "--help"], env={"COLUMNS": columns}).stdout
+
+    assert "Commands:" in shown
+    assert "..." not in shown.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_the_version_is_told(option: str) -> None:
+    """By the short name that people try first, too."""
+    done = CliRunner().invoke(program, [option])
+
+    assert (done.exit_code, done.stdout) == (0, f"tandem-store, version {__version__}\n")
 
 
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
@@ -117,6 +135,7 @@ def test_the_database_may_be_named_anywhere(
         (["runs", "list", "--since", "yesterday"], 2, "2026-08-01T12:00:00Z"),
         (["runs", "list", "--since", "999999999w"], 2, "is not a time"),
         (["runs", "list", "--since", "999999w"], 2, "before the calendar begins"),
+        (["runs", "list", "--since", "2m"], 2, "may mean months or minutes"),
         (["runs", "list", "--since", "2026-13-01"], 2, "is not a time"),
         (["runs", "show", "x", "--node", "n", "--origin"], 2, "exclude each other"),
         (["quarantine", "show", "seven"], 2, "not a valid integer"),
@@ -276,6 +295,54 @@ def test_a_reader_that_has_had_enough_is_no_failure(
     assert (process.wait(timeout=60), complaint) == (0, b"")
 
 
+@pytest.mark.parametrize("command", [["db", "upgrade"], ["dump"]])
+def test_a_closed_stdout_is_refused(tmp_path: Path, command: list[str]) -> None:
+    """Before anything is done: the next file to be opened would get its number."""
+    path = tmp_path / "new.db"
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *PROGRAM, "--db", str(path), *command],
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.returncode, done.stdout) == (exits.FAILED, "")
+    assert done.stderr == "Error: stdout is closed. Nothing was done; send it to /dev/null.\n"
+    assert not path.exists()
+
+
+def test_other_streams_may_be_closed(store_url: str) -> None:
+    """Nobody wants to be told anything, or to answer."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" 2>&- <&-', "sh", *PROGRAM, "--db", store_url, "stats"],
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("MONTH")
+
+
+@pytest.mark.parametrize(("options", "told"), [(["-v"], ["tandem_store.x: one"]), ([], [])])
+def test_a_verbose_program_says_what_is_logged(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, options: list[str], told: list[str]
+) -> None:
+    """From INFO on, on stderr, and for this command alone."""
+    logger = logging.getLogger("tandem_store.x")
+
+    def list_nothing(_: object) -> None:
+        logger.debug("none")
+        logger.info("one")
+        raise StoreError("done")
+
+    monkeypatch.setattr("tandem_store.cli.months.open_store", list_nothing)
+
+    done = cli(*options, "months", "list", "--json")
+    logger.info("two")
+
+    assert [line[24:] for line in done.stderr.splitlines()[:-1]] == told
+
+
 def test_the_module_is_the_program(any_store_url: str, tmp_path: Path) -> None:
     """``python -m tandem_store`` works in any folder."""
     environment = {**os.environ, "PYTHONPATH": str(Path(package.__file__).parents[2])}
@@ -308,30 +375,10 @@ def test_nothing_that_a_terminal_obeys_reaches_it(
         ["stats"],
         ["dump"],
     ):
-        shown = on_a_terminal([*PROGRAM, "--db", any_store_url, *arguments])
+        shown = on_a_real_terminal("--db", any_store_url, *arguments, columns=250)
         assert "owned" in shown or arguments == ["stats"]
         for character in ("\x1b]", "\x07", "\x9b", "\u202e", "\x7f"):
             assert character not in shown, (arguments, character)
-
-
-def on_a_terminal(command: list[str]) -> str:
-    """What the command shows on a terminal of 250 columns."""
-    master, slave = pty.openpty()
-    environment = {**os.environ, "COLUMNS": "250"}
-    process = subprocess.Popen(command, stdout=slave, stderr=slave, stdin=slave, env=environment)
-    os.close(slave)
-    shown = bytearray()
-    while True:
-        try:
-            piece = os.read(master, 65_536)
-        except OSError:  # The other end was closed.
-            break
-        if not piece:
-            break
-        shown += piece
-    os.close(master)
-    assert process.wait(timeout=60) == 0, shown
-    return shown.decode()
 
 
 def test_a_signal_ends_a_process_without_a_traceback(any_store_url: str) -> None:

@@ -11,6 +11,7 @@ from click.testing import Result
 
 from tandem_store import Store
 from tandem_store.mapping import pack, to_column
+from tests.cli.terminals import OnTerminal, without_style
 
 Cli = Callable[..., Result]
 RAW = b'"k": {\x1b[31m "run_id": \xff'
@@ -93,3 +94,42 @@ def test_discarding_drops_the_bytes(cli: Cli, item: int, how: list[str]) -> None
     assert json.loads(cli("quarantine", "list", "--json").stdout) == {"items": []}
     assert "discarded" in cli("quarantine", "show", str(item)).stdout
     assert cli("quarantine", "show", str(item), "--raw").exit_code == 1
+
+
+@pytest.fixture
+def forged(store: Store) -> int:
+    """The number of an item whose path and key have line ends."""
+    row = {"id": 6, "path": "a\nReason   none\x1b[1m.json", "layout": "entry", "key": "k\r\nSize 0"}
+    row |= {"digest": bytes(32), "reason": "damaged", "message": "bad\nID 7", "size": 1}
+    with store.begin() as tx:
+        tx.quarantine.add([row | {"kept_in_source": False, "created_at_ms": 1}])
+    return 6
+
+
+def test_a_name_with_line_ends_forges_no_lines(cli: Cli, forged: int) -> None:
+    """They are spelled out, wherever an item is shown."""
+    shown = cli("quarantine", "show", str(forged)).stdout
+    listed = cli("quarantine", "list").stdout
+    planned = cli("quarantine", "discard", str(forged), "--dry-run").stderr
+
+    assert "Path     a\\nReason   none\\x1b[1m.json\n" in shown
+    assert "Key      k\\r\\nSize 0\n" in shown
+    assert shown.count("\nReason") == 1
+    assert len(listed.splitlines()) == 2
+    assert len(planned.splitlines()) == 2
+
+
+def test_a_terminal_shows_records_and_what_to_do(
+    any_store_url: str, on_terminal: OnTerminal, item: int
+) -> None:
+    """Number, reason and size, the path, the entry, the sentence; then the commands."""
+    shown = without_style(on_terminal("--db", any_store_url, "quarantine", "list"))
+
+    assert shown.splitlines()[:4] == [
+        f"5  damaged, {len(RAW)} bytes",
+        "    data/\\udcff.json",
+        "      entry k",
+        "    missing field `status`",
+    ]
+    words = without_style(shown).partition("Drop their bytes for good:")[2].split()
+    assert words[-3:] == ["quarantine", "discard", "ID"]

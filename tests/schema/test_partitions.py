@@ -106,12 +106,12 @@ def test_one_run_has_one_document(engines: Engines) -> None:
 
 
 def test_a_detached_month_is_refused(engines: Engines) -> None:
-    """It was put aside on purpose; the message says how to get it back."""
+    """It was put aside on purpose; the message says which month it is."""
     with engines.write.begin() as connection:
         partitions.ensure(connection, [AUGUST])
         connection.execute(update(schema.months).values(state="detached"))
 
-    with pytest.raises(MonthDetachedError, match="months attach 2026-08"):
+    with pytest.raises(MonthDetachedError, match="2026-08 is detached"):
         with engines.write.begin() as connection:
             partitions.ensure(connection, [JULY, AUGUST])
 

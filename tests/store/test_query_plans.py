@@ -85,6 +85,21 @@ def test_a_run_is_found_by_its_key_in_one_month(filled: Store, scope: TenantScop
     assert "SCAN" not in month + whole
 
 
+@pytest.mark.parametrize("scope", [None, HERE, EVERYWHERE])
+def test_ids_are_found_in_a_stretch_of_the_key(filled: Store, scope: TenantScope | None) -> None:
+    """However many runs there are; nothing is sorted."""
+    with filled.begin() as tx:
+        runs = Runs(tx.connection, scope)
+        looks = plans(tx.connection, lambda: runs.find_ids("r0", limit=5))
+
+    assert len(looks) == 3
+    for plan in looks:
+        assert "sqlite_autoindex_runs_" in plan
+        assert "(run_id>? AND run_id<?)" in plan
+        assert "SCAN" not in plan
+        assert "TEMP B-TREE" not in plan
+
+
 def test_an_update_touches_one_run_and_its_months(filled: Store) -> None:
     """Nothing is scanned, however many runs and months there are."""
     with filled.begin() as tx:
