@@ -16,7 +16,7 @@ from sqlalchemy import URL
 from tandem_store import engine, migrate
 from tandem_store.backup import files, snapshot
 from tandem_store.backup.report import Content, RestoreReport
-from tandem_store.backup.workspace import publish, refuse_unless_room, workspace
+from tandem_store.backup.workspace import publish, refuse_unless_room, told, workspace
 from tandem_store.copying import copy_store
 from tandem_store.copying.run import Progress
 from tandem_store.errors import NotAStoreError, StoreError
@@ -41,8 +41,12 @@ def restore_store(
         SchemaAheadError: the backup was made by a newer version of the package.
         StoreLockedError: another process is filling the PostgreSQL schema.
     """
+    with told():
+        return _restored(Path(source).absolute(), engine.database_url(url), progress)
+
+
+def _restored(file: Path, goal: URL, progress: Progress | None) -> RestoreReport:
     began = time.monotonic()
-    file, goal = Path(source).absolute(), engine.database_url(url)
     path = engine.sqlite_path(goal)
     _refuse_source(file)
     if path is not None:

@@ -14,7 +14,7 @@ from sqlalchemy import URL
 from tandem_store import engine
 from tandem_store.backup import files, keeping, snapshot
 from tandem_store.backup.report import BackupReport
-from tandem_store.backup.workspace import publish, taken, workspace
+from tandem_store.backup.workspace import publish, taken, told, workspace
 from tandem_store.copying.run import Progress
 from tandem_store.errors import NotAStoreError, StoreError
 
@@ -78,8 +78,14 @@ def backup_store(
         NotAStoreError: the database is no store, or is damaged.
         SchemaBehindError: a PostgreSQL store must be upgraded first.
     """
+    with told():
+        return _backed_up(engine.database_url(url), Place.of(target), keep, progress)
+
+
+def _backed_up(
+    origin: URL, place: Place, keep: int | None, progress: Progress | None
+) -> BackupReport:
     began = time.monotonic()
-    origin, place = engine.database_url(url), Place.of(target)
     if keep is not None and (place.name is not None or keep < 1):
         raise StoreError("keep needs a folder as the target, and is at least 1.")
     report = make(origin, place, progress or (lambda *_: None))

@@ -54,6 +54,16 @@ def workspace(folder: Path) -> Iterator[Path]:
             raise
 
 
+@contextmanager
+def told() -> Iterator[None]:
+    """Let what the operating system refuses leave the block as a ``StoreError``."""
+    try:
+        yield
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        raise StoreError(f"{place}{error.strerror or error}.") from error
+
+
 def no_room(folder: Path) -> StoreError:
     """The error for a disk that is full."""
     return StoreError(
@@ -143,5 +153,8 @@ def _locked(room: Path) -> AbstractContextManager[None]:
 
 def _remove_stale(folder: Path) -> None:
     for room in folder.glob(f"{PREFIX}*"):
+        # In a folder for everybody, what others left is theirs, and a link leads anywhere.
+        if room.is_symlink() or not room.is_dir() or room.stat().st_uid != os.geteuid():
+            continue
         with suppress(StoreError), _locked(room):
             shutil.rmtree(room, ignore_errors=True)

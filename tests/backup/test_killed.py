@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 import random
 import signal
 import subprocess
@@ -13,55 +13,67 @@ from typing import Final
 
 import pytest
 
-from tandem_store import StoreError, UnfinishedCopyError, migrate, open_store
-from tandem_store.backup import backup_store, restore_store
+from tandem_store import UnfinishedCopyError, migrate, open_store
+from tandem_store.backup import backup_store, restore_store, upgrade_after_backup
 from tandem_store.backup.workspace import PREFIX
 from tandem_store.copying import copy_store
-from tests.backup.looking import dump, names
+from tests.backup.looking import downgrade, dump, names
 from tests.copying.conftest import NewTarget
 
-#: Does what a command does, and kills itself when it has been told of progress so often, or, told
-#: nothing, as it is about to give the file its name, or has just done so.
-SUICIDE: Final = """
-import os, signal, sys
+#: Does what a command does, each time in a child of its own, which kills itself when it was told
+#: of progress so often, or as it is about to give the file its name, or when it has just done so.
+#: Tells of each whether it was killed, and what was left where the file should be.
+SUICIDES: Final = """
+import json, os, signal, sys
+from pathlib import Path
+import psycopg
 from tandem_store.backup import backup_store, restore_store
-do, one, other, at = sys.argv[1:]
-calls = 0
+do, one, other, *moments = sys.argv[1:]
+link = os.link
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
-def count(*_):
-    global calls
-    calls += 1
-    if str(calls) == at:
-        die()
-link = os.link
-if at == "before":
-    os.link = die
-if at == "after":
-    os.link = lambda *both: (link(*both), die())
-{"backup": backup_store, "restore": restore_store}[do](one, other, progress=count)
+def child(at):
+    calls = 0
+    def count(*_):
+        nonlocal calls
+        calls += 1
+        if str(calls) == at:
+            die()
+    if at == "before":
+        os.link = die
+    if at == "after":
+        os.link = lambda *both: (link(*both), die())
+    {"backup": backup_store, "restore": restore_store}[do](one, other, progress=count)
+told = []
+for at in moments:
+    pid = os.fork()
+    if not pid:
+        child(at)
+        os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    folder = Path(other).parent
+    left = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    told.append([os.WIFSIGNALED(status), left])
+print(json.dumps(told))
 """
 
 
-def dies(do: str, one: str | Path, other: str | Path, at: str | int) -> bool:
-    """Run it; whether it killed itself."""
-    line = [sys.executable, "-c", SUICIDE, do, str(one), str(other), str(at)]
-    code = subprocess.run(line, check=False).returncode
-    assert code in {0, -signal.SIGKILL}
-    return code != 0
+def killed(do: str, one: str | Path, other: str | Path, *moments: str | int) -> list[list[str]]:
+    """Run it, killed each time at one of the moments; gives what was in the folder after each."""
+    line = [sys.executable, "-c", SUICIDES, do, str(one), str(other), *map(str, moments)]
+    told = json.loads(subprocess.run(line, check=True, stdout=subprocess.PIPE).stdout)
+    assert [was_killed for was_killed, _ in told] == [True] * len(moments)
+    return [left for _, left in told]
 
 
 @pytest.mark.parametrize("name", ["b.db", "b.db.zst"])
 def test_killed_between_any_two_steps(full_url: str, folder: Path, name: str) -> None:
     """There is no file of that name; the next backup removes what is left, and succeeds."""
-    for at in (1, 6, 21, 39, "before"):
-        if not dies("backup", full_url, folder / name, at):
-            break
-        assert all(left.startswith(PREFIX) for left in names(folder))
-        assert len(names(folder)) == 1
+    for left in killed("backup", full_url, folder / name, 1, 9, 21, "before"):
+        assert len(left) == 1
+        assert left[0].startswith(PREFIX)
 
-    if not (folder / name).exists():
-        backup_store(full_url, folder / name)
+    backup_store(full_url, folder / name)
     assert names(folder) == [name]
     restore_store(folder / name, str(folder / "new.db"))
     assert dump(str(folder / "new.db")) == dump(full_url)
@@ -69,27 +81,25 @@ def test_killed_between_any_two_steps(full_url: str, folder: Path, name: str) ->
 
 def test_killed_when_it_has_its_name_it_is_whole(source_url: str, folder: Path) -> None:
     """The name comes last."""
-    assert dies("backup", source_url, folder / "b.db", "after")
+    killed("backup", source_url, folder / "b.db", "after")
 
     restore_store(folder / "b.db", str(folder / "new.db"))
     assert dump(str(folder / "new.db")) == dump(source_url)
 
 
-@pytest.mark.parametrize("at", [1, 2, "before", "after"])
-def test_a_restore_that_was_killed_leaves_no_store(
-    source_url: str, folder: Path, at: int | str
-) -> None:
-    """Or a whole one; the same call restores it else."""
+def test_a_restore_that_was_killed_leaves_no_store(source_url: str, folder: Path) -> None:
+    """Until it has its name; then it is whole. The same call restores it."""
     backup_store(source_url, folder / "b.db.zst")
     target = folder / "new.db"
 
-    assert dies("restore", folder / "b.db.zst", target, at)
-
-    assert target.exists() == (at == "after")
-    if at != "after":
-        restore_store(folder / "b.db.zst", str(target))
-        assert not [left for left in names(folder) if left.startswith(PREFIX)]
+    for left in killed("restore", folder / "b.db.zst", target, 1, 2, "before"):
+        assert target.name not in left
+    restore_store(folder / "b.db.zst", str(target))
+    assert not [left for left in names(folder) if left.startswith(PREFIX)]
     assert dump(str(target)) == dump(source_url)
+
+    killed("restore", folder / "b.db.zst", folder / "other.db", "after")
+    assert dump(str(folder / "other.db")) == dump(source_url)
 
 
 def test_a_restore_into_a_server_that_was_killed_goes_on(
@@ -99,13 +109,33 @@ def test_a_restore_into_a_server_that_was_killed_goes_on(
     backup_store(source_url, folder / "b.db")
     target = new_target("postgresql")
 
-    for at in (12, 30):
-        assert dies("restore", folder / "b.db", target, at)
-        with pytest.raises(UnfinishedCopyError):
-            open_store(target)
+    killed("restore", folder / "b.db", target, 12, 30)
 
+    with pytest.raises(UnfinishedCopyError):
+        open_store(target)
     restore_store(folder / "b.db", target)
     assert dump(target) == dump(source_url)
+
+
+def test_an_upgrade_that_was_killed_at_its_backup_begins_again(
+    source_url: str, tmp_path: Path
+) -> None:
+    """The database is as it was, and the next upgrade makes another backup."""
+    downgrade(source_url)
+    line = (
+        "import os, signal, sys\n"
+        "os.link = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from tandem_store.backup import upgrade_after_backup\n"
+        "upgrade_after_backup(sys.argv[1])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", line, source_url], check=False)
+
+    assert done.returncode == -signal.SIGKILL
+    assert migrate.current(source_url) == "0002"
+    _, made = upgrade_after_backup(source_url)
+    assert made is not None
+    assert migrate.current(str(made.file)) == "0002"
+    assert not [left for left in names(tmp_path) if left.startswith(PREFIX)]
 
 
 @pytest.mark.slow
@@ -142,33 +172,3 @@ def test_killed_at_any_moment(
     target.unlink(missing_ok=True)
     backup_store(source, target)
     assert [left for left in names(folder) if left.startswith(PREFIX)] == []
-
-
-def test_a_later_migration_of_a_killed_upgrade_backs_up_again(
-    source_url: str, tmp_path: Path
-) -> None:
-    """A backup before an upgrade that was killed leaves the database as it was."""
-    from tests.backup.looking import downgrade
-
-    downgrade(source_url)
-    line = (
-        "import os, signal, sys\n"
-        "os.link = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "from tandem_store.backup import upgrade_after_backup\n"
-        "upgrade_after_backup(sys.argv[1])\n"
-    )
-    killed = subprocess.run([sys.executable, "-c", line, source_url], check=False)
-
-    assert killed.returncode == -signal.SIGKILL
-    assert migrate.current(source_url) == "0002"
-    with pytest.raises(StoreError):
-        open_store(source_url)
-    done = subprocess.run(
-        [sys.executable, "-m", "tandem_store", "--db", source_url, "db", "upgrade"],
-        env=dict(os.environ),
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    assert ".before-0003-" in done.stdout
-    assert not [left for left in names(tmp_path) if left.startswith(PREFIX)]

@@ -12,11 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import pytest
-
 from tandem_store import open_store
 from tandem_store.backup import backup_store, restore_store
 from tests.conftest import REPOSITORY
+from tests.store.new_run import new_run
 
 #: Adds two runs in each transaction and counts on in a third that all writers share; every number
 #: that it has printed is stored for good.
@@ -43,12 +42,7 @@ WRITERS: Final = 4
 def writing(url: str, folder: Path) -> Iterator[list[Path]]:
     """Four processes that write to the store, and the files that have what they acknowledged."""
     told = [folder / f"writer-{number}" for number in range(WRITERS)]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER, url, path.name], stdout=path.open("w"), cwd=REPOSITORY
-        )
-        for path in told
-    ]
+    processes = [_started(url, path) for path in told]
     try:
         while any(acknowledged(path) < 3 for path in told):
             assert [process.poll() for process in processes] == [None] * WRITERS
@@ -61,18 +55,21 @@ def writing(url: str, folder: Path) -> Iterator[list[Path]]:
             process.wait()
 
 
+def _started(url: str, path: Path) -> subprocess.Popen[bytes]:
+    line = [sys.executable, "-c", WRITER, url, path.name]
+    with path.open("wb") as told:
+        return subprocess.Popen(line, stdout=told, cwd=REPOSITORY)
+
+
 def acknowledged(path: Path) -> int:
     """How many transactions a writer was told are stored."""
     return path.read_text().count("\n")
 
 
-@pytest.mark.parametrize("name", ["b.db", "b.db.zst"])
 def test_has_every_write_acknowledged_before_it_began(
-    any_store_url: str, folder: Path, tmp_path: Path, name: str
+    any_store_url: str, folder: Path, tmp_path: Path
 ) -> None:
     """And of the later ones a beginning, the same in every table: no half transaction."""
-    from tests.store.new_run import new_run
-
     with open_store(any_store_url) as store, store.begin() as tx:
         tx.runs.add(new_run("shared", total_tokens=0))
     with writing(any_store_url, tmp_path) as told:
