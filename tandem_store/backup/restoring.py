@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import tempfile
 import time
 from contextlib import closing
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError
 
 from tandem_store import engine, migrate
 from tandem_store.backup import files, snapshot
@@ -90,13 +92,11 @@ def _refuse_source(file: Path) -> None:
             f"{file} is no backup: it is neither an SQLite file nor a compressed one. Name a file "
             "that was made with: tandem-store backup"
         )
-    for suffix in _LOGS:
-        log = Path(f"{file}{suffix}")
-        if log.exists() and log.stat().st_size:
-            raise StoreError(
-                f"{file} is a store in use, not a backup: {log.name} is a part of it. "
-                "Copy it with: tandem-store copy --from ... --to ..."
-            )
+    if log := _log_beside(file):
+        raise StoreError(
+            f"{file} is a store in use, not a backup: {log.name} is a part of it. "
+            "Copy it with: tandem-store copy --from ... --to ..."
+        )
 
 
 def _refuse_target(path: Path, file: Path) -> None:
@@ -105,15 +105,25 @@ def _refuse_target(path: Path, file: Path) -> None:
             f"{path} is the backup itself. Name a new file as the store: tandem-store --db NEW "
             "restore FILE"
         )
-    if not engine.is_absent(engine.database_url(str(path))):
+    if os.path.lexists(path) and not _is_empty_file(path):
         raise _not_new(path)
-    for suffix in _LOGS:
-        if (log := Path(f"{path}{suffix}")).exists():
-            # SQLite would write what is in it into the restored file.
-            raise StoreError(
-                f"{log} is left from a database that is gone, and would spoil the restored one. "
-                "Move it away, then restore again."
-            )
+    if log := _log_beside(path):
+        # SQLite would write what is in it into the restored file.
+        raise StoreError(
+            f"{log} is left from a database that is gone, and would spoil the restored one. "
+            "Move it away, then restore again."
+        )
+
+
+def _log_beside(path: Path) -> Path | None:
+    logs = (Path(f"{path}{suffix}") for suffix in _LOGS)
+    # Readers leave empty ones behind, which say nothing.
+    return next((log for log in logs if log.exists() and log.stat().st_size), None)
+
+
+def _is_empty_file(path: Path) -> bool:
+    # Not what a link leads to, and no device.
+    return path.is_file() and not path.is_symlink() and path.stat().st_size == 0
 
 
 def _not_new(path: Path) -> StoreError:
@@ -142,6 +152,8 @@ def _unpacked(file: Path, room: Path, progress: Progress) -> _Unpacked:
         content = _content(url)
         # Last, because closing it leaves all of it in the file, which a reader would not.
         engine.make_usable(path)
+    except (DBAPIError, sqlite3.Error) as error:
+        raise _damaged(file, " ".join(str(error).split())) from error
     except NotAStoreError as error:
         # Whoever restores did not name the file that it speaks of.
         raise NotAStoreError(str(error).replace(str(path), str(file))) from error
@@ -163,7 +175,7 @@ def _content(url: URL) -> Content:
 
 
 def _publish(made: Path, path: Path) -> None:
-    if path.exists() and path.stat().st_size == 0:
+    if _is_empty_file(path):
         path.unlink()
     try:
         publish(made, path)

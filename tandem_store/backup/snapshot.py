@@ -53,7 +53,10 @@ def take(url: URL, target: Path, progress: Progress) -> Snapshot:
     target.touch(mode=0o600)
     now_ms = time.time_ns() // 1_000_000
     taken = _from_file if engine.sqlite_path(url) is not None else _from_server
-    content = taken(url, target, progress)
+    try:
+        content = taken(url, target, progress)
+    except DBAPIError as error:
+        raise NotAStoreError(f"{_DAMAGED} [{error.orig}]") from error
     engine.make_portable(target)
     progress("checking", 0, 1)
     if wrong := engine.integrity(target):
@@ -107,9 +110,14 @@ def readable_revision(connection: Connection) -> str:
 
 
 def content_of(revision: str, rows: dict[str, int]) -> Content:
-    """What a store holds, from the number of rows of every table of an SQLite file."""
+    """What a store holds, from the number of rows of every table of an SQLite file.
+
+    Raises ``NotAStoreError`` if one is missing that every store has.
+    """
     names = {name for name in rows if schema.MONTH_TABLE.fullmatch(name)}
     parent = schema.run_documents.name
+    if missing := {parent, schema.runs.name} - rows.keys():
+        raise NotAStoreError(f"{_DAMAGED} [no table {', '.join(sorted(missing))}]")
     months = {
         Month.parse(name.removeprefix(f"{parent}_").replace("_", "-")): rows[name]
         for name in sorted(names)
@@ -132,14 +140,11 @@ def row_counts(connection: Connection) -> dict[str, int]:
 
 def _compared(source: Connection, copy: Connection, progress: Progress) -> dict[str, int]:
     """Read both from end to end; gives the number of rows of each table."""
-    try:
-        ours, theirs = _tables(source), _tables(copy)
-        count = _counter(progress, 2 * sum(row_counts(source).values()))
-        found = [
-            (table.name, _tally(source, table, count), _tally(copy, table, count)) for table in ours
-        ]
-    except DBAPIError as error:
-        raise NotAStoreError(f"{_DAMAGED} [{error.orig}]") from error
+    ours, theirs = _tables(source), _tables(copy)
+    count = _counter(progress, 2 * sum(row_counts(source).values()))
+    found = [
+        (table.name, _tally(source, table, count), _tally(copy, table, count)) for table in ours
+    ]
     different = [name for name, wanted, got in found if wanted != got]
     if different or len(ours) != len(theirs):
         raise _differs(different)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -41,7 +42,7 @@ def workspace(folder: Path) -> Iterator[Path]:
         # In this order: as long as the folder is there, it is locked.
         held.callback(shutil.rmtree, room, ignore_errors=True)
         try:
-            _remove_stale(folder)
+            _remove_stale(folder, owner=room.stat().st_uid)
             yield room
         except OSError as error:
             if error.errno in _FULL:
@@ -151,10 +152,12 @@ def _locked(room: Path) -> AbstractContextManager[None]:
     return engine.exclusive(room / _LOCK, patience_s=0, busy="in use")
 
 
-def _remove_stale(folder: Path) -> None:
+def _remove_stale(folder: Path, *, owner: int) -> None:
     for room in folder.glob(f"{PREFIX}*"):
-        # In a folder for everybody, what others left is theirs, and a link leads anywhere.
-        if room.is_symlink() or not room.is_dir() or room.stat().st_uid != os.geteuid():
-            continue
-        with suppress(StoreError), _locked(room):
-            shutil.rmtree(room, ignore_errors=True)
+        # Another process may be removing it, too.
+        with suppress(StoreError, FileNotFoundError):
+            # In a folder for everybody, what others left is theirs, and a link leads anywhere.
+            found = room.lstat()
+            if stat.S_ISDIR(found.st_mode) and found.st_uid == owner:
+                with _locked(room):
+                    shutil.rmtree(room, ignore_errors=True)

@@ -245,6 +245,26 @@ def test_a_damaged_store_is_refused(source_url: str, folder: Path) -> None:
     assert names(folder) == []
 
 
+@pytest.mark.parametrize("table", ["runs", "run_documents"])
+def test_a_store_that_lacks_a_table_is_damaged(
+    any_store_url: str, folder: Path, table: str
+) -> None:
+    """Whoever dropped it; it is one sentence without SQL on either database."""
+    if table == "run_documents":
+        with open_store(any_store_url) as store, store.begin() as tx:
+            tx.runs.add(new_run("r"))
+    with behind_its_back(any_store_url) as connection:
+        cascade = "" if connection.dialect.name == "sqlite" else "CASCADE"
+        connection.exec_driver_sql(f"DROP TABLE {table} {cascade}")
+
+    done = command("--db", any_store_url, "backup", folder)
+
+    assert done.exit_code == 1
+    assert "The store is damaged, so no backup was made" in done.stderr
+    assert "SELECT" not in done.stderr
+    assert names(folder) == []
+
+
 def test_an_index_that_lacks_a_row_is_damage(source_url: str, folder: Path) -> None:
     """SQLite's own check is made as well, for what the rows do not show."""
     with sqlite3.connect(path_of(source_url)) as connection:

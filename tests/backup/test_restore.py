@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 from pathlib import Path
@@ -149,6 +150,27 @@ def test_an_empty_file_may_be_the_target(backup: Path, source_url: str, tmp_path
 
     assert dump(str(target)) == dump(source_url)
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link to nothing", "link to an empty file"])
+def test_what_is_no_file_is_no_target(source_url: str, tmp_path: Path, kind: str) -> None:
+    """Nothing that has the name is removed for the store but an empty file."""
+    backup_store(source_url, tmp_path / "b.db")
+    target, other = tmp_path / "new.db", tmp_path / "other"
+    if kind == "folder":
+        target.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(target)
+    else:
+        target.symlink_to(other)
+    if kind == "link to an empty file":
+        other.touch()
+    before = target.lstat()
+
+    with pytest.raises(StoreError, match="is there already"):
+        restore_store(tmp_path / "b.db", str(target))
+
+    assert target.lstat().st_ino == before.st_ino
 
 
 def test_the_backup_itself_is_no_target(backup: Path) -> None:
