@@ -15,7 +15,7 @@ from alembic.util import CommandError
 from sqlalchemy import URL, Connection, func, inspect, select
 from sqlalchemy.schema import CreateSchema
 
-from tandem_store import engine, schema, version_row
+from tandem_store import engine, migrate, schema, version_row
 from tandem_store.errors import StoreError, StoreLockedError
 
 #: Seconds that a deploy waits for another one's upgrade; a data revision may take minutes.
@@ -96,9 +96,12 @@ def refuse_broken_references(*_: object, **__: object) -> None:
 
 def run(connection: Connection) -> None:
     """Run the command on an open connection, each revision in one transaction."""
-    version_row.refuse_unfinished(version_row.stored(connection))
+    found = version_row.stored(connection)
+    version_row.refuse_unfinished(found)
     # Alembic commits only what it began itself.
     connection.rollback()
+    if (before := config.attributes.get("before")) and found not in {None, migrate.HEAD}:
+        before()
     context.configure(
         connection=connection,
         target_metadata=schema.metadata,

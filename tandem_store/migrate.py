@@ -5,6 +5,7 @@ Asking is a comparison and never imports Alembic; only ``upgrade`` and ``check``
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -61,10 +62,11 @@ def current(url: str | URL) -> str | None:
         engines.dispose()
 
 
-def upgrade(url: str | URL) -> str | None:
+def upgrade(url: str | URL, *, before: Callable[[], object] | None = None) -> str | None:
     """Bring the database to ``HEAD``, making it if need be; returns the revision it was at.
 
     Safe to run from many processes at once. A database that is at ``HEAD`` is not written to.
+    ``before`` is called in the one that upgrades an older database, when no other can any more.
 
     Raises:
         SchemaAheadError: the database is newer than this version of the package.
@@ -78,7 +80,7 @@ def upgrade(url: str | URL) -> str | None:
 
     from alembic import command
 
-    command.upgrade(_config(url), "head")
+    command.upgrade(_config(url, before=before), "head")
     return found
 
 
@@ -111,7 +113,8 @@ def _mismatch(found: str | None) -> StoreError:
     if found < HEAD:
         return SchemaBehindError(
             f"The database is at revision {found}, this version needs {HEAD}. "
-            "Make a backup, then run: tandem-store db upgrade",
+            "Run: tandem-store db upgrade, which backs an SQLite file up first; of a PostgreSQL "
+            "database make a backup before, with pg_dump.",
             found=found,
             expected=HEAD,
         )
@@ -123,11 +126,11 @@ def _mismatch(found: str | None) -> StoreError:
     )
 
 
-def _config(url: str | URL) -> Config:
+def _config(url: str | URL, *, before: Callable[[], object] | None = None) -> Config:
     from alembic.config import Config
 
     # A library does not print; what the user shall see is for the command line to say.
-    config = Config(attributes={"url": url}, stdout=StringIO())
+    config = Config(attributes={"url": url, "before": before}, stdout=StringIO())
     config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
     return config
 

@@ -40,7 +40,7 @@ def refuse_unfinished(found: str | None) -> None:
     if is_unfinished(found):
         raise UnfinishedCopyError(
             "A copy into this database is unfinished. "
-            "Run: tandem-store copy --from ... --to ... again"
+            "Run: tandem-store copy --from ... --to ... again, or the same tandem-store restore ..."
         )
 
 

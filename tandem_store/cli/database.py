@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from tandem_store import engine, migrate
+from tandem_store.backup import upgrade_after_backup
 from tandem_store.cli import options, output
 
 
@@ -16,16 +17,23 @@ def db(url: str) -> None:
 
 @db.command()
 @options.database
+@click.option("--no-backup", is_flag=True, help="Upgrade an SQLite file without a backup.")
 @options.as_json
-def upgrade(url: str, as_json: bool) -> None:
+def upgrade(url: str, no_backup: bool, as_json: bool) -> None:
     """Bring the database to the revision that this version needs, making it if need be.
 
-    Many processes may do it at once: one upgrades, the others wait.
+    Many processes may do it at once: one upgrades, the others wait. An SQLite file of an older
+    revision is backed up first, beside it. On PostgreSQL make a backup yourself before, with
+    pg_dump: tandem-store backup only reads a store of the revision that it needs.
     """
-    before = migrate.upgrade(url)
+    before, made = (migrate.upgrade(url), None) if no_backup else upgrade_after_backup(url)
+    backup = None if made is None else str(made.file)
     if as_json:
-        output.put_json({"before": before, "revision": migrate.HEAD})
-    elif before == migrate.HEAD:
+        output.put_json({"before": before, "revision": migrate.HEAD, "backup": backup})
+        return
+    if backup is not None:
+        output.put(f"A backup of it as it was: {backup}")
+    if before == migrate.HEAD:
         output.put(f"{_shown(url)} is at revision {before} already.")
     else:
         output.put(f"{_shown(url)} is now at revision {migrate.HEAD} (was: {before or 'new'}).")

@@ -13,6 +13,7 @@ import click
 
 import tandem_store
 from tandem_store.cli import options
+from tandem_store.cli.backup import backup, restore
 from tandem_store.cli.copying import copy
 from tandem_store.cli.database import db
 from tandem_store.cli.dump import dump
@@ -37,7 +38,19 @@ class Program(click.Group):
 
 @click.group(
     cls=Program,
-    commands=[db, import_command, verify, runs, months, stats, quarantine, dump, copy],
+    commands=[
+        db,
+        import_command,
+        verify,
+        runs,
+        months,
+        stats,
+        quarantine,
+        dump,
+        copy,
+        backup,
+        restore,
+    ],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @options.root_database

@@ -26,7 +26,7 @@ def differences(
     """Every table and month of runs that is not the same in both, and whether runs are missing."""
     pairs = zip(parts_of(source, months), parts_of(target, months), strict=True)
     for ours, theirs in pairs:
-        wanted, found = _tally(source, ours, limit, count), _tally(target, theirs, limit, count)
+        wanted, found = tally(source, ours, limit, count), tally(target, theirs, limit, count)
         if wanted != found:
             yield Difference(ours.name, wanted, found)
     # A run whose document is missing, or in a month that should not be, is in no part.
@@ -36,7 +36,8 @@ def differences(
         yield Difference(runs, *total)
 
 
-def _tally(connection: Connection, part: Part, limit: Batch, count: Count) -> Tally:
+def tally(connection: Connection, part: Part, limit: Batch, count: Count) -> Tally:
+    """The number and the digest of a part's rows, which are read in batches."""
     digest, rows = hashlib.sha256(), 0
     for batch in parts.batches(connection, parts.comparable(part), None, limit):
         for row in batch:

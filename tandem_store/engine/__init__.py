@@ -14,6 +14,11 @@ from tandem_store.address import sqlite_path as sqlite_path
 from tandem_store.engine.opening import Engines as Engines
 from tandem_store.engine.opening import create_engines as create_engines
 from tandem_store.engine.opening import filling_alone as filling_alone
+from tandem_store.engine.portable import copy_pages as copy_pages
+from tandem_store.engine.portable import integrity as integrity
+from tandem_store.engine.portable import make_portable as make_portable
+from tandem_store.engine.portable import make_usable as make_usable
+from tandem_store.engine.portable import page_bytes as page_bytes
 from tandem_store.engine.spelling import broken_references as broken_references
 from tandem_store.engine.spelling import insert_unless_there as insert_unless_there
 from tandem_store.engine.spelling import now_ms as now_ms

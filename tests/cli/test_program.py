@@ -75,6 +75,7 @@ def test_every_command_speaks_json(path: tuple[str, ...]) -> None:
 def test_the_commands_are_those_that_others_rely_on() -> None:
     """Scripts call them by these names."""
     assert [" ".join(path) for path in LEAVES] == [
+        "backup",
         "copy",
         "db check",
         "db current",
@@ -87,6 +88,7 @@ def test_the_commands_are_those_that_others_rely_on() -> None:
         "quarantine list",
         "quarantine retry",
         "quarantine show",
+        "restore",
         "runs list",
         "runs show",
         "stats",

@@ -1,0 +1,190 @@
+"""One moment of a store as a portable SQLite file, compared with the store before it is used."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import URL, Column, Connection, MetaData, Table, func, inspect, select
+from sqlalchemy.engine.interfaces import ReflectedColumn
+from sqlalchemy.exc import DBAPIError
+
+from tandem_store import engine, migrate, schema
+from tandem_store.backup.report import Content
+from tandem_store.backup.workspace import refuse_unless_room
+from tandem_store.copying import copy_store, parts
+from tandem_store.copying.comparison import tally
+from tandem_store.copying.parts import DEFAULT_BATCH
+from tandem_store.copying.report import Tally
+from tandem_store.copying.run import Progress
+from tandem_store.errors import NotAStoreError, SchemaBehindError, StoreError
+from tandem_store.month import Month
+from tandem_store.store import open_store
+from tandem_store.transactions import Transactions
+
+_DAMAGED: Final = (
+    "The store is damaged, so no backup was made of it; earlier ones are as they were. "
+    "See what is wrong with: tandem-store doctor --deep"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was taken, and when, in milliseconds since 1970."""
+
+    content: Content
+    at_ms: int
+
+
+def take(url: URL, target: Path, progress: Progress) -> Snapshot:
+    """Write the store as it is at one moment into the file ``target``, which is not there yet.
+
+    An SQLite file of an older revision is taken as it is.
+
+    Raises:
+        StoreError: there is no store, it is damaged, or the disk is full.
+        SchemaBehindError: a PostgreSQL store must be upgraded first.
+    """
+    target.touch(mode=0o600)
+    now_ms = time.time_ns() // 1_000_000
+    taken = _from_file if engine.sqlite_path(url) is not None else _from_server
+    try:
+        content = taken(url, target, progress)
+    except DBAPIError as error:
+        raise NotAStoreError(f"{_DAMAGED} [{error.orig}]") from error
+    engine.make_portable(target)
+    progress("checking", 0, 1)
+    if wrong := engine.integrity(target):
+        raise NotAStoreError(f"{_DAMAGED} [{wrong}]")
+    progress("checking", 1, 1)
+    return Snapshot(content, now_ms)
+
+
+def _from_server(url: URL, target: Path, progress: Progress) -> Content:
+    with open_store(url) as store, store.read() as tx:
+        # Less than it takes: indexes and the ledger come to it. A table's own size would say more
+        # than that, by what updates left behind.
+        refuse_unless_room(target.parent, sum(month.bytes for month in tx.months.list()))
+    report = copy_store(url, str(target), progress=progress)
+    if report.differences:
+        raise _differs([one.what for one in report.differences])
+    return Content(migrate.HEAD, report.tables, report.months, tuple(report.left_behind))
+
+
+def _from_file(url: URL, target: Path, progress: Progress) -> Content:
+    with _reading(url) as source:
+        revision = readable_revision(source)
+        refuse_unless_room(target.parent, engine.page_bytes(source))
+        engine.copy_pages(source, target, partial(progress, "backing up"))
+        with _reading(engine.database_url(str(target))) as copy:
+            found = _compared(source, copy, progress)
+    return content_of(revision, found)
+
+
+@contextmanager
+def _reading(url: URL) -> Iterator[Connection]:
+    # Not opened as a store: it may be of an older revision.
+    transactions = Transactions(engine.create_engines(url), prepares=False)
+    with closing(transactions), transactions.read() as connection:
+        yield connection
+
+
+def readable_revision(connection: Connection) -> str:
+    """The revision of a store that this version can read or upgrade.
+
+    Raises ``SchemaAheadError``, ``NotAStoreError``, ``UnfinishedCopyError``; ``SchemaBehindError``
+    if the database has no tables.
+    """
+    try:
+        migrate.refuse_unless_current(connection)
+    except SchemaBehindError as error:
+        if error.found is None:
+            raise
+        return error.found
+    return migrate.HEAD
+
+
+def content_of(revision: str, rows: dict[str, int]) -> Content:
+    """What a store holds, from the number of rows of every table of an SQLite file.
+
+    Raises ``NotAStoreError`` if one is missing that every store has.
+    """
+    names = {name for name in rows if schema.MONTH_TABLE.fullmatch(name)}
+    parent = schema.run_documents.name
+    if missing := {parent, schema.runs.name} - rows.keys():
+        raise NotAStoreError(f"{_DAMAGED} [no table {', '.join(sorted(missing))}]")
+    months = {
+        Month.parse(name.removeprefix(f"{parent}_").replace("_", "-")): rows[name]
+        for name in sorted(names)
+    }
+    tables = {name: rows[name] for name in sorted(rows.keys() - names)}
+    tables[parent] += sum(months.values())
+    return Content(revision, tables, months)
+
+
+def row_counts(connection: Connection) -> dict[str, int]:
+    """The number of rows of every table of an SQLite file, whatever its revision."""
+    names = inspect(connection).get_table_names()
+    return {
+        name: connection.execute(
+            select(func.count()).select_from(Table(name, MetaData()))
+        ).scalar_one()
+        for name in names
+    }
+
+
+def _compared(source: Connection, copy: Connection, progress: Progress) -> dict[str, int]:
+    """Read both from end to end; gives the number of rows of each table."""
+    ours, theirs = _tables(source), _tables(copy)
+    count = _counter(progress, 2 * sum(row_counts(source).values()))
+    found = [
+        (table.name, _tally(source, table, count), _tally(copy, table, count)) for table in ours
+    ]
+    different = [name for name, wanted, got in found if wanted != got]
+    if different or len(ours) != len(theirs):
+        raise _differs(different)
+    return {name: wanted.rows for name, wanted, _ in found}
+
+
+def _counter(progress: Progress, total: int) -> Callable[[int], None]:
+    done = 0
+
+    def count(rows: int) -> None:
+        nonlocal done
+        done += rows
+        progress("comparing", done, total)
+
+    return count
+
+
+def _tally(connection: Connection, table: Table, count: Callable[[int], None]) -> Tally:
+    return tally(connection, parts.of_table(table), DEFAULT_BATCH, count)
+
+
+def _tables(connection: Connection) -> list[Table]:
+    """Every table of an SQLite file as it is, because the file may be of an older revision."""
+    found = inspect(connection)
+    return [_table(name, found.get_columns(name)) for name in found.get_table_names()]
+
+
+def _table(name: str, columns: Sequence[ReflectedColumn]) -> Table:
+    return Table(
+        name,
+        MetaData(),
+        *(
+            Column(column["name"], column["type"], primary_key=bool(column.get("primary_key")))
+            for column in columns
+        ),
+    )
+
+
+def _differs(what: Sequence[str]) -> StoreError:
+    return StoreError(
+        f"The backup is not the same as the store in {', '.join(what) or 'its tables'}, so it was "
+        "removed. See whether the store is whole with: tandem-store doctor --deep"
+    )
