@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from tandem_store.cli import output
-from tandem_store.cli.text import number, one_line
+from tandem_store.cli.text import number, one_line, printable
 from tandem_store.verify import Cause, Difference, Reason, Verdict, VerifyReport
 
 #: How many lines of one list are shown.
@@ -27,7 +27,11 @@ _VERDICTS: Final = {
 #: What a reason says of one, of many, and what to do about it.
 _REASONS: Final = {
     Cause.NOT_IMPORTED: ("it was never imported into this store", "", "{import_}"),
-    Cause.DIFFERENT: ("1 difference", "{count} differences", "{import_}"),
+    Cause.DIFFERENT: (
+        "1 difference",
+        "{count} differences",
+        "see above; {import_} takes what is new or has changed",
+    ),
     Cause.NO_COPY: ("not a single copy of a run was found in it", "", "is its disk mounted?"),
     Cause.NOT_READ: (
         "1 file or folder was not read, and nobody knows what is in it",
@@ -68,13 +72,13 @@ def put(report: VerifyReport, state: Path) -> None:
     if not report.was_imported and report.differences:
         output.put(f"Nothing in {report.root} was ever imported into this store.")
     else:
-        _put_list("Different", map(_line, report.differences), len(report.differences))
-    not_read = (f"{one.path}: {one.reason}" for one in report.not_read)
+        _put_list("Different", map(_lines, report.differences), len(report.differences))
+    not_read = ((one_line(f"{one.path}: {one.reason}", _WIDTH),) for one in report.not_read)
     _put_list("Not read", not_read, len(report.not_read))
-    newer = report.newer_in_engine_db
-    _put_list("Newer in the engine's own database", newer, len(newer))
+    newer = ((one_line(run_id, _WIDTH),) for run_id in report.newer_in_engine_db)
+    _put_list("Newer in the engine's own database", newer, len(report.newer_in_engine_db))
     output.put()
-    output.put(_conclusion(report, state))
+    output.put(printable(_conclusion(report, state)))
 
 
 def _counted(what: str, counts: Counter[Verdict], different: int) -> str:
@@ -84,20 +88,23 @@ def _counted(what: str, counts: Counter[Verdict], different: int) -> str:
     return f"{number(counts.total() + different)} {what} checked: {', '.join(parts)}."
 
 
-def _line(one: Difference) -> str:
+def _lines(one: Difference) -> tuple[str, str]:
     name = one.run_id if one.automation_id is None else one.automation_id
-    return f"{name or '-'}  {one.what}  ({one.path})"
+    named = one_line(name or "-", _WIDTH)
+    return f"{named}  {one_line(one.what, _WIDTH)}", f"    {one_line(one.path, _WIDTH)}"
 
 
-def _put_list(title: str, lines: Iterable[str], count: int) -> None:
+def _put_list(title: str, items: Iterable[Iterable[str]], count: int) -> None:
+    """A list of items of one or more lines."""
     if not count:
         return
     output.put()
     output.put(f"{title}: {number(count)}")
-    for line in islice(lines, _SHOWN):
-        output.put(f"  {one_line(line, _WIDTH)}")
+    for lines in islice(items, _SHOWN):
+        for line in lines:
+            output.put(line)
     if count > _SHOWN:
-        output.put(f"  ... and {number(count - _SHOWN)} more; --json has all")
+        output.put(f"... and {number(count - _SHOWN)} more; --json has all")
 
 
 def _conclusion(report: VerifyReport, state: Path) -> str:
@@ -123,13 +130,15 @@ def _sentence(reason: Reason, state: Path) -> str:
 
 def _lost(report: VerifyReport) -> str:
     """What goes with the source, because the store has only its place and digest."""
-    copies: Sequence[tuple[Verdict, str]] = (
-        (Verdict.SUPERSEDED, "superseded"),
-        (Verdict.SKIPPED, "skipped"),
-        (Verdict.DISCARDED, "discarded"),
-    )
-    counts = [(report.copies[verdict], name) for verdict, name in copies]
+    names = {
+        Verdict.SUPERSEDED: "superseded",
+        Verdict.SKIPPED: "skipped",
+        Verdict.DISCARDED: "discarded",
+    }
+    counts = [(report.copies[verdict], name) for verdict, name in names.items()]
     parts = [f"{number(count)} {name}" for count, name in counts if count]
-    if not parts:
+    total = sum(count for count, _ in counts)
+    if not total:
         return ""
-    return f" With it go {' and '.join(parts)} copies, of which the store has only the digests."
+    what, digests = ("copy", "digest") if total == 1 else ("copies", "digests")
+    return f" With it go {' and '.join(parts)} {what}, of which the store has only the {digests}."
