@@ -38,6 +38,11 @@ _REASONS: Final = {
         "{count} files or folders were not read, and nobody knows what is in them",
         "see above",
     ),
+    Cause.GONE: (
+        "1 file that was imported is not there any more",
+        "{count} files that were imported are not there any more",
+        "unless you removed them: is their disk mounted?",
+    ),
     Cause.IMPORT_INTERRUPTED: ("its import was interrupted", "", "{import_}"),
     Cause.NEWER_IN_ENGINE_DB: (
         "the engine's own database has 1 run newer or alone",
@@ -75,6 +80,8 @@ def put(report: VerifyReport, state: Path) -> None:
         _put_list("Different", map(_lines, report.differences), len(report.differences))
     not_read = ((one_line(f"{one.path}: {one.reason}", _WIDTH),) for one in report.not_read)
     _put_list("Not read", not_read, len(report.not_read))
+    gone = ((one_line(path, _WIDTH),) for path in report.gone)
+    _put_list("Gone from the source since the import", gone, len(report.gone))
     newer = ((one_line(run_id, _WIDTH),) for run_id in report.newer_in_engine_db)
     _put_list("Newer in the engine's own database", newer, len(report.newer_in_engine_db))
     output.put()

@@ -218,6 +218,17 @@ class LedgerReader:
         query = select(imports.c.id).where(imports.c.root == to_column(root)).limit(1)
         return self._connection.execute(query).scalar() is not None
 
+    def files_of(self, root: str) -> Iterator[tuple[str, str]]:
+        """Path and source of the files that imports of this directory read last, streamed."""
+        query = (
+            select(import_directories.c.path, import_files.c.name, import_files.c.source)
+            .join_from(import_files, import_directories)
+            .join(imports)
+            .where(imports.c.root == to_column(root))
+        )
+        for folder, name, source in self._connection.execute(query, execution_options=STREAMED):
+            yield from_column(f"{folder}/{name}" if folder else name), source
+
     def last_finished_at_ms(self) -> int | None:
         """When the last import ended, of whatever directory; None if none did."""
         query = select(func.max(imports.c.finished_at_ms))

@@ -93,6 +93,7 @@ class _Verification:
                 self._compare(tx, batch)
         with store.read() as tx:
             self._compare_definitions(tx)
+            self._look_for_gone(tx)
         self._compare_engine_database(store)
         self.report.not_read = list(self._not_read.values())
         self.progress("comparing", self._total, self._total)  # files may have shrunk meanwhile
@@ -151,6 +152,20 @@ class _Verification:
                 self._count(self.report.definitions, verdict)
         for verdict in definitions.overtaken():
             self._count(self.report.definitions, verdict)
+
+    def _look_for_gone(self, tx: ReadTransaction) -> None:
+        """Note the files that were imported from here and are not here any more."""
+        for path, source in tx.ledger.files_of(self.report.root):
+            try:
+                (self.source.root / path).lstat()
+            except (FileNotFoundError, NotADirectoryError):
+                if source == Source.DEFINITION:
+                    what = "definition gone from the source since the import"
+                    self.report.differences.append(Difference("", what, path, ""))
+                else:
+                    self.report.gone.append(path)
+            except OSError:
+                continue  # the walk says what cannot be reached
 
     def _compare_engine_database(self, store: Store) -> None:
         database = self.source.engine_database

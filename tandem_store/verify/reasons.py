@@ -17,6 +17,8 @@ class Cause(StrEnum):
     NO_COPY = "no_copy"
     #: Files and folders that could not be read, or links that were not followed.
     NOT_READ = "not_read"
+    #: Files of runs that were imported and are not there any more, so nothing was compared.
+    GONE = "gone"
     #: An import of this directory was begun and not ended.
     IMPORT_INTERRUPTED = "import_interrupted"
     #: Runs of which the engine's own database has a newer state, or the only one.

@@ -46,6 +46,7 @@ class Difference:
 class VerifyReport:
     """Every copy of a run and every definition of a source, by what the store knows of it.
 
+    ``gone`` are files of runs that were imported and are not in the source any more,
     ``was_imported`` says whether the store knows the directory or anything in it,
     ``is_interrupted`` whether an import of it was begun and not ended, and ``is_backed_up`` whether
     a backup of the store was made since its last import.
@@ -56,6 +57,7 @@ class VerifyReport:
     definitions: Counter[Verdict] = field(default_factory=Counter)
     differences: list[Difference] = field(default_factory=list)
     not_read: list[Passed] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
     newer_in_engine_db: list[str] = field(default_factory=list)
     was_imported: bool = False
     is_interrupted: bool = False
@@ -90,6 +92,7 @@ class VerifyReport:
             Cause.DIFFERENT: len(self.differences),
             Cause.NO_COPY: int(not self.checked),
             Cause.NOT_READ: len(self.not_read),
+            Cause.GONE: len(self.gone),
             Cause.IMPORT_INTERRUPTED: int(self.is_interrupted),
             Cause.NEWER_IN_ENGINE_DB: len(self.newer_in_engine_db),
             Cause.ONLY_IN_SOURCE: self._both(Verdict.ONLY_IN_SOURCE),
@@ -123,6 +126,7 @@ class VerifyReport:
             "definitions": self._definitions(),
             "differences": [_difference(one) for one in self.differences],
             "not_read": [{"path": one.path, "reason": one.reason} for one in self.not_read],
+            "gone": self.gone,
             "newer_in_engine_db": self.newer_in_engine_db,
             "may_delete_source": self.may_delete_source,
             "reasons": [{"code": one.cause.value, "count": one.count} for one in self.reasons],

@@ -50,6 +50,11 @@ def add_definition(state: StateDir, url: str) -> None:
     path.with_name("late.json").write_bytes(path.read_bytes().replace(b"kept", b"late"))
 
 
+def remove_history(state: StateDir, url: str) -> None:
+    """An empty folder where a disk was mounted."""
+    (state.data / "automation-runs").rename(state.root.parent / "unmounted")
+
+
 def quarantine(state: StateDir, url: str) -> None:
     """A shard that is no JSON, imported as it is."""
     state.shard(run("torn")).write_bytes(b"{")
@@ -71,6 +76,7 @@ def lead_out(state: StateDir, url: str) -> None:
         (lose_definitions, 4, "Keep the source: 1 difference"),
         (add_definition, 4, "Keep the source: 1 difference"),
         (quarantine, 3, "Keep the source: 1 copy waits in quarantine"),
+        (remove_history, 3, "Keep the source: 1 file that was imported is not there any more"),
         (lead_out, 3, "Keep the source: 1 file or folder was not read"),
     ],
 )

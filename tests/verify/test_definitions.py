@@ -49,6 +49,19 @@ def test_a_definition_that_came_later_is_a_difference(clean: StateDir, url: str)
     assert told(verify_state(url, clean.root)) == [("late", "definition missing in the store")]
 
 
+def test_a_definition_that_is_gone_from_the_source_is_a_difference(
+    clean: StateDir, url: str
+) -> None:
+    """The store still has what the engine has not."""
+    imported(url, clean.root)
+    (clean.data / "automations-v2/kept.json").unlink()
+
+    (difference,) = verify_state(url, clean.root).differences
+
+    assert difference.path == "data/automations-v2/kept.json"
+    assert difference.what == "definition gone from the source since the import"
+
+
 def test_an_older_definition_in_the_store_is_a_difference(clean: StateDir, url: str) -> None:
     """The next import would replace it, so the source has what the store has not."""
     imported(url, clean.root)

@@ -159,6 +159,18 @@ def test_a_link_that_was_not_followed_keeps_the_source(
     assert causes(url, clean) == [Cause.NOT_READ]
 
 
+def test_files_that_are_gone_keep_the_source(clean: StateDir, url: str) -> None:
+    """The disk with the history is not mounted, and was not compared."""
+    imported(url, clean.root)
+    backed_up(url)
+    (clean.data / "automation-runs").rename(clean.root.parent / "unmounted")
+    (clean.data / "automation-runs").mkdir()
+
+    assert causes(url, clean) == [Cause.GONE]
+    (path,) = verify_state(url, clean.root).gone
+    assert path.endswith("/2026/05/one.json")
+
+
 @pytest.mark.parametrize("with_definition", [True, False])
 def test_no_copy_of_a_run_is_no_pass(tmp_path: Path, url: str, with_definition: bool) -> None:
     """The disk with the history may not be mounted."""
