@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import click
 
-from tandem_store.cli import options, output
+from tandem_store.cli import exits, options, output
 from tandem_store.cli.progress import progress_bar
-from tandem_store.cli.text import number
-from tandem_store.verify import verify_state
+from tandem_store.cli.verify_summary import put
+from tandem_store.verify import Cause, VerifyReport, verify_state
+
+#: A source that is in the store but not in a backup yet has passed all the same.
+_EXITS: Final = {
+    Cause.NOT_IMPORTED: exits.DIFFERENT,
+    Cause.DIFFERENT: exits.DIFFERENT,
+    Cause.NO_BACKUP: 0,
+}
 
 
 @click.command(short_help="Compare a legacy state directory with the store.")
@@ -28,29 +35,20 @@ def verify(
     allow_roots: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Compare every copy of a run in STATE with the store; reads only.
+    """Compare every copy of a run, and every definition, in STATE with the store; reads only.
 
-    Ends with exit code 4 if anything differs.
+    Its last line says whether STATE may be deleted. Ends with exit code 4 if anything differs, or
+    else with 3 if anything was not read or waits in quarantine.
     """
     with progress_bar() as progress:
         report = verify_state(url, state, jobs=jobs, allow_roots=allow_roots, progress=progress)
     if as_json:
         output.put_json(report.to_json())
     else:
-        _put(report.to_json())
-    context.exit(report.exit_code)
+        put(report, state)
+    context.exit(exit_code(report))
 
 
-def _put(report: dict[str, Any]) -> None:
-    differences = report["differences"]
-    output.put(
-        f"{number(report['checked'])} copies checked: {number(report['same'])} same, "
-        f"{number(report['newer_in_store'])} newer in the store, "
-        f"{number(len(differences))} different."
-    )
-    for passed in report["not_read"]:
-        output.put(f"Not read: {passed['path']}: {passed['reason']}")
-    if differences:
-        output.put()
-        rows = [(d.get("run_id") or "-", d["what"], d.get("path") or "-") for d in differences]
-        output.put_table(("RUN", "DIFFERENCE", "PATH"), rows)
+def exit_code(report: VerifyReport) -> int:
+    """The exit code that the most serious reason against deleting the source has."""
+    return max((_EXITS.get(one.cause, exits.INCOMPLETE) for one in report.reasons), default=0)

@@ -11,7 +11,6 @@ from typing import Final
 from sqlalchemy import URL
 
 from tandem_store.engine import database_url, is_absent, shown, sqlite_path
-from tandem_store.errors import SourceError
 from tandem_store.importer.frozen import LARGEST_IN_MEMORY
 from tandem_store.importer.options import ImportOptions
 from tandem_store.legacy.sources import Passed, Source, SourceFile
@@ -66,11 +65,8 @@ def survey(url: str, state: StateDirectory) -> ImportPlan:
         files[found.source] += 1
         sizes[found.source] += found.size
         largest = max(largest, _copied_size(found))
-    if not (files or passed or state.is_recognisable()):
-        raise SourceError(
-            f"{state.root} is not a state directory of the engine: it has neither "
-            "automation_v2_runs.json nor automation-runs, here or in data/"
-        )
+    if not (files or passed):
+        state.refuse_unless_recognisable()
     return ImportPlan(
         root=state.root,
         target=shown(target),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import ColumnElement, Row, func, select
 
 from tandem_store.ledger.accounts import BATCH, STREAMED, Accounts
 from tandem_store.ledger.rows import (
@@ -139,18 +139,45 @@ class LedgerReader(Accounts):
         row = self._connection.execute(ENTRIES.where(import_entries.c.id == entry_id)).one()
         return entry_of(row)
 
-    def entries_at(self, path: str) -> list[Entry]:
-        """The copies that a file held when it was last read."""
+    def entries_between(self, path: str, first: int, last: int) -> list[Entry]:
+        """The copies that a file held when it was last read, from one place in it to another."""
+        place = import_entries.c.ordinal.between(first, last)
+        return self._entries_at(path, place)
+
+    def nameless_entries(
+        self, path: str, digests: Iterable[bytes], keys: Iterable[str]
+    ) -> list[Entry]:
+        """Those of no known run with one of these digests, and all with one of these keys."""
+        entry = import_entries.c
+        nameless = entry.run_id.is_(None) & entry.digest.in_(list(digests))
+        return self._entries_at(path, nameless | entry.key.in_(list(map(to_column, keys))))
+
+    def _entries_at(self, path: str, which: ColumnElement[bool]) -> list[Entry]:
         directory, _, name = path.rpartition("/")
         rows = self._connection.execute(
             ENTRIES.where(
                 import_directories.c.path == to_column(directory),
                 import_files.c.name == to_column(name),
                 import_entries.c.seen_import_id == import_files.c.import_id,
-            ).order_by(import_entries.c.ordinal),
-            execution_options=STREAMED,
+                which,
+            ).order_by(import_entries.c.ordinal)
         )
         return [entry_of(row) for row in rows]
+
+    def has_read_file(self, root: str, path: str) -> bool:
+        """Whether it was an import of this directory that read a file last."""
+        directory, _, name = path.rpartition("/")
+        query = select(import_files.c.id).join(import_directories).join(imports)
+        return (
+            self._connection.execute(
+                query.where(
+                    imports.c.root == to_column(root),
+                    import_directories.c.path == to_column(directory),
+                    import_files.c.name == to_column(name),
+                )
+            ).scalar()
+            is not None
+        )
 
     def origins(self, run_id: str) -> list[Entry]:
         """Every copy of a run that was ever read, the oldest import first."""
@@ -173,3 +200,25 @@ class LedgerReader(Accounts):
             ).scalar()
             is not None
         )
+
+    def has_read(self, root: str) -> bool:
+        """Whether an import of this directory was begun."""
+        query = select(imports.c.id).where(imports.c.root == to_column(root)).limit(1)
+        return self._connection.execute(query).scalar() is not None
+
+    def files_of(self, root: str) -> Iterator[tuple[str, str]]:
+        """Path and source of the files that imports of this directory read last, streamed."""
+        query = (
+            select(import_directories.c.path, import_files.c.name, import_files.c.source)
+            .join_from(import_files, import_directories)
+            .join(imports)
+            .where(imports.c.root == to_column(root))
+        )
+        for folder, name, source in self._connection.execute(query, execution_options=STREAMED):
+            yield from_column(f"{folder}/{name}" if folder else name), source
+
+    def last_finished_at_ms(self) -> int | None:
+        """When the last import ended, of whatever directory; None if none did."""
+        query = select(func.max(imports.c.finished_at_ms))
+        found: int | None = self._connection.execute(query).scalar()
+        return found

@@ -1,9 +1,4 @@
-"""A legacy state directory, walked for every file that can hold runs or definitions.
-
-The walk is a generator: a tree of millions of shards costs no memory. It follows links that stay
-inside the root (or inside a root that the operator allowed), never reads a file's content and never
-writes.
-"""
+"""A legacy state directory: found from its root, its data folder or a hot file."""
 
 from __future__ import annotations
 
@@ -15,20 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tandem_store.errors import SourceError
-from tandem_store.legacy.sources import (
-    ARCHIVE_NAME,
-    DEFINITIONS_NAME,
-    ENGINE_DATABASE_NAME,
-    HOT_NAME,
-    Layout,
-    Passed,
-    Source,
-    SourceFile,
-    is_leftover_of_runs,
-    shard_source,
-)
+from tandem_store.legacy.recognition import is_file_of_runs
+from tandem_store.legacy.sources import ENGINE_DATABASE_NAME, HOT_NAME, Passed, SourceFile
+from tandem_store.legacy.walk import Walk, why_of
 
-_LINK_OUT = "a link out of the state directory; --allow-root admits its target"
+_NOT_RUNS = (
+    "{path} is not a file of runs: it does not begin like automation_v2_runs.json. Give the "
+    "engine's state directory; if this is a file of runs that is damaged at its beginning, give a "
+    "copy of it that is called automation_v2_runs.json, in a folder of its own."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +34,24 @@ class StateDirectory:
     def locate(cls, path: Path, allowed_roots: tuple[Path, ...] = ()) -> StateDirectory:
         """Find root and data folder from either of them, or from a hot file.
 
-        Raises ``SourceError`` when the path is absent or cannot be listed.
+        Raises ``SourceError`` when the path is absent, cannot be listed and entered, or is a file
+        that holds no runs.
         """
         allowed = tuple(root.resolve() for root in allowed_roots)
         try:
-            if path.is_file():
+            if stat.S_ISREG(os.stat(path).st_mode):
+                if not is_file_of_runs(path):
+                    raise SourceError(_NOT_RUNS.format(path=path))
                 return cls.of_data_folder(path.parent, path.name, allowed)
             next(path.iterdir(), None)
+            has_data = _is_folder_at(path / "data")
         except FileNotFoundError as error:
             raise SourceError(
                 f"{path} does not exist; give the engine's state directory"
             ) from error
         except OSError as error:
-            raise SourceError(f"{path} cannot be read: {_why(error)}") from error
-        if (path / "data").is_dir():
+            raise SourceError(f"{path} cannot be read: {why_of(error)}") from error
+        if has_data:
             return cls(path, path / "data", HOT_NAME, allowed)
         return cls.of_data_folder(path, HOT_NAME, allowed)
 
@@ -72,12 +66,20 @@ class StateDirectory:
 
     def walk(self) -> Iterator[SourceFile | Passed]:
         """All that can hold runs or definitions, and what was passed over, in a fixed order."""
-        return _Walk(self).everything()
+        return Walk(self.root, self.data, self.hot_name, self.allowed_roots).everything()
 
-    def is_recognisable(self) -> bool:
-        """Whether there is anything that an engine makes, even if it holds no runs."""
+    def refuse_unless_recognisable(self) -> None:
+        """Raise ``SourceError`` if nothing is there that an engine makes.
+
+        For a directory in which nothing was found that holds runs, or might.
+        """
         names = (self.hot_name, "automation-runs", "automations-v2", "context-runs")
-        return any(os.path.lexists(self.data / name) for name in names)
+        if not any(os.path.lexists(self.data / name) for name in names):
+            raise SourceError(
+                f"{self.root} is not a state directory of the engine: it has neither "
+                "automation_v2_runs.json nor automation-runs, here or in data/. Give the folder "
+                "that has them; if it is this one, see whether its disk is mounted."
+            )
 
     @property
     def engine_database(self) -> Path | None:
@@ -89,181 +91,11 @@ class StateDirectory:
             return None  # the walk says that the folder cannot be read
 
 
-class _Walk:
-    """One walk. Places are relative to the root, with ``/``; the root itself is the empty place."""
-
-    def __init__(self, state: StateDirectory) -> None:
-        self._root = os.fspath(state.root)
-        self._data = "" if state.data == state.root else state.data.name
-        self._hot_names = {HOT_NAME, state.hot_name}
-        self._trouble: dict[str, str] = {}
-        self._entered: set[tuple[int, int]] = set()
-        roots = (state.root.resolve(), *state.allowed_roots)
-        self._roots = tuple(os.fspath(root) for root in roots)
-
-    def everything(self) -> Iterator[SourceFile | Passed]:
-        yield from self._definitions()
-        yield from self._state_folder(self._data, Source.HOT)
-        if self._data:
-            yield from self._state_folder("", Source.ROOT)
-        for entry in self._children("backups"):
-            if entry.name.startswith("local-cleanup-"):
-                yield from self._backup(f"backups/{entry.name}")
-        for place, reason in self._trouble.items():
-            yield Passed(place, reason, alarming=True)
-
-    def _definitions(self) -> Iterator[SourceFile | Passed]:
-        """The current definitions: one file each, else the older file of all of them."""
-        folder = _join(self._data, "automations-v2")
-        found = False
-        for entry in self._children(folder):
-            if entry.name == "index.json":
-                continue
-            if entry.name.endswith(".json"):
-                found = True
-                yield from self._file(folder, entry, Source.DEFINITION, Layout.DEFINITION)
-            else:
-                yield _stray(folder, entry.name)
-        for folder in dict.fromkeys((self._data, "")):
-            for entry in self._children(folder):
-                if entry.name == DEFINITIONS_NAME and not found:
-                    found = True
-                    yield from self._file(folder, entry, Source.DEFINITION, Layout.DEFINITIONS)
-
-    def _state_folder(self, folder: str, hot: Source) -> Iterator[SourceFile | Passed]:
-        """The files and trees of one state folder; ``hot`` is what its hot file counts as."""
-        backup = hot is Source.BACKUP
-        for entry in self._children(folder):
-            place = _join(folder, entry.name)
-            if entry.name in self._hot_names:
-                yield from self._file(folder, entry, hot, Layout.RUNS)
-            elif entry.name == ARCHIVE_NAME:
-                archive = Source.BACKUP if backup else Source.ARCHIVE
-                yield from self._file(folder, entry, archive, Layout.RUNS)
-            elif is_leftover_of_runs(entry.name):
-                yield from self._file(folder, entry, Source.LEFTOVER, Layout.RUNS)
-            elif entry.name == "automation-runs":
-                yield from self._shards(place, backup=backup)
-            elif entry.name == "context-runs":
-                yield from self._context_runs(f"{place}/hot")
-                for below, stray, _ in self._files_below(f"{place}/archive"):
-                    yield _stray(below, stray.name)
-            elif entry.name == "context_runs":
-                yield from self._context_runs(place)
-            elif entry.name.endswith(".legacy-aggregate.json"):
-                yield _stray(folder, entry.name, "history of definitions, never current")
-
-    def _backup(self, folder: str) -> Iterator[SourceFile | Passed]:
-        """What ``storage cleanup`` moved aside: the same names, under their old relative paths."""
-        yield from self._state_folder(folder, Source.BACKUP)
-        yield from self._state_folder(f"{folder}/data", Source.BACKUP)
-
-    def _shards(self, tree: str, *, backup: bool) -> Iterator[SourceFile | Passed]:
-        """History shards of both layouts, and leftovers of interrupted writes beside them."""
-        for folder, entry, parts in self._files_below(tree):
-            source = shard_source(parts)
-            if source is None:
-                yield _stray(folder, entry.name, "not a run by its place or name")
-                continue
-            if backup and source is not Source.LEFTOVER:
-                source = Source.BACKUP
-            yield from self._file(folder, entry, source, Layout.SHARD)
-
-    def _context_runs(self, folder: str) -> Iterator[SourceFile | Passed]:
-        """The states of automation runs that were kept as context runs."""
-        for entry in self._children(folder):
-            if entry.name.startswith("automation-v2-"):
-                inner = f"{folder}/{entry.name}"
-                for file in self._children(inner):
-                    if file.name == "run_state.json":
-                        yield from self._file(inner, file, Source.CONTEXT, Layout.CONTEXT)
-
-    def _files_below(
-        self, folder: str, parts: tuple[str, ...] = ()
-    ) -> Iterator[tuple[str, os.DirEntry[str], tuple[str, ...]]]:
-        """Files with their folder and the path's parts, depth first; each folder once."""
-        for entry in self._children(folder) if self._enter(folder) else ():
-            below = (*parts, entry.name)
-            if _is_folder(entry):
-                yield from self._files_below(f"{folder}/{entry.name}", below)
-            else:
-                yield folder, entry, below
-
-    def _enter(self, folder: str) -> bool:
-        """Whether the folder was not entered before: no loop, and no second way in."""
-        try:
-            status = os.stat(self._path(folder))
-        except OSError:
-            return True  # listing it will say what is wrong
-        identity = (status.st_dev, status.st_ino)
-        new = identity not in self._entered
-        self._entered.add(identity)
-        return new
-
-    def _children(self, folder: str) -> list[os.DirEntry[str]]:
-        """A folder's entries by name; none if it is absent, foreign or unreadable."""
-        path = self._path(folder)
-        try:
-            if not os.path.lexists(path) or not self._admits(folder):
-                return []
-            with os.scandir(path) as entries:
-                return sorted(entries, key=lambda entry: entry.name)
-        except NotADirectoryError:
-            return []
-        except OSError as error:
-            self._pass(folder, _why(error))
-            return []
-
-    def _file(
-        self, folder: str, entry: os.DirEntry[str], source: Source, layout: Layout
-    ) -> Iterator[SourceFile | Passed]:
-        """The file to read, or why it is not one."""
-        place = _join(folder, entry.name)
-        try:
-            if entry.is_symlink() and not self._admits(place):
-                return
-            status = entry.stat()
-        except OSError as error:
-            if error.errno == errno.ELOOP:
-                yield _stray(folder, entry.name, "a link to itself")
-            else:
-                self._pass(place, _why(error))
-            return
-        if stat.S_ISREG(status.st_mode):
-            yield SourceFile(source, layout, place, status.st_size, status.st_mtime_ns)
-        else:
-            yield _stray(folder, entry.name, "a folder, device or FIFO, not a file")
-
-    def _admits(self, place: str) -> bool:
-        """Whether a path, links followed, stays where we may read; the root may be a link."""
-        target = os.path.realpath(self._path(place))
-        if any(target == root or target.startswith(f"{root}/") for root in self._roots):
-            return True
-        self._pass(place, _LINK_OUT)
-        return False
-
-    def _pass(self, place: str, reason: str) -> None:
-        """Note what might hold runs and was not read, once."""
-        self._trouble.setdefault(place or ".", reason)
-
-    def _path(self, place: str) -> str:
-        return f"{self._root}/{place}" if place else self._root
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def _is_folder_at(path: Path) -> bool:
+    """As ``Path.is_dir``, but raises ``PermissionError`` in every version of Python."""
     try:
-        return entry.is_dir()
-    except OSError:
-        return False  # as a file, it will be said what is wrong with it
-
-
-def _join(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
-
-
-def _stray(folder: str, name: str, reason: str = "not a file that holds runs") -> Passed:
-    return Passed(_join(folder, name), reason, alarming=False)
-
-
-def _why(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+            return False
+        raise

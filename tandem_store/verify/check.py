@@ -1,7 +1,8 @@
-"""Reads a state directory again and holds every copy against the ledger and the store."""
+"""Reads a state directory again and holds all that is in it against the ledger and the store."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -9,8 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from tandem_store.errors import SourceError
-from tandem_store.importer.copy import Copy, Reading
+from tandem_store.importer.copy import Reading
 from tandem_store.importer.cutting import cut
+from tandem_store.importer.engine_db import newer_in_engine_database
 from tandem_store.importer.frozen import frozen
 from tandem_store.importer.options import Progress
 from tandem_store.importer.place import Places
@@ -18,9 +20,13 @@ from tandem_store.importer.pool import Task, jobs_for, perform_all
 from tandem_store.importer.tasks import tasks_for
 from tandem_store.legacy.sources import Passed, Source, SourceFile
 from tandem_store.legacy.state_directory import StateDirectory
-from tandem_store.store import Store, open_store
+from tandem_store.store import ReadTransaction, Store, open_store
+from tandem_store.verify.backed_up import is_backed_up
 from tandem_store.verify.comparison import Comparison
-from tandem_store.verify.report import Difference, VerifyReport
+from tandem_store.verify.definitions import Definitions
+from tandem_store.verify.known import Found
+from tandem_store.verify.report import Difference, Verdict, VerifyReport
+from tandem_store.verify.waiting import Waiting
 
 _BATCH: Final = 500
 
@@ -33,79 +39,150 @@ def verify_state(
     allow_roots: tuple[Path, ...] = (),
     progress: Progress | None = None,
 ) -> VerifyReport:
-    """Compare every copy of a run in a state directory with the store. Read-only.
+    """Compare every copy of a run and every definition in a state directory with the store.
 
-    ``jobs`` is the number of parser processes, as in ``ImportOptions``.
+    Read-only. ``jobs`` is the number of parser processes, as in ``ImportOptions``.
 
     Raises:
-        SourceError: the directory cannot be read.
+        SourceError: the directory is none, or cannot be read.
         StoreError: the store cannot be opened.
     """
     source = StateDirectory.locate(state, allow_roots)
+    check = _Verification(source, progress or (lambda *_: None))
+    check.survey()
     with open_store(url) as store:
-        return _Verification(store, source, progress or (lambda *_: None)).run(jobs)
+        return check.run(store, jobs)
 
 
 @dataclass(slots=True)
 class _Verification:
     """One verification; a batch of copies is compared within one transaction."""
 
-    store: Store
     source: StateDirectory
     progress: Progress
-    report: VerifyReport = field(default_factory=VerifyReport)
+    report: VerifyReport = field(init=False)
+    _not_read: dict[str, Passed] = field(default_factory=dict)
+    _definitions: list[SourceFile] = field(default_factory=list)
+    _waiting: Waiting = field(default_factory=Waiting)
     _done: int = 0
     _total: int = 0
 
-    def run(self, jobs: int | None) -> VerifyReport:
+    def __post_init__(self) -> None:
+        self.report = VerifyReport(root=str(self.source.root.resolve()))
+
+    def survey(self) -> None:
+        """See how much there is to read; raises ``SourceError`` if the engine made nothing here."""
+        is_empty = True
         for found in self.source.walk():
-            if not isinstance(found, Passed):
+            is_empty = False
+            if isinstance(found, SourceFile):
                 self._total += found.size
-            elif found.alarming:
-                self.report.not_read.append(found)
-        tasks = tasks_for(self._counted(), self._cut)
+        if is_empty:
+            self.source.refuse_unless_recognisable()
+
+    def run(self, store: Store, jobs: int | None) -> VerifyReport:
+        """Compare everything, one reading of each file."""
+        with store.read() as tx:
+            self._waiting = Waiting.of(tx.quarantine)
+            self._look_at_imports(tx)
+        tasks = tasks_for(self._files(), self._cut)
         readings = perform_all(self.source.root, tasks, jobs or jobs_for(self._total))
         copies = (found for reading in readings for found in self._copies(reading))
         while batch := list(islice(copies, _BATCH)):
-            with self.store.read() as tx:
-                comparison = Comparison(tx, Places(self.source.root), [copy for _, copy in batch])
-                for path, copy in batch:
-                    self._count(comparison, path, copy)
+            with store.read() as tx:
+                self._compare(tx, batch)
+        with store.read() as tx:
+            self._compare_definitions(tx)
+            self._look_for_gone(tx)
+        self._compare_engine_database(store)
+        self.report.not_read = list(self._not_read.values())
+        self.progress("comparing", self._total, self._total)  # files may have shrunk meanwhile
         return self.report
 
-    def _files(self) -> Iterator[SourceFile]:
-        for found in self.source.walk():
-            if not isinstance(found, Passed) and found.source is not Source.DEFINITION:
-                yield found
+    def _look_at_imports(self, tx: ReadTransaction) -> None:
+        report = self.report
+        report.was_imported = tx.ledger.has_read(report.root)
+        report.is_interrupted = any(one.root == report.root for one in tx.ledger.unfinished())
+        report.is_backed_up = is_backed_up(tx)
 
-    def _counted(self) -> Iterator[SourceFile]:
-        for file in self._files():
-            self._done += file.size
-            self.progress("comparing", self._done, self._total)
-            yield file
+    def _files(self) -> Iterator[SourceFile]:
+        """The files with copies of runs; definitions are set aside, and what was passed noted."""
+        for found in self.source.walk():
+            if isinstance(found, Passed):
+                if found.alarming:
+                    self._pass(found)
+                continue
+            self._done += found.size
+            self.progress("comparing", min(self._done, self._total), self._total)
+            if found.source is Source.DEFINITION:
+                self._definitions.append(found)
+            else:
+                yield found
 
     def _cut(self, file: SourceFile) -> Iterator[Task]:
         try:
             with frozen(self.source.root / file.path, None) as content:
                 yield from cut(file, content, after=-1)
-        except (SourceError, OSError) as error:
-            self._unreadable(file.path, str(error))
+        except SourceError as error:
+            self._pass(Passed(file.path, str(error), alarming=True))
+        except OSError as error:
+            self._pass(Passed.unreadable(file.path, error))
 
-    def _copies(self, reading: Reading) -> Iterator[tuple[str, Copy]]:
+    def _copies(self, reading: Reading) -> Iterator[Found]:
         if reading.passed is not None:
-            self._unreadable(reading.file.path, reading.passed.reason)
+            self._pass(reading.passed)
         for copy in reading.copies:
             yield reading.file.path, copy
 
-    def _unreadable(self, path: str, reason: str) -> None:
-        self.report.differences.append(Difference("", f"cannot be read: {reason}", path))
+    def _compare(self, tx: ReadTransaction, batch: list[Found]) -> None:
+        comparison = Comparison(tx, Places(self.source.root), self._waiting, batch)
+        for path, copy in batch:
+            self.report.was_imported |= comparison.is_known(path, copy)
+            self._count(self.report.copies, comparison.verdict(path, copy))
 
-    def _count(self, comparison: Comparison, path: str, copy: Copy) -> None:
-        self.report.checked += 1
-        verdict = comparison.verdict(path, copy)
-        if isinstance(verdict, Difference):
-            self.report.differences.append(verdict)
-        elif verdict:
-            self.report.same += 1
+    def _compare_definitions(self, tx: ReadTransaction) -> None:
+        definitions = Definitions(tx, self._waiting)
+        for file in self._definitions:
+            try:
+                data = (self.source.root / file.path).read_bytes()
+            except OSError as error:
+                self._pass(Passed.unreadable(file.path, error))
+                continue
+            for verdict in definitions.verdicts(file, data):
+                self._count(self.report.definitions, verdict)
+        for verdict in definitions.overtaken():
+            self._count(self.report.definitions, verdict)
+
+    def _look_for_gone(self, tx: ReadTransaction) -> None:
+        """Note the files that were imported from here and are not here any more."""
+        for path, source in tx.ledger.files_of(self.report.root):
+            try:
+                (self.source.root / path).lstat()
+            except (FileNotFoundError, NotADirectoryError):
+                if source == Source.DEFINITION:
+                    what = "definition gone from the source since the import"
+                    self.report.differences.append(Difference("", what, path, ""))
+                else:
+                    self.report.gone.append(path)
+            except OSError:
+                continue  # the walk says what cannot be reached
+
+    def _compare_engine_database(self, store: Store) -> None:
+        database = self.source.engine_database
+        if database is None:
+            return
+        try:
+            self.report.newer_in_engine_db = newer_in_engine_database(database, store)
+        except (SourceError, OSError) as error:
+            self._pass(Passed(database.name, str(error), alarming=True))
+
+    def _count(self, counts: Counter[Verdict], found: Verdict | Difference | Passed) -> None:
+        if isinstance(found, Verdict):
+            counts[found] += 1
+        elif isinstance(found, Difference):
+            self.report.differences.append(found)
         else:
-            self.report.newer_in_store += 1
+            self._pass(found)
+
+    def _pass(self, passed: Passed) -> None:
+        self._not_read.setdefault(passed.path, passed)

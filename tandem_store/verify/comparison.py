@@ -2,102 +2,138 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from tandem_store.errors import StoreError
+from tandem_store.errors import (
+    LegacyFormatError,
+    MonthDetachedError,
+    NotAStoreError,
+    RecordTooNewError,
+    SourceError,
+    UnstorableError,
+)
 from tandem_store.importer.copy import Copy
-from tandem_store.importer.place import Places
+from tandem_store.importer.place import LostCopyError, Places
 from tandem_store.ledger import Entry
 from tandem_store.legacy.choice import Outcome
 from tandem_store.legacy.copies import RESTORABLE
 from tandem_store.legacy.restoration import restored
+from tandem_store.legacy.sources import Passed
 from tandem_store.legacy.verdict import read_run
-from tandem_store.mapping import record_of, to_column, unpack
+from tandem_store.mapping import record_of, unpack
 from tandem_store.runs import StoredRun
 from tandem_store.store import ReadTransaction
 from tandem_store.verify.difference import first_difference
-from tandem_store.verify.report import Difference
+from tandem_store.verify.known import WINNERS, Found, Known, named
+from tandem_store.verify.report import Difference, Verdict
+from tandem_store.verify.waiting import Waiting
 
 CHANGED: Final = "changed in the source since the import"
-_WINNERS: Final = {Outcome.IMPORTED.value, Outcome.RECOVERED.value}
+NOT_IMPORTED: Final = "not imported"
+#: What is wrong with one stored record, while the store itself can be asked.
+DAMAGE: Final = (
+    LegacyFormatError,
+    MonthDetachedError,
+    NotAStoreError,
+    RecordTooNewError,
+    SourceError,
+    UnstorableError,
+)
 
 
 class Comparison:
-    """Compares copies within one transaction.
+    """Compares the copies of one batch within one transaction."""
 
-    The ledger is asked for all of ``copies`` at once: a question for each would take a third of the
-    time of a verification over a network.
-    """
-
-    def __init__(self, tx: ReadTransaction, places: Places, copies: Iterable[Copy]) -> None:
+    def __init__(
+        self, tx: ReadTransaction, places: Places, waiting: Waiting, batch: Sequence[Found]
+    ) -> None:
         self._tx = tx
         self._places = places
-        self._histories: dict[str, list[Entry]] = defaultdict(list)
-        ids = {to_column(run_id) for copy in copies if (run_id := _named(copy)) is not None}
-        for entry in tx.ledger.entries_of_runs(sorted(ids)):
-            self._histories[entry.run_id or ""].append(entry)
+        self._waiting = waiting
+        self._known = Known(tx.ledger, str(places.root.resolve()), batch)
 
-    def verdict(self, path: str, copy: Copy) -> Difference | bool:
-        """``True`` for the same, ``False`` for newer in the store, else the difference."""
-        run_id = _named(copy)
-        entry = self._entry(path, copy, run_id)
+    def is_known(self, path: str, copy: Copy) -> bool:
+        """Whether an import has seen this very copy."""
+        return self._known.entry(path, copy) is not None
+
+    def verdict(self, path: str, copy: Copy) -> Verdict | Difference | Passed:
+        """What the store knows of a copy; ``Passed`` if a file that this takes is unreadable."""
+        try:
+            return self._verdict(path, copy)
+        except LostCopyError as error:
+            if isinstance(error.__cause__, OSError):
+                return Passed.unreadable(error.entry.path, error.__cause__)
+            return Difference(named(copy) or "", str(error), path)
+        except DAMAGE as error:
+            return Difference(named(copy) or "", str(error), path)
+
+    def _verdict(self, path: str, copy: Copy) -> Verdict | Difference:
+        entry = self._known.entry(path, copy)
         if entry is None:
-            return self._changed(path, copy, run_id)
+            return self._unknown(path, copy)
         if entry.outcome is None:
-            return Difference(run_id or "", "not settled yet: run the import again", path)
-        if entry.outcome in {Outcome.QUARANTINED.value, Outcome.SKIPPED.value}:
-            return True
+            what = "not settled yet: run the import again"
+            return Difference(entry.run_id or "", what, path)
+        if entry.outcome == Outcome.SKIPPED.value:
+            return Verdict.SKIPPED
+        if entry.outcome == Outcome.QUARANTINED.value:
+            return self._waiting.of_copy(entry, path)
         return self._against_store(path, copy, entry)
 
-    def _entry(self, path: str, copy: Copy, run_id: str | None) -> Entry | None:
-        """The ledger's row of this very copy."""
-        known = self._tx.ledger.entries_at(path) if run_id is None else self._histories[run_id]
-        same = (one for one in known if one.path == path and one.key == copy.key)
-        return next((one for one in same if one.digest == copy.digest), None)
-
-    def _changed(self, path: str, copy: Copy, run_id: str | None) -> Difference:
+    def _unknown(self, path: str, copy: Copy) -> Difference:
         """A copy that no import has seen: what was there before, and where it differs from it."""
-        before = self._before(path, copy)
+        what = CHANGED if self._known.has_file(path) else NOT_IMPORTED
+        before = self._known.before(path, copy)
+        run_id = named(copy)
         name = run_id if run_id is not None else before.run_id if before else None
         stored = None if name is None else self._tx.runs.document(name)
         if copy.run is None or stored is None:
             fault = f" ({copy.fault.message})" if copy.fault is not None else ""
-            return Difference(name or "", CHANGED + fault, path)
+            return Difference(name or "", what + fault, path)
         field = first_difference(_legacy(stored), _legacy(_as_stored(copy)))
-        return Difference(name or "", f"{CHANGED}: {field}" if field else CHANGED, path)
+        return Difference(name or "", f"{what}: {field}" if field else what, path)
 
-    def _before(self, path: str, copy: Copy) -> Entry | None:
-        entries = self._tx.ledger.entries_at(path)
-        by_key = (one for one in entries if one.key == copy.key)
-        return next(by_key, None)
-
-    def _against_store(self, path: str, copy: Copy, entry: Entry) -> Difference | bool:
+    def _against_store(self, path: str, copy: Copy, entry: Entry) -> Verdict | Difference:
         run_id = entry.run_id or ""
-        try:
-            stored = self._tx.runs.document(run_id)
-            if stored is None:
-                return Difference(run_id, "missing in the store", path)
-            if entry.outcome not in _WINNERS:
-                return True
-            if stored.revision != entry.revision:
-                return False
-            return self._against_winner(path, copy, entry, stored)
-        except StoreError as error:
-            return Difference(run_id, str(error), path)
+        stored = self._tx.runs.document(run_id)
+        if stored is None:
+            return Difference(run_id, "missing in the store", path)
+        if entry.outcome not in WINNERS:
+            return Verdict.SAME if self._is_twin(entry) else Verdict.SUPERSEDED
+        if stored.revision != entry.revision:
+            return Verdict.SUPERSEDED if self._is_beaten(entry, stored) else Verdict.NEWER_IN_STORE
+        different = self._against_winner(path, copy, entry, stored)
+        if different is not None:
+            return different
+        recovered = entry.outcome == Outcome.RECOVERED.value
+        return self._waiting.of_recovered(entry) if recovered else Verdict.SAME
+
+    def _is_twin(self, entry: Entry) -> bool:
+        """Whether a copy that lost has the content of one that won."""
+        return any(
+            one.outcome in WINNERS and one.digest == entry.digest
+            for one in self._known.history(entry)
+        )
+
+    def _is_beaten(self, entry: Entry, stored: StoredRun) -> bool:
+        """Whether what is stored now is a copy that a later import found."""
+        return any(
+            one.outcome in WINNERS and one.revision == stored.revision and one.id != entry.id
+            for one in self._known.history(entry)
+        )
 
     def _against_winner(
         self, path: str, copy: Copy, entry: Entry, stored: StoredRun
-    ) -> Difference | bool:
+    ) -> Difference | None:
         """The stored run against the copy that won, with what was restored from others."""
         donors = [
             one
-            for one in self._histories[entry.run_id or ""]
+            for one in self._known.history(entry)
             if one.import_id == entry.import_id and one.outcome == Outcome.RESTORED_FROM.value
         ]
         if not entry.reason and copy.run is not None and _is_same(_as_stored(copy), stored):
-            return True
+            return None
         expected = self._with_parts(self._places.record(entry), donors)
         given = {name for donor in donors for name in donor.reason.split()}
         as_stored = record_of(stored.columns, stored.document, stored.snapshot)
@@ -106,7 +142,7 @@ class Comparison:
             if name in entry.reason.split() and name not in given:
                 expected = restored(expected, part, as_stored)
         field = first_difference(read_run(expected).to_legacy(), _legacy(stored))
-        return True if field is None else Difference(entry.run_id or "", f"differs: {field}", path)
+        return None if field is None else Difference(entry.run_id or "", f"differs: {field}", path)
 
     def _with_parts(self, record: dict[str, Any], donors: Iterable[Entry]) -> dict[str, Any]:
         for donor in donors:
@@ -115,11 +151,6 @@ class Comparison:
                 if name in donor.reason.split():
                     record = restored(record, part, given)
         return record
-
-
-def _named(copy: Copy) -> str | None:
-    """The run that a copy is of, or says that it is of."""
-    return copy.claimed_id if copy.facts is None else copy.facts.run_id
 
 
 def _as_stored(copy: Copy) -> StoredRun:

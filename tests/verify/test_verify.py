@@ -2,49 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Engine, event, update
 
 from tandem_store import open_store, schema
-from tandem_store.verify import verify_state
+from tandem_store.verify import Verdict, verify_state
 from tandem_store.verify.difference import first_difference
 from tests.importer.reading import dump, imported
-from tests.states import MONTH_MS, StateDir, context_state, damaged, full_run, run, stripped
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> StateDir:
-    """A state directory with copies of every kind of outcome."""
-    state = StateDir(tmp_path / "state")
-    state.shard(run("whole"))
-    full = full_run("stripped")
-    state.shard(full, month="2026/01")
-    state.hot({"stripped": stripped(full, updated_at_ms=full["updated_at_ms"] + MONTH_MS)})
-    state.hot({"broken": damaged("broken")})
-    state.shard(run("torn")).write_bytes(b'{"schema_version": 1, "run": {')
-    state.context(context_state("lonely"))
-    return state
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    """A database that does not exist yet, or one without data on PostgreSQL."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'runs.db'}"
-    made: str = request.getfixturevalue("postgresql_url")
-    return made
+from tests.states import StateDir, run
 
 
 def test_a_fresh_import_verifies(state: StateDir, url: str) -> None:
-    """Restored, recovered, stub and quarantined copies too."""
+    """Restored, recovered and stub copies too; those in quarantine are counted apart."""
     copies = imported(url, state.root)["copies"]
     before = dump(url)
 
     report = verify_state(url, state.root)
 
-    assert (report.differences, report.same, report.checked) == ([], copies, copies)
+    assert (report.differences, report.checked) == ([], copies)
+    assert (report.same, report.quarantined) == (copies - 2, 2)
     assert dump(url) == before
 
 
@@ -58,7 +38,7 @@ def test_one_changed_byte_is_named_by_run_and_field(state: StateDir, url: str, j
     report = verify_state(url, state.root, jobs=jobs)
 
     (difference,) = report.differences
-    assert (difference.run_id, report.exit_code) == ("whole", 4)
+    assert difference.run_id == "whole"
     assert "changed in the source" in difference.what
     assert "trigger_type" in difference.what
 
@@ -124,6 +104,86 @@ def test_what_no_import_has_seen_is_a_difference(state: StateDir, url: str) -> N
     (difference,) = verify_state(url, state.root).differences
 
     assert difference.run_id == "late"
+
+
+def test_a_copy_that_lost_is_counted_apart(state: StateDir, url: str) -> None:
+    """It is known by place and digest only; a twin of the winner is not lost."""
+    state.hot({"whole": run("whole")})
+    state.root_hot({"whole": run("whole", updated_at_ms=run("whole")["updated_at_ms"] - 1)})
+    imported(url, state.root)
+
+    report = verify_state(url, state.root).to_json()
+
+    # The stripped run's full shard gave the parts back, and is beaten all the same.
+    assert (report["superseded"], report["differences"]) == (2, [])
+    assert report["same"] + report["quarantined"] == report["checked"]
+
+
+def test_what_a_later_import_replaced_is_superseded(state: StateDir, url: str) -> None:
+    """Nobody but an import wrote to the store, so nothing there is newer than the source."""
+    imported(url, state.root)
+    state.hot({"whole": run("whole", updated_at_ms=run("whole")["updated_at_ms"] + 1)})
+    imported(url, state.root)
+
+    report = verify_state(url, state.root)
+
+    assert (report.newer_in_store, report.differences) == (0, [])
+    assert report.copies[Verdict.SUPERSEDED] == 2
+
+
+def test_a_copy_that_was_never_judged_is_no_pass(state: StateDir, url: str) -> None:
+    """An import saw it, and it was gone again before the import came to judge it."""
+    state.shard(run("whole", hours=1), month="2026/01")
+    imported(url, state.root)
+    entry = schema.import_entries
+    with open_store(url) as store, store.begin() as tx:
+        lost = tx.ledger.origins("whole")
+        (retired,) = [one for one in lost if "/01/" in one.path]
+        tx.connection.execute(
+            update(entry).where(entry.c.id == retired.id).values(reason="source_changed")
+        )
+
+    (difference,) = verify_state(url, state.root).differences
+
+    assert (difference.run_id, difference.path) == ("whole", retired.path)
+
+
+def test_many_copies_without_a_run_cost_one_look_at_their_file(state: StateDir, url: str) -> None:
+    """The ledger is asked for many of them together, and for none of their rows twice."""
+    state.hot({f"nameless {number}": {"status": "completed"} for number in range(1_200)})
+    copies = imported(url, state.root)["copies"]
+
+    with asked_of_the_ledger() as statements:
+        report = verify_state(url, state.root)
+
+    assert report.checked == copies > 1_200
+    assert report.differences == []
+    assert len(statements) < 20
+
+
+def test_a_damaged_entry_is_known_wherever_it_stands(state: StateDir, url: str) -> None:
+    """The engine wrote the file anew, and what is before the damage became longer."""
+    wreck = b'"w": {"run_id": 1}'
+    before = b'{"schema_version": 1, "runs": {%s"b": {}, ' + wreck + b"}}"
+    state.write("data/automation_v2_runs.json", before % b"")
+    imported(url, state.root)
+    state.write("data/automation_v2_runs.json", before % (b" " * 999))
+
+    assert verify_state(url, state.root).differences == []
+
+
+@contextmanager
+def asked_of_the_ledger() -> Iterator[list[str]]:
+    """The statements that read rows of copies."""
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "import_entries" in statement:
+            sent.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(Engine, "before_cursor_execute", note)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,16 @@
+"""Whether the store is in a backup with all that was imported."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+
+from tandem_store.schema import backups
+from tandem_store.store import ReadTransaction
+
+
+def is_backed_up(tx: ReadTransaction) -> bool:
+    """Whether a verified backup was finished after the last import had ended."""
+    latest = select(func.max(backups.c.finished_at_ms))
+    finished: int | None = tx.connection.execute(latest).scalar()
+    imported = tx.ledger.last_finished_at_ms()
+    return finished is not None and (imported is None or finished > imported)

@@ -1,0 +1,79 @@
+"""The definitions in a source against those in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tandem_store.importer.copy import Copy
+from tandem_store.importer.definitions import definitions_in, is_newer
+from tandem_store.legacy.sources import SourceFile
+from tandem_store.records import AutomationSpec
+from tandem_store.store import ReadTransaction
+from tandem_store.verify.comparison import DAMAGE
+from tandem_store.verify.difference import first_difference
+from tandem_store.verify.report import Difference, Verdict
+from tandem_store.verify.waiting import Waiting
+
+
+@dataclass(slots=True)
+class Definitions:
+    """Compares definitions within one transaction; ``overtaken`` gives those judged last.
+
+    Several files may hold a definition of one automation, and the import stores the newest of them:
+    whether an older one lost to a file or to a service is known when all have been read.
+    """
+
+    tx: ReadTransaction
+    waiting: Waiting
+    _same: set[str] = field(default_factory=set)
+    _overtaken: list[tuple[str, Verdict | Difference]] = field(default_factory=list)
+
+    def verdicts(self, file: SourceFile, data: bytes) -> Iterator[Verdict | Difference]:
+        """What the store knows of the definitions in one file, but for those overtaken."""
+        for item in definitions_in(file, data):
+            if isinstance(item, Copy):
+                yield self._of_faulty(file.path, item)
+            elif (verdict := self._of(file.path, item)) is not None:
+                yield verdict
+
+    def overtaken(self) -> Iterator[Verdict | Difference]:
+        """What became of the definitions that lost, in the end."""
+        for automation_id, verdict in self._overtaken:
+            yield Verdict.SUPERSEDED if automation_id in self._same else verdict
+
+    def _of_faulty(self, path: str, faulty: Copy) -> Verdict | Difference:
+        message = faulty.fault.message if faulty.fault is not None else "damaged"
+        return self.waiting.of_definition(path, faulty) or Difference(
+            "", f"definition not imported: {message}", path, faulty.key or ""
+        )
+
+    def _of(self, path: str, definition: AutomationSpec) -> Verdict | Difference | None:
+        name = definition.automation_id
+        try:
+            stored = self.tx.automations.get(name)
+        except DAMAGE as error:
+            return Difference("", str(error), path, name)
+        if stored is None:
+            return Difference("", "definition missing in the store", path, name)
+        at = first_difference(definition.to_legacy(), stored.to_legacy())
+        if at is None:
+            self._same.add(name)
+            return Verdict.SAME
+        if is_newer(definition, stored):
+            age = "older" if _times(stored) < _times(definition) else "different"
+            return Difference("", f"definition {age} in the store: {at}", path, name)
+        # One that is just as new is a difference, unless the stored one is in the source too.
+        tied = _times(definition) == _times(stored)
+        different = Difference("", f"definition different in the store: {at}", path, name)
+        self._overtaken.append((name, different if tied else Verdict.NEWER_IN_STORE))
+        return None
+
+
+def _times(definition: AutomationSpec) -> tuple[int, int, int]:
+    """What tells which of two definitions is newer; their bytes only break a tie."""
+    return (
+        definition.updated_at_ms,
+        definition.last_fired_at_ms or 0,
+        definition.next_fire_at_ms or 0,
+    )
