@@ -12,6 +12,7 @@ import tandem_store
 from tandem_store.cli import options
 from tandem_store.cli.copying import copy
 from tandem_store.cli.database import db
+from tandem_store.cli.doctor import doctor
 from tandem_store.cli.dump import dump
 from tandem_store.cli.exits import sentences
 from tandem_store.cli.importing import import_command
@@ -33,7 +34,7 @@ class Program(click.Group):
 
 @click.group(
     cls=Program,
-    commands=[db, import_command, verify, runs, months, stats, quarantine, dump, copy],
+    commands=[db, import_command, verify, runs, months, stats, quarantine, dump, copy, doctor],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @options.root_database

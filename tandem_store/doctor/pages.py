@@ -1,0 +1,181 @@
+"""The database's own examination of itself: pages, indexes, constraints, references."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, column, func, select, table
+
+from tandem_store import schema
+from tandem_store.doctor.context import Context, psql
+from tandem_store.doctor.findings import NAMED, Finding, Severity, counted
+from tandem_store.engine import health, schema_of
+from tandem_store.errors import StoreError
+
+# What PostgreSQL knows of them, as far as it is asked here.
+_CLASSES: Final = table(
+    "pg_class",
+    column("oid"),
+    column("relname"),
+    column("relnamespace"),
+    column("relam"),
+    column("relkind"),
+)
+_INDEXES: Final = table("pg_index", column("indexrelid"), column("indisvalid"))
+_CONSTRAINTS: Final = table(
+    "pg_constraint", column("conname"), column("connamespace"), column("convalidated")
+)
+_NAMESPACES: Final = table("pg_namespace", column("oid"), column("nspname"))
+_DATABASES: Final = table("pg_stat_database", column("datname"), column("checksum_failures"))
+_EXTENSIONS: Final = table("pg_extension", column("extname"))
+_METHODS: Final = table("pg_am", column("oid"), column("amname"))
+
+#: Examined with the runs that they are about.
+_BY_RUN: Final = (schema.runs, schema.run_documents)
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """SQLite: quick_check, deep integrity_check. PostgreSQL: what needs no administrator."""
+    if context.path is None:
+        yield from _invalid_indexes(context)
+        yield from _unvalidated(context)
+        yield from _checksums(context)
+        if context.deep:
+            yield from _amcheck(context)
+        return
+    with context.read() as connection:
+        found = health.damage(connection, thorough=context.deep, limit=100)
+    if found:
+        yield Finding(
+            code="pages_damaged",
+            severity=Severity.ERROR,
+            what=(
+                "SQLite finds damage in the file: "
+                + "; ".join(" ".join(line.removeprefix("*** ").split()) for line in found[:5])
+                + (f"; and {len(found) - 5} more." if len(found) > 5 else ".")
+            ),
+            command=context.restore(),
+            count=len(found),
+        )
+
+
+def check_references(context: Context) -> Iterator[Finding]:
+    """Rows of the ledger and the quarantine that refer to rows that are not there (SQLite).
+
+    PostgreSQL never lets go of a reference; references of runs are examined by run.
+    """
+    if context.path is None:
+        return
+    for one in schema.metadata.sorted_tables:
+        if one in _BY_RUN or one.name not in context.tables:
+            continue
+        with context.read() as connection:
+            broken = list(islice(health.broken_rows(connection, one.name), 10_000))
+        if broken:
+            numbers = ", ".join(str(number) for number, _ in broken[:NAMED])
+            yield Finding(
+                code="reference_broken",
+                severity=Severity.ERROR,
+                what=(
+                    f"{counted(len(broken), 'row')} of {one.name} refer to rows of "
+                    f"{broken[0][1]} that are not there: number {numbers}."
+                ),
+                command=context.restore(),
+                count=len(broken),
+            )
+
+
+def _ours(context: Context) -> Any:
+    return (
+        select(_NAMESPACES.c.oid)
+        .where(_NAMESPACES.c.nspname == schema_of(context.url))
+        .scalar_subquery()
+    )
+
+
+def _invalid_indexes(context: Context) -> Iterator[Finding]:
+    query = (
+        select(_CLASSES.c.relname)
+        .join_from(_CLASSES, _INDEXES, _INDEXES.c.indexrelid == _CLASSES.c.oid)
+        .where(_CLASSES.c.relnamespace == _ours(context), _INDEXES.c.indisvalid.is_(False))
+    )
+    with context.read() as connection:
+        names = connection.execute(query.order_by(_CLASSES.c.relname)).scalars().all()
+    for name in names:
+        yield Finding(
+            code="index_invalid",
+            severity=Severity.ERROR,
+            what=f"PostgreSQL does not use the index {name}, because making it failed.",
+            command=psql(f'REINDEX INDEX "{schema_of(context.url)}"."{name}"'),
+        )
+
+
+def _unvalidated(context: Context) -> Iterator[Finding]:
+    query = select(_CONSTRAINTS.c.conname).where(
+        _CONSTRAINTS.c.connamespace == _ours(context), _CONSTRAINTS.c.convalidated.is_(False)
+    )
+    with context.read() as connection:
+        names = connection.execute(query.order_by(_CONSTRAINTS.c.conname)).scalars().all()
+    for name in names:
+        yield Finding(
+            code="constraint_not_validated",
+            severity=Severity.WARNING,
+            what=f"The rows that were there before the constraint {name} were not checked by it.",
+            command=psql(f'ALTER TABLE ... VALIDATE CONSTRAINT "{name}"'),
+        )
+
+
+def _checksums(context: Context) -> Iterator[Finding]:
+    query = select(_DATABASES.c.checksum_failures).where(
+        _DATABASES.c.datname == func.current_database()
+    )
+    with context.read() as connection:
+        failures = connection.execute(query).scalar()
+    if failures:
+        yield Finding(
+            code="pages_damaged",
+            severity=Severity.ERROR,
+            what=f"PostgreSQL has read {counted(failures, 'page')} with a wrong checksum.",
+            command=context.restore(),
+            count=failures,
+        )
+
+
+def _amcheck(context: Context) -> Iterator[Finding]:
+    """Every index against its table, where the extension is there and the user may."""
+    with context.read() as connection:
+        extension = select(_EXTENSIONS.c.extname).where(_EXTENSIONS.c.extname == "amcheck")
+        if connection.execute(extension).scalar() is None:
+            context.report.not_checked.append("indexes (the extension amcheck is not installed)")
+            return
+        names = connection.execute(_btrees(context)).all()
+    for oid, name in names:
+        with context.read() as connection:
+            if (wrong := _index_damage(connection, oid)) is not None:
+                yield Finding(
+                    code="index_damaged",
+                    severity=Severity.ERROR,
+                    what=f"The index {name} does not agree with its table: {wrong}.",
+                    command=psql(f'REINDEX INDEX "{schema_of(context.url)}"."{name}"'),
+                )
+
+
+def _btrees(context: Context) -> Select[Any]:
+    return (
+        select(_CLASSES.c.oid, _CLASSES.c.relname)
+        .join_from(_CLASSES, _INDEXES, _INDEXES.c.indexrelid == _CLASSES.c.oid)
+        .join(_METHODS, _METHODS.c.oid == _CLASSES.c.relam)
+        .where(_CLASSES.c.relnamespace == _ours(context), _METHODS.c.amname == "btree")
+        .where(_CLASSES.c.relkind == "i")
+        .order_by(_CLASSES.c.relname)
+    )
+
+
+def _index_damage(connection: Connection, oid: int) -> str | None:
+    try:
+        connection.execute(select(func.bt_index_check(oid, True)))
+    except StoreError as error:
+        return str(error).rstrip(".")
+    return None
