@@ -30,6 +30,7 @@ from tandem_store.doctor import (
     times,
 )
 from tandem_store.doctor.context import Context, Progress
+from tandem_store.doctor.decoding import reason
 from tandem_store.doctor.findings import Finding, Report, Severity
 from tandem_store.errors import NotAStoreError, StoreError, StoreLockedError
 
@@ -147,13 +148,10 @@ def _made(context: Context, check: Check) -> Iterator[Finding]:
 
 
 def _unreadable(context: Context, what: str, error: Exception) -> Finding:
-    # Never the statement, which says nothing to whoever runs this.
-    reason = error.orig if isinstance(error, DBAPIError) else error
-    cause = " ".join(str(reason).split()).rstrip(".")
     return Finding(
         code="unreadable",
         severity=Severity.ERROR,
-        what=f"Could not examine {what}: {cause}.",
+        what=f"Could not examine {what}: {reason(error)}.",
         command=context.restore(),
     )
 

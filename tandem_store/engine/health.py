@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from tandem_store.errors import NotAStoreError
+
 #: The versions in which a checkpoint may race a writer that begins the write-ahead log anew, which
 #: loses what was committed (https://www.sqlite.org/wal.html, "The WAL-Reset Bug"): from the first
 #: to before the second, but for the releases that got the correction too.
@@ -38,8 +40,14 @@ def damage(connection: Connection, *, thorough: bool, limit: int) -> list[str]:
     and looks for rows that are not unique, too, which takes several times as long.
     """
     check = "integrity_check" if thorough else "quick_check"
-    rows = connection.exec_driver_sql(f"PRAGMA {check}({limit})").scalars()
-    return [line for row in rows if row != "ok" for line in str(row).splitlines()][:limit]
+    lines: list[str] = []
+    try:
+        for row in connection.exec_driver_sql(f"PRAGMA {check}({limit})").scalars():
+            lines += str(row).splitlines()
+    except NotAStoreError as error:
+        # So much is damaged that the check cannot go on.
+        lines.append(str(error.__cause__ or error))
+    return [line for line in lines if line != "ok"][:limit]
 
 
 def broken_rows(connection: Connection, table: str) -> Iterator[tuple[int, str]]:
