@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -51,8 +52,12 @@ def _put(report: Report) -> None:
         if findings := report.of(severity):
             console.print()
             _line(console, f"{heading}:", style)
-            for finding in findings:
+            for finding, following in zip_longest(findings, findings[1:]):
                 _put_finding(console, finding, mark, style)
+                # What mends several in a row is said once.
+                if finding.command and not (following and following.command == finding.command):
+                    # In one line however long it is, so that it can be copied.
+                    _line(console, f"      {printable(finding.command)}", "bold")
     console.print()
     if report.not_checked:
         _line(console, printable(f"Not examined: {', '.join(report.not_checked)}."))
@@ -67,9 +72,6 @@ def _put_finding(console: Console, finding: Finding, mark: str, style: str) -> N
         line.rstrip()
         console.print(first + line, soft_wrap=True)
         first = Text("    ")
-    if finding.command:
-        # In one line however long it is, so that it can be copied.
-        _line(console, f"      {printable(finding.command)}", "bold")
 
 
 def _line(console: Console, text: str, style: str = "") -> None:

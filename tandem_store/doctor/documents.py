@@ -10,7 +10,9 @@ from sqlalchemy import Connection, Select, Table, func, select
 
 from tandem_store import partitions, schema, structure
 from tandem_store.doctor.context import Context
+from tandem_store.doctor.decoding import UNREADABLE, reason
 from tandem_store.doctor.findings import LISTED, Finding, Severity, counted, named
+from tandem_store.errors import StoreLockedError
 from tandem_store.mapping import from_column
 from tandem_store.month import Month
 from tandem_store.schema import months, runs
@@ -26,12 +28,28 @@ def check(context: Context) -> Iterator[Finding]:
     for key in sorted({*held, *(month.key for month in readable)}):
         month = structure.month_of(key)
         if month in readable and month is not None:
-            with context.read() as connection:
-                yield from _Month(context, connection, month).findings()
+            yield from _of_month(context, month)
         elif key not in detached:
             yield _month_gone(context, key, held[key])
     if context.path is not None and schema.run_documents.name in context.tables:
         yield from _in_parent(context)
+
+
+def _of_month(context: Context, month: Month) -> Iterator[Finding]:
+    """The findings of one month, up to where damage ends them; the other months go on."""
+    try:
+        with context.read() as connection:
+            yield from _Month(context, connection, month).findings()
+    except StoreLockedError:
+        raise
+    except UNREADABLE as error:
+        yield Finding(
+            code="unreadable",
+            severity=Severity.ERROR,
+            what=f"Could not compare the runs of {month} with their documents: {reason(error)}.",
+            command=context.restore(),
+            month=month.label,
+        )
 
 
 @dataclass(frozen=True, slots=True)

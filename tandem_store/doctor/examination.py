@@ -30,9 +30,9 @@ from tandem_store.doctor import (
     times,
 )
 from tandem_store.doctor.context import Context, Progress
-from tandem_store.doctor.decoding import reason
+from tandem_store.doctor.decoding import UNREADABLE, reason
 from tandem_store.doctor.findings import Finding, Report, Severity
-from tandem_store.errors import NotAStoreError, StoreError, StoreLockedError
+from tandem_store.errors import NotAStoreError, StoreLockedError
 
 _ORDER: Final = list(Severity)
 
@@ -117,7 +117,7 @@ def _reached(context: Context) -> bool:
             raise
         context.report.findings.append(_unreadable(context, "the list of tables", error))
         return False
-    with suppress(StoreError, DBAPIError):
+    with suppress(*UNREADABLE):
         context.backup = _last_backup(context)
     return True
 
@@ -140,10 +140,11 @@ def _made(context: Context, check: Check) -> Iterator[Finding]:
         yield from check.make(context)
     except StoreLockedError:
         raise
-    except (StoreError, DBAPIError) as error:
-        context.report.not_checked.append(check.name)
+    except UNREADABLE as error:
         # At another revision, what is asked for may not be there, which is a finding already.
-        if isinstance(error, StoreError) or context.report.revision == migrate.HEAD:
+        if isinstance(error, DBAPIError) and context.report.revision != migrate.HEAD:
+            context.report.not_checked.append(check.name)
+        else:
             yield _unreadable(context, check.name, error)
 
 

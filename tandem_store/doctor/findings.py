@@ -57,8 +57,8 @@ class Report:
     """The findings, the worst first, and what they are about.
 
     ``sizes`` are bytes, pages and rows by name; ``checked`` is how many things were read of each
-    kind. ``not_checked`` names the checks that could not be made, each for a reason that is a
-    finding.
+    kind. ``not_checked`` names the checks that could not be made: a table that they need is not
+    there, or is of another revision.
     """
 
     database: str

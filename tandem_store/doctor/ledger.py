@@ -33,8 +33,7 @@ def check_imports(context: Context) -> Iterator[Finding]:
             severity=Severity.ERROR,
             what=(
                 f"The import of {one.root} was not finished, unless it goes on just now: runs may "
-                f"be missing, and {counted(waiting[one.id], 'run')} that were read wait for their "
-                "judgement."
+                f"be missing. Read and not judged yet: {counted(waiting[one.id], 'run')}."
             ),
             command=f"tandem-store import {shlex.quote(one.root)}{strict}",
             count=waiting[one.id],

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, column, func, select, table
 
 from tandem_store import schema
-from tandem_store.doctor.context import Context, psql
-from tandem_store.doctor.findings import NAMED, Finding, Severity, counted
+from tandem_store.doctor.context import Context, psql, sqlite3_shell
+from tandem_store.doctor.findings import Finding, Severity, counted, named
 from tandem_store.engine import health, schema_of
 from tandem_store.errors import StoreError
 
@@ -32,6 +33,11 @@ _DATABASES: Final = table("pg_stat_database", column("datname"), column("checksu
 _EXTENSIONS: Final = table("pg_extension", column("extname"))
 _METHODS: Final = table("pg_am", column("oid"), column("amname"))
 
+#: How many of SQLite's sentences are told.
+_LINES: Final = 5
+#: What SQLite says of an index whose table is whole.
+_OF_INDEX: Final = re.compile(r"missing from index |wrong # of entries in index |non-unique entry")
+
 #: Examined with the runs that they are about.
 _BY_RUN: Final = (schema.runs, schema.run_documents)
 
@@ -47,18 +53,25 @@ def check(context: Context) -> Iterator[Finding]:
         return
     with context.read() as connection:
         found = health.damage(connection, thorough=context.deep, limit=100)
-    if found:
-        yield Finding(
-            code="pages_damaged",
-            severity=Severity.ERROR,
-            what=(
-                "SQLite finds damage in the file: "
-                + "; ".join(" ".join(line.removeprefix("*** ").split()) for line in found[:5])
-                + (f"; and {len(found) - 5} more." if len(found) > 5 else ".")
-            ),
-            command=context.restore(),
-            count=len(found),
-        )
+    of_indexes = [line for line in found if _OF_INDEX.search(line)]
+    if len(of_indexes) < len(found):
+        command = context.restore()
+        yield _damaged("pages_damaged", "SQLite finds damage in the file", found, command)
+    elif found:
+        # The tables are whole, from which the indexes can be made anew.
+        command = sqlite3_shell(context.path, "REINDEX")
+        yield _damaged("index_damaged", "Indexes do not agree with their tables", found, command)
+
+
+def _damaged(code: str, what: str, lines: Sequence[str], command: str) -> Finding:
+    left = len(lines) - _LINES
+    return Finding(
+        code=code,
+        severity=Severity.ERROR,
+        what=f"{what}: {'; '.join(lines[:_LINES])}{f'; and {left} more' if left > 0 else ''}.",
+        command=command,
+        count=len(lines),
+    )
 
 
 def check_references(context: Context) -> Iterator[Finding]:
@@ -74,7 +87,7 @@ def check_references(context: Context) -> Iterator[Finding]:
         with context.read() as connection:
             broken = list(islice(health.broken_rows(connection, one.name), 10_000))
         if broken:
-            numbers = ", ".join(str(number) for number, _ in broken[:NAMED])
+            numbers = named([str(number) for number, _ in broken])
             yield Finding(
                 code="reference_broken",
                 severity=Severity.ERROR,

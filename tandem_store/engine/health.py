@@ -47,7 +47,8 @@ def damage(connection: Connection, *, thorough: bool, limit: int) -> list[str]:
     except NotAStoreError as error:
         # So much is damaged that the check cannot go on.
         lines.append(str(error.__cause__ or error))
-    return [line for line in lines if line != "ok"][:limit]
+    # A heading says which of the attached databases is meant; there is one.
+    return [line for line in lines if line != "ok" and not line.startswith("*** in database")]
 
 
 def broken_rows(connection: Connection, table: str) -> Iterator[tuple[int, str]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tandem_store import open_store
 from tandem_store.doctor import Finding, Report, Severity, examine
 from tests.doctor import damage
 from tests.doctor.conftest import EACH
@@ -174,6 +175,17 @@ def test_a_partition_that_was_detached_is_attached_by_the_command(sound_postgres
     assert found(examine(sound_postgresql, deep=True)) == []
 
 
+def test_a_month_that_is_not_listed_is_listed_by_the_command(sound_url: str) -> None:
+    """Its runs stay as they are."""
+    damage.forget_month(sound_url)
+    assert the(examine(sound_url), "month_unlisted").command == "tandem-store months ensure 2026-05"
+
+    with open_store(sound_url) as store:
+        store.ensure_months([damage.MAY])
+
+    assert found(examine(sound_url, deep=True)) == []
+
+
 @pytest.mark.parametrize(
     ("how", "code", "severity"),
     [
@@ -197,9 +209,10 @@ def test_an_index_that_lacks_a_row_is_found(sound_sqlite: str) -> None:
     """Deep, because it takes every index and every table."""
     damage.hide_from_index(sound_sqlite)
 
-    finding = the(examine(sound_sqlite, deep=True), "pages_damaged")
+    finding = the(examine(sound_sqlite, deep=True), "index_damaged")
 
     assert "ix_runs_created" in finding.what
+    assert (finding.command or "").endswith("REINDEX")
 
 
 @pytest.mark.parametrize(
