@@ -13,11 +13,13 @@ docs/adr/0012 has the measurements. A checkpoint that closes the last connection
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +40,21 @@ IS_NEEDED: Final = _HAS_LOCKS and has_wal_reset_bug()
 PRAGMAS: Final = ("cache_spill=OFF",) if IS_NEEDED else ()
 #: Seconds between two looks at the lock: the first and the longest.
 _FIRST_S, _LONGEST_S = 0.000_2, 0.005
+
+
+_log: Final = logging.getLogger(__name__)
+
+
+@cache
+def note_library() -> None:
+    """Log once, at INFO, that the linked SQLite can lose committed writes, and what to do."""
+    if has_wal_reset_bug():
+        _log.info(
+            "SQLite %s can lose committed writes when several processes write to one file%s. "
+            "Link Python with 3.51.3 or newer; tandem-store doctor says more.",
+            sqlite3.sqlite_version,
+            "; tandem-store's own are kept apart by a lock" if IS_NEEDED else "",
+        )
 
 
 def lock_of(path: Path) -> Path:
