@@ -27,7 +27,7 @@ dev: $(STAMP)  ## Make the virtual environment with everything in it
 
 .PHONY: demo
 demo: $(STAMP)  ## Import the example state directory, verify it and look around
-	@rm -f $(DEMO_DB) $(DEMO_DB)-wal $(DEMO_DB)-shm $(DEMO_DB).lock $(DEMO_DB).import.lock
+	@rm -f $(DEMO_DB) $(DEMO_DB)-wal $(DEMO_DB)-shm $(DEMO_DB).lock $(DEMO_DB).import.lock $(DEMO_DB).commit.lock
 	$(BIN)/tandem-store --db $(DEMO_DB) import examples/state
 	$(BIN)/tandem-store --db $(DEMO_DB) verify examples/state
 	$(BIN)/tandem-store --db $(DEMO_DB) runs list --limit 10
@@ -56,4 +56,4 @@ bench: $(STAMP)  ## Measure the import, then every call of the repository
 .PHONY: clean
 clean:  ## Remove what was made here, except the virtual environment
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	rm -f $(DEMO_DB) $(DEMO_DB)-wal $(DEMO_DB)-shm $(DEMO_DB).lock $(DEMO_DB).import.lock
+	rm -f $(DEMO_DB) $(DEMO_DB)-wal $(DEMO_DB)-shm $(DEMO_DB).lock $(DEMO_DB).import.lock $(DEMO_DB).commit.lock

@@ -5,12 +5,14 @@ It only reads and takes no lock, so any user of the database may ask.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table, column, func, inspect, select, table
+from sqlalchemy.exc import SAWarning
 
 from tandem_store import partitions, schema, version_row
 from tandem_store.month import Month
@@ -169,7 +171,11 @@ def _altered(connection: Connection) -> Iterator[Flaw]:
         ),
     }
     context = MigrationContext.configure(connection, opts=options)
-    for found in compare_metadata(context, schema.metadata):
+    with warnings.catch_warnings():
+        # About what people made that SQLAlchemy does not know; it is told here in other words.
+        warnings.simplefilter("ignore", SAWarning)
+        differences = compare_metadata(context, schema.metadata)
+    for found in differences:
         # What differs in one column comes as a list of its own.
         for difference in found if isinstance(found, list) else [found]:
             yield _flaw(difference)

@@ -28,7 +28,7 @@ _CLASSES: Final = table(
 )
 _INDEXES: Final = table("pg_index", column("indexrelid"), column("indisvalid"))
 _CONSTRAINTS: Final = table(
-    "pg_constraint", column("conname"), column("connamespace"), column("convalidated")
+    "pg_constraint", column("conname"), column("conrelid"), column("convalidated")
 )
 _NAMESPACES: Final = table("pg_namespace", column("oid"), column("nspname"))
 _DATABASES: Final = table("pg_stat_database", column("datname"), column("checksum_failures"))
@@ -131,17 +131,22 @@ def _invalid_indexes(context: Context) -> Iterator[Finding]:
 
 
 def _unvalidated(context: Context) -> Iterator[Finding]:
-    query = select(_CONSTRAINTS.c.conname).where(
-        _CONSTRAINTS.c.connamespace == _ours(context), _CONSTRAINTS.c.convalidated.is_(False)
+    query = (
+        select(_CONSTRAINTS.c.conname, _CLASSES.c.relname)
+        .join_from(_CONSTRAINTS, _CLASSES, _CLASSES.c.oid == _CONSTRAINTS.c.conrelid)
+        .where(_CLASSES.c.relnamespace == _ours(context), _CONSTRAINTS.c.convalidated.is_(False))
+        .order_by(_CLASSES.c.relname, _CONSTRAINTS.c.conname)
     )
     with context.read() as connection:
-        names = connection.execute(query.order_by(_CONSTRAINTS.c.conname)).scalars().all()
-    for name in names:
+        found = connection.execute(query).all()
+    for name, owner in found:
         yield Finding(
             code="constraint_not_validated",
             severity=Severity.WARNING,
-            what=f"The rows that were there before the constraint {name} were not checked by it.",
-            command=psql(f'ALTER TABLE ... VALIDATE CONSTRAINT "{name}"'),
+            what=f"Rows of {owner} that are older than the constraint {name} may break it.",
+            command=psql(
+                f'ALTER TABLE "{schema_of(context.url)}"."{owner}" VALIDATE CONSTRAINT "{name}"'
+            ),
         )
 
 

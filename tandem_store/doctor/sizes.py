@@ -17,6 +17,8 @@ _WORTH: Final = 16_000_000
 _PART: Final = 0.2
 #: Bytes of a write-ahead log that has grown far beyond the four megabytes or so that are usual.
 _LONG_LOG: Final = 64_000_000
+#: Fewer are what every busy table has.
+_DEAD_ROWS: Final = 10_000
 _ACTIVITY: Final = table(
     "pg_stat_user_tables",
     column("schemaname"),
@@ -79,7 +81,7 @@ def _of_server(context: Context) -> Iterator[Finding]:
         "dead_rows": sum(row.n_dead_tup for row in rows),
     }
     for row in rows:
-        if row.n_dead_tup > 10_000 and row.n_dead_tup > row.n_live_tup * _PART:
+        if row.n_dead_tup > _DEAD_ROWS and row.n_dead_tup > row.n_live_tup * _PART:
             yield Finding(
                 code="dead_rows",
                 severity=Severity.INFO,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy import insert, text, update
 
 from tandem_store import migrate, schema, version_row
-from tandem_store.doctor import Finding, Severity, examine, library, settings
+from tandem_store.doctor import Finding, Severity, examine, library, settings, sizes
 from tandem_store.doctor.findings import named
 from tandem_store.engine import database_url, sqlite_path
 from tandem_store.engine.health import has_wal_reset_bug
@@ -312,15 +313,109 @@ def test_an_index_that_could_not_be_made_is_found(sound_postgresql: str) -> None
     assert found.command == 'psql -c \'REINDEX INDEX "tandem_store"."ix_runs_created"\''
 
 
+def test_a_constraint_that_was_never_checked_is_found(sound_postgresql: str) -> None:
+    """The statement that it names checks it."""
+    with damage.tampering(sound_postgresql) as connection:
+        connection.execute(
+            text("UPDATE pg_constraint SET convalidated = false WHERE conname = 'ck_runs_revision'")
+        )
+
+    command = by_code(sound_postgresql)["constraint_not_validated"].command or ""
+
+    assert command.startswith('psql -c \'ALTER TABLE "tandem_store"."runs" ')
+    with damage.tampering(sound_postgresql) as connection:
+        connection.exec_driver_sql(command.removeprefix("psql -c ").strip("'"))
+    assert "constraint_not_validated" not in by_code(sound_postgresql)
+
+
+def test_other_rules_of_sorting_are_mentioned(sound_postgresql: str) -> None:
+    """A system update brings them; the ids of the store are sorted without."""
+    with damage.tampering(sound_postgresql) as connection:
+        connection.execute(
+            text("UPDATE pg_database SET datcollversion = '0.1' WHERE datname = current_database()")
+        )
+
+    assert by_code(sound_postgresql)["collation_version"].severity is Severity.INFO
+
+
+def test_an_encoding_that_cannot_hold_every_text_is_told(
+    sound_postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store in such a database refuses what others take."""
+    ask = settings._setting
+    monkeypatch.setattr(
+        settings,
+        "_setting",
+        lambda connection, name: "LATIN1" if name == "server_encoding" else ask(connection, name),
+    )
+
+    assert "LATIN1" in by_code(sound_postgresql)["server_encoding"].what
+
+
+def test_room_that_nothing_takes_is_mentioned(
+    sound_sqlite: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From 16 MB and a fifth of the file; here from nothing."""
+    with damage.tampering(sound_sqlite) as connection:
+        connection.execute(text("CREATE TABLE t (b)"))
+        connection.execute(text("INSERT INTO t VALUES (zeroblob(1000000))"))
+        connection.execute(text("DROP TABLE t"))
+    assert "free_pages" not in by_code(sound_sqlite)
+
+    monkeypatch.setattr(sizes, "_WORTH", 0)
+
+    assert by_code(sound_sqlite)["free_pages"].severity is Severity.INFO
+
+
+def test_a_log_that_grew_too_long_is_warned_of(
+    sound_sqlite: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From 64 MB; here from nothing."""
+    monkeypatch.setattr(sizes, "_LONG_LOG", 0)
+    with closing(sqlite3.connect(_file(sound_sqlite))) as connection:
+        connection.execute("UPDATE runs SET detail = 'x'")
+        connection.commit()
+
+        told = by_code(sound_sqlite)["wal_long"]
+
+    assert (told.command or "").endswith("'PRAGMA wal_checkpoint(TRUNCATE)'")
+
+
+def test_dead_rows_are_mentioned(sound_postgresql: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From 10,000 and a fifth of the table; here from one."""
+    monkeypatch.setattr(sizes, "_DEAD_ROWS", 0)
+    with damage.tampering(sound_postgresql) as connection:
+        connection.execute(update(schema.runs).values(detail="x"))
+        connection.execute(update(schema.runs).values(detail="y"))
+    with damage.tampering(sound_postgresql) as connection:
+        connection.execute(text("ANALYZE runs"))
+
+    assert "runs" in by_code(sound_postgresql)["dead_rows"].what
+
+
 def test_sizes_are_told(sound_url: str) -> None:
     """Bytes, and what is unused of them."""
-    sizes = examine(sound_url).sizes
+    told = examine(sound_url).sizes
 
-    assert sizes["bytes"] > 100_000
-    assert {"free_pages", "wal_bytes"} <= set(sizes) or "dead_rows" in sizes
+    assert told["bytes"] > 100_000
+    assert {"free_pages", "wal_bytes"} <= set(told) or "dead_rows" in told
 
 
 def test_long_lists_of_runs_are_cut() -> None:
     """Twenty are named, the others counted."""
     assert named([str(number) for number in range(25)]).endswith("18, 19 and 5 more")
     assert named(["a", "b"]) == "a, b"
+
+
+def test_every_code_is_in_the_guide() -> None:
+    """Whoever meets one can look it up."""
+    root = Path(__file__).parents[2]
+    sources = [*(root / "tandem_store/doctor").glob("*.py"), root / "tandem_store/structure.py"]
+    source = "\n".join(path.read_text() for path in sources)
+    codes = set(re.findall(r'\bcode(?:, command)? = "(\w+)"', source))
+    codes |= set(re.findall(r'\bcode="(\w+)"', source))
+    codes |= set(re.findall(r'(?:Flaw|_damaged|self\._told)\(\s*(?:[^"]*\),\s*)?"(\w+)"', source))
+    assert len(codes) > 30
+
+    guide = (root / "docs/doctor.md").read_text()
+    assert {code for code in codes if f"`{code}`" not in guide} == set()
