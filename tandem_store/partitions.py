@@ -139,7 +139,8 @@ def _make(
 
 
 def _create(connection: Connection, month: Month) -> None:
-    connection.execute(CreateTable(table_of(month)))
+    # A month that is there and not listed is listed again.
+    connection.execute(CreateTable(table_of(month), if_not_exists=True))
 
 
 def _has_written(connection: Connection) -> bool:
@@ -175,6 +176,8 @@ def _attach_new(connection: Connection, month: Month) -> None:
     # Not CREATE TABLE ... PARTITION OF: it locks the parent against everyone. This locks the parent
     # against other attachers, and the runs, to which the foreign key refers, against writers.
     name, parent = table_name(month), schema.run_documents.name
+    if month in existing(connection):
+        return  # There and not listed, which it will be again; `doctor` sees to its bounds.
     connection.exec_driver_sql(f"CREATE TABLE {name} (LIKE {parent} INCLUDING ALL)")
     connection.exec_driver_sql(
         f"ALTER TABLE {parent} ATTACH PARTITION {name} "

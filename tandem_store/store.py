@@ -241,4 +241,6 @@ def open_store(url: str | URL) -> Store:
         store.close()
         raise
     _log.debug("opened %s", engine.shown(url))
+    if engine.sqlite_path(engine.database_url(url)) is not None:
+        engine.note_library()
     return store

@@ -16,6 +16,7 @@ from tandem_store.cli import options
 from tandem_store.cli.backup import backup, restore
 from tandem_store.cli.copying import copy
 from tandem_store.cli.database import db
+from tandem_store.cli.doctor import doctor
 from tandem_store.cli.dump import dump
 from tandem_store.cli.exits import FAILED, sentences
 from tandem_store.cli.importing import import_command
@@ -48,6 +49,7 @@ class Program(click.Group):
         quarantine,
         dump,
         copy,
+        doctor,
         backup,
         restore,
     ],

@@ -11,6 +11,8 @@ from tandem_store.address import is_absent as is_absent
 from tandem_store.address import schema_of as schema_of
 from tandem_store.address import shown as shown
 from tandem_store.address import sqlite_path as sqlite_path
+from tandem_store.engine.checkpoints import note_library as note_library
+from tandem_store.engine.health import has_wal_reset_bug as has_wal_reset_bug
 from tandem_store.engine.opening import Engines as Engines
 from tandem_store.engine.opening import create_engines as create_engines
 from tandem_store.engine.opening import filling_alone as filling_alone

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 
 from tandem_store.address import sqlite_path
-from tandem_store.engine import forks, waiting
+from tandem_store.engine import checkpoints, forks, waiting
 from tandem_store.engine.guards import guard, undone
 from tandem_store.errors import NotAStoreError, StoreError
 from tandem_store.failures import translating
@@ -82,20 +82,24 @@ def create_file(url: URL) -> None:
             connection.execute("VACUUM")
 
 
-def _connect(path: Path, mode: Literal["rw", "ro"]) -> sqlite3.Connection:
+def _connect(path: Path, mode: Literal["rw", "ro"]) -> checkpoints.Committing:
     # The driver never begins a transaction by itself (isolation_level=None): its own idea of when
     # to begin loses updates. The engine's begin event does. A pool may hand a connection to another
     # thread, one at a time, hence check_same_thread=False.
     if not path.exists():
         raise StoreError(f"There is no database at {path}. Make it with: tandem-store db upgrade")
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"{path.as_uri()}?mode={mode}",
         uri=True,
         timeout=waiting.BUSY_TIMEOUT_S,
         isolation_level=None,
         check_same_thread=False,
         cached_statements=_STATEMENTS,
+        factory=checkpoints.Committing,
     )
+    if mode == "rw" and checkpoints.IS_NEEDED:
+        connection.commit_lock = checkpoints.lock_of(path)
+    return connection
 
 
 def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
@@ -117,7 +121,7 @@ def _open_for_writing(path: Path, pragmas: tuple[str, ...]) -> sqlite3.Connectio
                 f"{path} cannot use write-ahead logging (SQLite says {mode!r}), so readers and "
                 "writers would block each other. Put it on a local disk, in a writable folder."
             )
-        for pragma in pragmas:
+        for pragma in (*pragmas, *checkpoints.PRAGMAS):
             connection.execute(f"PRAGMA {pragma}")
 
     return _opened(path, "rw", prepare)

@@ -1,0 +1,99 @@
+"""``tandem-store doctor``: what is damaged, unsafe or waiting for somebody."""
+
+from __future__ import annotations
+
+import sys
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from tandem_store.cli import options, output
+from tandem_store.cli.progress import progress_bar
+from tandem_store.cli.text import number, printable, size
+from tandem_store.doctor import Finding, Report, Severity, examine
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+#: The heading of each group, the mark of its findings, and how both look.
+_GROUPS: Final = {
+    Severity.ERROR: ("Must be done", "✗", "bold red"),
+    Severity.WARNING: ("Should be done", "!", "yellow"),
+    Severity.INFO: ("Good to know", "·", "dim"),
+}
+
+
+@click.command(short_help="Look for damage, and for what waits to be done.")
+@click.option("--deep", is_flag=True, help="Read and decode every document, too.")
+@options.database
+@options.as_json
+@click.pass_context
+def doctor(context: click.Context, url: str, deep: bool, as_json: bool) -> None:
+    """Look for damage, unsafe settings and what waits to be done; changes nothing.
+
+    Each finding has the command that mends it. Ends with exit code 1 if something must be done.
+    """
+    with progress_bar() as progress:
+        report = examine(url, deep=deep, progress=progress)
+    if as_json:
+        output.put_json(report.to_json())
+    else:
+        _put(report)
+    context.exit(report.exit_code)
+
+
+def _put(report: Report) -> None:
+    from rich.console import Console
+
+    console = Console(file=sys.stdout, highlight=False)
+    _line(console, printable(_subject(report)))
+    for severity, (heading, mark, style) in _GROUPS.items():
+        if findings := report.of(severity):
+            console.print()
+            _line(console, f"{heading}:", style)
+            for finding, following in zip_longest(findings, findings[1:]):
+                _put_finding(console, finding, mark, style)
+                # What mends several in a row is said once.
+                if finding.command and not (following and following.command == finding.command):
+                    # In one line however long it is, so that it can be copied.
+                    _line(console, f"      {printable(finding.command)}", "bold")
+    console.print()
+    if report.not_checked:
+        _line(console, printable(f"Not examined: {', '.join(report.not_checked)}."))
+    _line(console, _verdict(report))
+
+
+def _put_finding(console: Console, finding: Finding, mark: str, style: str) -> None:
+    from rich.text import Text
+
+    first = Text.assemble("  ", (mark, style), " ")
+    for line in Text(printable(finding.what)).wrap(console, max(console.width - 4, 20)):
+        line.rstrip()
+        console.print(first + line, soft_wrap=True)
+        first = Text("    ")
+
+
+def _line(console: Console, text: str, style: str = "") -> None:
+    console.print(text, style=style or None, markup=False, soft_wrap=True)
+
+
+def _subject(report: Report) -> str:
+    facts = [f"revision {report.revision}" if report.revision else "no revision"]
+    if "bytes" in report.sizes:
+        facts.append(size(report.sizes["bytes"]))
+    if "runs" in report.checked:
+        facts.append(f"{number(report.checked['runs'])} runs")
+    if "documents" in report.checked:
+        facts.append(f"{number(report.checked['documents'])} documents read")
+    return f"{report.database}: {', '.join(facts)}"
+
+
+def _verdict(report: Report) -> str:
+    must, should = len(report.of(Severity.ERROR)), len(report.of(Severity.WARNING))
+    if must:
+        first = "1 thing must be done" if must == 1 else f"{number(must)} things must be done"
+        return f"{first}, those marked ✗."
+    if should:
+        return f"Nothing has to be done; {number(should)} should be, marked with !."
+    return "Nothing has to be done."

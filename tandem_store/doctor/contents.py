@@ -1,0 +1,171 @@
+"""Every run read and decoded: its columns, its document and its snapshot make a record."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy import select
+
+from tandem_store import partitions, structure
+from tandem_store.doctor.context import Context
+from tandem_store.doctor.decoding import DAMAGED, UNREADABLE, reason
+from tandem_store.doctor.findings import LISTED, NAMED, Finding, Severity, counted, named
+from tandem_store.doctor.keys import Keys
+from tandem_store.errors import RecordTooNewError
+from tandem_store.mapping import from_column, rows_of
+from tandem_store.mapping.snapshot import LiftedSnapshot
+from tandem_store.month import Month
+from tandem_store.runs.whole import StoredRun, read_many, read_one
+from tandem_store.schema import runs
+
+#: Snapshots are examined once each, not with every run that has one.
+_NO_SNAPSHOT: Final = LiftedSnapshot()
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """The runs of each month whose documents can be read; each damaged one by id and month."""
+    with context.read() as connection:
+        months = sorted(structure.readable_months(connection))
+    reading = _Reading(context, context.report.checked.get("runs", 0))
+    for month in months:
+        yield from reading.month(month)
+    context.report.checked["documents"] = reading.done
+
+
+@dataclass(slots=True)
+class _Found:
+    """The runs of one month with one thing wrong, and why, of the first."""
+
+    runs: list[str] = field(default_factory=list)
+    count: int = 0
+    why: list[str] = field(default_factory=list)
+
+    def add(self, run_id: str, why: str) -> None:
+        self.count += 1
+        if len(self.runs) < LISTED:
+            self.runs.append(run_id)
+        if len(self.why) < NAMED:
+            self.why.append(why)
+
+
+@dataclass(slots=True)
+class _Reading:
+    context: Context
+    total: int
+    done: int = 0
+
+    def month(self, month: Month) -> Iterator[Finding]:
+        found: dict[str, _Found] = defaultdict(_Found)
+        for batch, failure in self._ids(month):
+            for run_id, code, why in self._examined(month, batch):
+                found[code].add(from_column(run_id), why)
+            self.done += len(batch)
+            self.context.progress("reading runs", self.done, max(self.total, self.done))
+            if failure is not None:
+                found["index"].add("", reason(failure))
+        for code, one in found.items():
+            yield _finding(self.context, month, code, one)
+
+    def _ids(self, month: Month) -> Iterator[tuple[list[str], Exception | None]]:
+        """The ids by the list of runs; if that cannot be read, those of the documents, too."""
+        listed = Keys(
+            self.context, select(runs.c.run_id).where(runs.c.month == month.key), runs.c.run_id
+        )
+        seen: set[str] = set()
+        for batch in listed.batches():
+            seen.update(batch)
+            yield batch, None
+        if listed.failure is None:
+            return
+        yield [], listed.failure
+        with self.context.read() as connection:
+            table = partitions.document_table(connection, month)
+        documents = select(table.c.run_id).where(table.c.month == month.key)
+        for batch in Keys(self.context, documents, table.c.run_id).batches():
+            yield [run_id for run_id in batch if run_id not in seen], None
+
+    def _examined(self, month: Month, ids: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+        """Id, code and reason of each that is damaged."""
+        try:
+            with self.context.read() as connection:
+                together = list(read_many(connection, month, ids))
+        except DAMAGED:
+            for run_id in ids:
+                yield from self._alone(month, run_id)
+            return
+        for stored in together:
+            yield from _wrong(stored)
+
+    def _alone(self, month: Month, run_id: str) -> Iterator[tuple[str, str, str]]:
+        try:
+            with self.context.read() as connection:
+                stored = read_one(connection, run_id)
+        except DAMAGED as error:
+            # One without a document is told of where the documents are counted.
+            if self._has_document(month, run_id):
+                yield run_id, "run_unreadable", reason(error)
+            return
+        if stored is not None:
+            yield from _wrong(stored)
+
+    def _has_document(self, month: Month, run_id: str) -> bool:
+        try:
+            with self.context.read() as connection:
+                table = partitions.document_table(connection, month)
+                query = select(table.c.run_id).where(
+                    table.c.run_id == run_id, table.c.month == month.key
+                )
+                return connection.execute(query).first() is not None
+        except UNREADABLE:
+            return True
+
+
+def _wrong(stored: StoredRun) -> Iterator[tuple[str, str, str]]:
+    run_id = stored.columns["run_id"]
+    try:
+        record = stored.record()
+        derived = rows_of(record.to_legacy(), _NO_SNAPSHOT).columns
+    except RecordTooNewError as error:
+        yield run_id, "record_too_new", reason(error)
+    except DAMAGED as error:
+        yield run_id, "document_damaged", reason(error)
+    else:
+        differing = [name for name, value in derived.items() if value != stored.columns[name]]
+        if differing:
+            yield run_id, "columns_differ", f"the document says otherwise: {', '.join(differing)}"
+
+
+_SENTENCES: Final = {
+    "run_unreadable": ("that cannot be read", Severity.ERROR),
+    "document_damaged": ("with a damaged document or row", Severity.ERROR),
+    "columns_differ": ("whose columns do not follow from the document", Severity.ERROR),
+    "record_too_new": ("written by a newer tandem-store", Severity.WARNING),
+}
+
+
+def _finding(context: Context, month: Month, code: str, found: _Found) -> Finding:
+    if code == "index":
+        return Finding(
+            code="unreadable",
+            severity=Severity.ERROR,
+            what=f"Not all runs of {month} can be listed: {found.why[0]}.",
+            command=context.restore(),
+            month=month.label,
+        )
+    what, severity = _SENTENCES[code]
+    too_new = code == "record_too_new"
+    return Finding(
+        code=code,
+        severity=severity,
+        what=(
+            f"{counted(found.count, 'run')} of {month} {what}: {named(found.runs, found.count)}. "
+            f"The first: {found.why[0].rstrip('.')}."
+        ),
+        command="pip install --upgrade tandem-store" if too_new else context.restore(),
+        month=month.label,
+        runs=tuple(found.runs),
+        count=found.count,
+    )

@@ -1,0 +1,84 @@
+"""What every check is given: the database, and what the report gathers."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import URL, Connection
+
+from tandem_store import engine
+from tandem_store.doctor.findings import Report
+from tandem_store.month import Month
+from tandem_store.structure import Mend
+
+#: Called with the phase, how much is done, and how much there is.
+Progress = Callable[[str, int, int], None]
+
+#: Stands for the URL of a database that is to be made.
+NEW: Final = "NEW"
+
+
+@dataclass(slots=True)
+class Context:
+    """One examination. Each check reads in transactions of its own, so none lasts for long."""
+
+    url: URL
+    engines: engine.Engines
+    now_ms: int
+    progress: Progress
+    report: Report
+    #: The tables there are, and the latest backup that is still where it was written.
+    tables: frozenset[str] = frozenset()
+    backup: str | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The file of an SQLite database."""
+        return engine.sqlite_path(self.url)
+
+    @property
+    def deep(self) -> bool:
+        """Whether everything is read and decoded."""
+        return self.report.deep
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that cannot write."""
+        with self.engines.read.connect() as connection:
+            yield connection
+
+    def restore(self) -> str:
+        """The command for what cannot be mended in place."""
+        file = shlex.quote(self.backup) if self.backup else "FILE"
+        return f"tandem-store --db {NEW} restore {file}"
+
+    def mend(self, how: Mend, month: Month | None = None) -> str:
+        """The command for a flaw of the tables."""
+        if how is Mend.ENSURE and month is not None:
+            return f"tandem-store months ensure {month}"
+        if how is Mend.COPY:
+            source = shlex.quote(engine.shown(self.url))
+            return f"tandem-store copy --from {source} --to {NEW}"
+        if how is Mend.ATTACH and month is not None:
+            schema = engine.schema_of(self.url)
+            return psql(
+                f'ALTER TABLE "{schema}".run_documents ATTACH PARTITION '
+                f'"{schema}".run_documents_{month.suffix} '
+                f"FOR VALUES FROM ({month.key}) TO ({month.key + 1})"
+            )
+        return self.restore()
+
+
+def psql(statement: str) -> str:
+    """The command by which an administrator of PostgreSQL runs a statement."""
+    return f"psql -c {shlex.quote(statement)}"
+
+
+def sqlite3_shell(path: Path, statement: str) -> str:
+    """The command by which SQLite's own program runs a statement."""
+    return f"sqlite3 {shlex.quote(str(path))} {shlex.quote(statement)}"

@@ -1,0 +1,36 @@
+"""What reading and decoding damaged bytes can raise."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError
+
+from tandem_store.errors import StoreError
+
+_LONGEST: Final = 200
+#: What the messages of the library end with.
+_ADVICE: Final = re.compile(
+    r"[.:;]? *(restore the database\b|([A-Z][a-z]+:? )*(the [a-z]+ )?tandem-store ).*$"
+)
+
+#: Of the database; its failures to read are ours already where they have a sentence.
+UNREADABLE: Final = (StoreError, DBAPIError)
+#: Of the bytes, which may be any: JSON of another shape has other keys and types.
+DAMAGED: Final = (*UNREADABLE, ValueError, LookupError, TypeError, AttributeError)
+
+
+def reason(error: BaseException) -> str:
+    """Why, in a few words, without the statement that failed, or advice that is given elsewhere."""
+    cause: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, StoreError) and _is_of_driver(cause.__cause__):
+        cause = cause.__cause__
+    words = " ".join(str(cause).split()) or type(error).__name__
+    words = _ADVICE.sub("", words).rstrip(".:; ")
+    return words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1]}…"
+
+
+def _is_of_driver(error: BaseException | None) -> bool:
+    # By name, because the PostgreSQL driver may not be installed.
+    return type(error).__module__.partition(".")[0] in {"sqlite3", "psycopg"}

@@ -1,0 +1,161 @@
+"""The rows of runs against their documents, both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, func, select
+
+from tandem_store import partitions, schema, structure
+from tandem_store.doctor.context import Context
+from tandem_store.doctor.decoding import UNREADABLE, reason
+from tandem_store.doctor.findings import LISTED, Finding, Severity, counted, named
+from tandem_store.errors import StoreLockedError
+from tandem_store.mapping import from_column
+from tandem_store.month import Month
+from tandem_store.schema import months, runs
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Each month by itself; then runs of no month, and documents where none should be."""
+    with context.read() as connection:
+        held = _held(connection)
+        readable = structure.readable_months(connection)
+        detached = _detached(context, connection)
+    context.report.checked["runs"] = sum(held.values())
+    for key in sorted({*held, *(month.key for month in readable)}):
+        month = structure.month_of(key)
+        if month in readable and month is not None:
+            yield from _of_month(context, month)
+        elif key not in detached:
+            yield _month_gone(context, key, held[key])
+    if context.path is not None and schema.run_documents.name in context.tables:
+        yield from _in_parent(context)
+
+
+def _of_month(context: Context, month: Month) -> Iterator[Finding]:
+    """The findings of one month, up to where damage ends them; the other months go on."""
+    try:
+        with context.read() as connection:
+            yield from _Month(context, connection, month).findings()
+    except StoreLockedError:
+        raise
+    except UNREADABLE as error:
+        yield Finding(
+            code="unreadable",
+            severity=Severity.ERROR,
+            what=f"Could not compare the runs of {month} with their documents: {reason(error)}.",
+            command=context.restore(),
+            month=month.label,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Month:
+    """One month whose documents can be read."""
+
+    context: Context
+    connection: Connection
+    month: Month
+
+    def findings(self) -> Iterator[Finding]:
+        """What is in one of the two tables alone, or in the table of another month."""
+        table = partitions.document_table(self.connection, self.month)
+        here = table.c.month == self.month.key
+        theirs = select(runs.c.run_id).where(runs.c.run_id == table.c.run_id)
+        documents = select(table.c.run_id)
+        if self.context.path is None:
+            documents = documents.where(here)
+        yield from self._told(
+            select(runs.c.run_id).where(
+                runs.c.month == self.month.key, ~_document_of_run(table, self.month).exists()
+            ),
+            "document_missing",
+            "of {month} without a document: {ids}.",
+        )
+        yield from self._told(
+            documents.where(~theirs.exists()),
+            "document_without_run",
+            "in the documents of {month} that the list of runs does not have: {ids}.",
+        )
+        yield from self._told(
+            documents.where(~here | theirs.where(runs.c.month != self.month.key).exists()),
+            "document_misplaced",
+            "whose document lies in {month} and belongs to another month: {ids}.",
+        )
+
+    def _told(self, query: Select[Any], code: str, what: str) -> Iterator[Finding]:
+        rows = self.connection.execute(query.order_by(query.selected_columns[0]).limit(LISTED))
+        ids = [from_column(run_id) for run_id in rows.scalars()]
+        if not ids:
+            return
+        count = len(ids)
+        if count == LISTED:
+            total = select(func.count()).select_from(query.subquery())
+            count = self.connection.execute(total).scalar_one()
+        text = what.format(month=self.month.label, ids=named(ids, count))
+        yield Finding(
+            code=code,
+            severity=Severity.ERROR,
+            what=f"{counted(count, 'run')} {text}",
+            command=self.context.restore(),
+            month=self.month.label,
+            runs=tuple(ids),
+            count=count,
+        )
+
+
+def _document_of_run(table: Table, month: Month) -> Select[Any]:
+    # The month is said of the document too, so that PostgreSQL looks into one partition.
+    return select(table.c.run_id).where(table.c.run_id == runs.c.run_id, table.c.month == month.key)
+
+
+def _held(connection: Connection) -> dict[int, int]:
+    query = select(runs.c.month, func.count().label("held")).group_by(runs.c.month)
+    return {row.month: row.held for row in connection.execute(query)}
+
+
+def _detached(context: Context, connection: Connection) -> set[int]:
+    if months.name not in context.tables:
+        return set()
+    detached = select(months.c.month).where(months.c.state == "detached")
+    return set(connection.execute(detached).scalars())
+
+
+def _month_gone(context: Context, key: int, count: int) -> Finding:
+    month = structure.month_of(key)
+    label = str(key) if month is None else month.label
+    return Finding(
+        code="document_missing",
+        severity=Severity.ERROR,
+        what=(
+            f"The documents of {counted(count, 'run')} of {label} cannot be read, because the "
+            "month has no table that is attached."
+        ),
+        command=context.restore(),
+        month=label,
+        count=count,
+    )
+
+
+def _in_parent(context: Context) -> Iterator[Finding]:
+    """On SQLite the parent is but the shape of the months, and nobody reads it."""
+    parent = schema.run_documents
+    with context.read() as connection:
+        count = connection.execute(select(func.count()).select_from(parent)).scalar_one()
+        ids = connection.execute(select(parent.c.run_id).limit(LISTED)).scalars().all()
+    if count:
+        names = [from_column(run_id) for run_id in ids]
+        yield Finding(
+            code="document_misplaced",
+            severity=Severity.ERROR,
+            what=(
+                f"{counted(count, 'document')} in the table run_documents itself, which must be "
+                f"empty: {named(names, count)}."
+            ),
+            command=context.restore(),
+            runs=tuple(names),
+            count=count,
+        )

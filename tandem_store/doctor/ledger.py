@@ -1,0 +1,55 @@
+"""What imports left to be done."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from sqlalchemy import func, select
+
+from tandem_store.doctor.context import Context
+from tandem_store.doctor.findings import Finding, Severity, counted
+from tandem_store.ledger import LedgerReader
+from tandem_store.quarantine import Quarantine
+from tandem_store.schema import import_entries
+
+
+def check_imports(context: Context) -> Iterator[Finding]:
+    """Imports that were begun and not ended, or go on just now."""
+    with context.read() as connection:
+        unfinished = LedgerReader(connection).unfinished()
+        waiting = {
+            one.id: connection.execute(
+                select(func.count(import_entries.c.run_id.distinct())).where(
+                    import_entries.c.import_id == one.id, import_entries.c.outcome.is_(None)
+                )
+            ).scalar_one()
+            for one in unfinished
+        }
+    for one in unfinished:
+        strict = " --strict" if one.strict else ""
+        yield Finding(
+            code="import_unfinished",
+            severity=Severity.ERROR,
+            what=(
+                f"The import of {one.root} was not finished, unless it goes on just now: runs may "
+                f"be missing. Read and not judged yet: {counted(waiting[one.id], 'run')}."
+            ),
+            command=f"tandem-store import {shlex.quote(one.root)}{strict}",
+            count=waiting[one.id],
+        )
+
+
+def check_quarantine(context: Context) -> Iterator[Finding]:
+    """Copies that nobody has decided about."""
+    with context.read() as connection:
+        count = Quarantine(connection).count_undiscarded()
+    if count:
+        verb = "waits" if count == 1 else "wait"
+        yield Finding(
+            code="quarantine",
+            severity=Severity.WARNING,
+            what=f"{counted(count, 'copy', 'copies')} in quarantine {verb} for a decision.",
+            command="tandem-store quarantine list",
+            count=count,
+        )

@@ -1,0 +1,46 @@
+"""Whether the database is at the revision that this version needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tandem_store import migrate, version_row
+from tandem_store.doctor.context import Context
+from tandem_store.doctor.findings import Finding, Severity
+from tandem_store.errors import (
+    SchemaAheadError,
+    SchemaBehindError,
+    StoreError,
+    UnfinishedCopyError,
+)
+from tandem_store.schema import runs
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Behind, ahead, half a copy, or none of ours."""
+    with context.read() as connection:
+        found = version_row.stored(connection)
+        context.report.revision = found
+        try:
+            migrate.refuse_unless_current(connection)
+        except StoreError as error:
+            yield _finding(context, error)
+
+
+def _finding(context: Context, error: StoreError) -> Finding:
+    code, command = "revision_unknown", context.restore()
+    if isinstance(error, SchemaBehindError) and (error.found or runs.name not in context.tables):
+        code, command = "schema_behind", "tandem-store db upgrade"
+    elif isinstance(error, SchemaAheadError):
+        code, command = "schema_ahead", "pip install --upgrade tandem-store"
+    elif isinstance(error, UnfinishedCopyError):
+        code = "copy_unfinished"
+        command = f"tandem-store copy --from SOURCE --to {context.report.database}"
+    what = "The database has tables but no revision." if code == "revision_unknown" else str(error)
+    return Finding(code=code, severity=Severity.ERROR, what=_sentence(what), command=command)
+
+
+def _sentence(message: str) -> str:
+    # The command that a message ends with is said beside it.
+    text = message.partition(" Run: ")[0].partition(" Make a backup")[0]
+    return text.partition(" Upgrade the package")[0]

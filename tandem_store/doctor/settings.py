@@ -1,0 +1,151 @@
+"""Settings that are slow or unsafe."""
+
+from __future__ import annotations
+
+import shlex
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, column, func, select, table
+
+from tandem_store.doctor.context import Context, psql
+from tandem_store.doctor.findings import Finding, Severity
+from tandem_store.engine import health
+from tandem_store.engine.sqlite import PAGE_SIZE
+
+#: File systems of other machines, on which the locks and the shared memory of SQLite do not work.
+_NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "fuse.sshfs"})
+_MOUNTS: Final = Path("/proc/self/mounts")
+#: Of ``PRAGMA auto_vacuum``.
+_INCREMENTAL: Final = 2
+_DATABASES: Final = table("pg_database", column("oid"), column("datname"), column("datcollversion"))
+#: What a server must not have, and what it costs.
+_UNSAFE: Final = (
+    ("fsync", "off", "a power cut can destroy the database"),
+    ("full_page_writes", "off", "a power cut can destroy the database"),
+    ("synchronous_commit", "off", "a power cut can lose the last commits"),
+)
+#: Time-outs that end an import, a backup or this examination half-way, if they are set.
+_TIMEOUTS: Final = ("statement_timeout", "idle_in_transaction_session_timeout")
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Those of the file, or of the server as this user's sessions have them."""
+    if context.path is None:
+        with context.read() as connection:
+            yield from _of_server(connection)
+        return
+    with context.read() as connection:
+        yield from _of_file(context, connection)
+    yield from _of_place(context.path)
+
+
+def _of_file(context: Context, connection: Connection) -> Iterator[Finding]:
+    mode = health.pragma(connection, "journal_mode")
+    if mode != "wal":
+        yield Finding(
+            code="journal_mode",
+            severity=Severity.WARNING,
+            what=(
+                f"The journal mode is {mode!r} instead of 'wal', so readers and writers wait for "
+                "each other; the next write by tandem-store corrects that."
+            ),
+            command="tandem-store months ensure",
+        )
+    size, vacuum = (int(health.pragma(connection, n)) for n in ("page_size", "auto_vacuum"))
+    if size != PAGE_SIZE or vacuum != _INCREMENTAL:
+        yield Finding(
+            code="file_format",
+            severity=Severity.INFO,
+            what=(
+                f"The pages have {size:,} bytes instead of {PAGE_SIZE:,}, or cannot be given back "
+                "one by one; a copy is faster and smaller."
+            ),
+            command=f"tandem-store copy --from {shlex.quote(context.report.database)} --to NEW",
+        )
+
+
+def _of_place(path: Path) -> Iterator[Finding]:
+    others = stat.S_IMODE(path.stat().st_mode) & 0o077
+    if others:
+        yield Finding(
+            code="file_mode",
+            severity=Severity.WARNING,
+            what=f"Other users may read or write {path}, and with it what the runs wrote.",
+            command=f"chmod 600 {shlex.quote(str(path))}",
+        )
+    if (kind := _file_system(path)) in _NETWORK:
+        yield Finding(
+            code="network_file_system",
+            severity=Severity.WARNING,
+            what=(
+                f"{path} is on a network file system ({kind}), where SQLite's write-ahead log is "
+                "not safe: writers on two machines destroy the file."
+            ),
+            command=f"tandem-store copy --from {shlex.quote(str(path))} --to NEW",
+        )
+
+
+def _file_system(path: Path) -> str | None:
+    """The kind of the file system that the file is on; None where that cannot be asked."""
+    try:
+        lines = _MOUNTS.read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return None
+    found: tuple[int, str] | None = None
+    for line in lines:
+        _, place, kind, *_ = line.split(" ")
+        # Spaces in it are written \040.
+        mount = Path(place.encode("latin-1", "ignore").decode("unicode_escape"))
+        if path.resolve().is_relative_to(mount):
+            found = max(found or (0, ""), (len(mount.parts), kind))
+    return None if found is None else found[1]
+
+
+def _of_server(connection: Connection) -> Iterator[Finding]:
+    for name, bad, cost in _UNSAFE:
+        if _setting(connection, name) == bad:
+            yield Finding(
+                code="unsafe_setting",
+                severity=Severity.WARNING,
+                what=f"The server has {name} = {bad}: {cost}.",
+                command=psql(f"ALTER SYSTEM SET {name} = on"),
+            )
+    if (encoding := _setting(connection, "server_encoding")) != "UTF8":
+        yield Finding(
+            code="server_encoding",
+            severity=Severity.WARNING,
+            what=f"The database has the encoding {encoding}, which cannot hold every text.",
+            command="createdb --encoding=UTF8 --template=template0 NEW",
+        )
+    for name in _TIMEOUTS:
+        if (value := _setting(connection, name)) not in {"0", None}:
+            yield Finding(
+                code="timeout",
+                severity=Severity.INFO,
+                what=f"The server ends sessions by {name} = {value}, long imports too.",
+                command=psql(f"ALTER ROLE CURRENT_USER SET {name} = 0"),
+            )
+    yield from _collation(connection)
+
+
+def _collation(connection: Connection) -> Iterator[Finding]:
+    actual = func.pg_database_collation_actual_version(_DATABASES.c.oid).label("actual")
+    query = select(_DATABASES.c.datname, _DATABASES.c.datcollversion, actual)
+    row = connection.execute(query.where(_DATABASES.c.datname == func.current_database())).one()
+    if row.datcollversion != row.actual:
+        yield Finding(
+            code="collation_version",
+            severity=Severity.INFO,
+            what=(
+                f"The server's rules of sorting text changed from {row.datcollversion} to "
+                f"{row.actual}. The indexes of the store do not depend on them."
+            ),
+            command=psql(f'ALTER DATABASE "{row.datname}" REFRESH COLLATION VERSION'),
+        )
+
+
+def _setting(connection: Connection, name: str) -> str | None:
+    return connection.execute(select(func.current_setting(name, True))).scalar()

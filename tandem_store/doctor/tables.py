@@ -1,0 +1,27 @@
+"""The tables, those of the months too, against what the migrations make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tandem_store import migrate, structure
+from tandem_store.doctor.context import Context
+from tandem_store.doctor.findings import Finding, Severity
+
+#: No harm by themselves.
+_HARMLESS = frozenset({"table_unknown"})
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """At another revision the months alone, because the others have to differ."""
+    at_head = context.report.revision == migrate.HEAD
+    with context.read() as connection:
+        flaws = structure.flaws if at_head else structure.month_flaws
+        for flaw in flaws(connection):
+            yield Finding(
+                code=flaw.code,
+                severity=Severity.WARNING if flaw.code in _HARMLESS else Severity.ERROR,
+                what=flaw.what,
+                command=context.mend(flaw.mend, flaw.month),
+                month=None if flaw.month is None else flaw.month.label,
+            )

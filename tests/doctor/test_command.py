@@ -1,0 +1,208 @@
+"""``doctor`` and ``db check`` as programs and people see them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tandem_store import open_store
+from tandem_store.cli.program import program
+from tandem_store.engine import database_url, sqlite_path
+from tests.doctor import damage
+from tests.store.new_run import new_run
+
+
+def run(url: str, *arguments: str, width: int = 80) -> Result:
+    """The program on a store, as on a terminal of some width, but without its colours."""
+    environment = {"TANDEM_STORE_URL": url, "COLUMNS": str(width)}
+    return CliRunner().invoke(program, arguments, env=environment)
+
+
+def file_of(url: str) -> Path:
+    """The file of an SQLite store."""
+    path = sqlite_path(database_url(url))
+    assert path is not None
+    return path
+
+
+def test_the_json_is_what_programs_were_promised(sound_url: str) -> None:
+    """Each finding with code, severity, sentence and command."""
+    damage.delete_document(sound_url)
+
+    done = run(sound_url, "doctor", "--deep", "--json")
+
+    assert done.exit_code == 1
+    told = json.loads(done.stdout)
+    assert told["ok"] is False
+    assert told["revision"] == "0003"
+    for finding in told["findings"]:
+        assert {"code", "severity", "what", "command"} <= set(finding)
+        assert finding["severity"] in {"error", "warning", "info"}
+    (lost,) = (one for one in told["findings"] if one["code"] == "document_missing")
+    assert lost["runs"] == ["2026-05-07"]
+    assert lost["month"] == "2026-05"
+
+
+def test_a_sound_store_ends_with_0_and_a_sentence(sound_url: str) -> None:
+    """Also where no backup was made and the library is an old one."""
+    done = run(sound_url, "doctor", "--deep")
+
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[-1].startswith("Nothing has to be done")
+    assert "60 runs, 60 documents read" in done.stdout
+
+
+@pytest.mark.parametrize("width", [44, 80, 140])
+def test_the_worst_comes_first_and_commands_can_be_copied(sound_sqlite: str, width: int) -> None:
+    """No line but a command is wider than the terminal, and no command is broken."""
+    damage.drop_month(sound_sqlite)
+    damage.interrupt_import(sound_sqlite)
+
+    lines = run(sound_sqlite, "doctor", width=width).stdout.splitlines()
+
+    headings = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert headings[:2] == ["Must be done:", "Should be done:"]
+    commands = [line.strip() for line in lines if line.startswith("      ")]
+    assert commands[0] == "tandem-store --db NEW restore FILE"
+    assert commands[1].startswith("tandem-store import /")
+    for line in lines[1:]:
+        assert len(line) <= width or line.strip() in commands
+    assert lines[-1] == "3 things must be done, those marked ✗."
+
+
+def test_what_was_stored_cannot_obey_the_terminal(sound_sqlite: str) -> None:
+    """An id may be anything; it is spelled out, and is no markup."""
+    with open_store(sound_sqlite) as store, store.begin() as tx:
+        tx.runs.add(new_run("[red]\x1b[31m", finished_at_ms=damage.NEXT_YEAR_MS))
+
+    told = run(sound_sqlite, "doctor").stdout
+
+    assert "[red]\\x1b[31m" in told
+
+
+def test_there_must_be_a_database(tmp_path: Path) -> None:
+    """None is made."""
+    done = run(str(tmp_path / "none.db"), "doctor")
+
+    assert done.exit_code == 1
+    assert "There is no database" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_database_of_another_program_is_refused(tmp_path: Path) -> None:
+    """It is not called damaged."""
+    with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
+        connection.execute("CREATE TABLE t (a)")
+
+    done = run(str(tmp_path / "other.db"), "doctor")
+
+    assert done.exit_code == 1
+    assert "another program" in done.stderr
+
+
+def _state(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
+def test_nothing_is_changed(sound_sqlite: str) -> None:
+    """Neither the file nor what lies beside it, quick or deep."""
+    folder = file_of(sound_sqlite).parent
+    before = _state(folder)
+
+    for arguments in (["doctor"], ["doctor", "--deep"], ["db", "check"]):
+        assert run(sound_sqlite, *arguments).exit_code == 0
+
+    after = _state(folder)
+    after.pop("store.db-wal", None), after.pop("store.db-shm", None)
+    assert after == before
+
+
+def test_no_write_ahead_log_is_left_behind(sound_sqlite: str) -> None:
+    """A file that nobody has open stays alone."""
+    folder = file_of(sound_sqlite).parent
+
+    run(sound_sqlite, "doctor", "--deep")
+
+    assert [path.name for path in folder.iterdir()] == ["store.db"]
+
+
+def test_a_log_that_was_left_is_not_folded_in(sound_sqlite: str) -> None:
+    """What a killed process had committed is read from where it lies."""
+    path = file_of(sound_sqlite)
+    if (child := os.fork()) == 0:
+        with sqlite3.connect(path) as connection:
+            connection.execute("UPDATE runs SET finished_at_ms = ?", [damage.NEXT_YEAR_MS])
+        os._exit(0)
+    os.waitpid(child, 0)
+    before = {name: path.with_name(name).read_bytes() for name in ("store.db", "store.db-wal")}
+    assert before["store.db-wal"]
+
+    done = run(sound_sqlite, "doctor")
+
+    assert "60 runs with a time in the future" in done.stdout
+    assert before == {name: path.with_name(name).read_bytes() for name in before}
+
+
+CHECKED: list[tuple[Callable[[str], None], str]] = [
+    (damage.drop_month, "month 2026-05"),
+    (damage.forget_month, "month 2026-05"),
+    (damage.drop_table, "quarantine"),
+]
+
+
+@pytest.mark.parametrize(("how", "named"), CHECKED, ids=[how.__name__ for how, _ in CHECKED])
+def test_the_quick_check_misses_no_table(
+    sound_url: str, how: Callable[[str], None], named: str
+) -> None:
+    """Those of the months neither."""
+    assert run(sound_url, "db", "check").exit_code == 0
+    how(sound_url)
+
+    done = run(sound_url, "db", "check")
+
+    assert done.exit_code == 1
+    assert named in done.stderr
+    assert "tandem-store doctor" in done.stderr
+
+
+@pytest.mark.parametrize("how", [damage.detach_partition, damage.move_bounds])
+def test_the_quick_check_misses_no_partition(
+    sound_postgresql: str, how: Callable[[str], None]
+) -> None:
+    """Detached, or of another month."""
+    how(sound_postgresql)
+
+    done = run(sound_postgresql, "db", "check")
+
+    assert done.exit_code == 1
+    assert "run_documents_2026_05" in done.stderr
+
+
+@pytest.mark.parametrize("tree", ["run_documents_2026_05", "runs", "months", "imports"])
+def test_the_quick_check_of_a_damaged_file_ends_with_a_sentence(
+    sound_sqlite: str, tree: str
+) -> None:
+    """It says what to run next."""
+    damage.overwrite(tree)(sound_sqlite)
+
+    done = run(sound_sqlite, "db", "check")
+
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: ")
+    assert "damaged" in done.stderr
+
+
+def test_the_quick_check_needs_no_right_to_write(sound_sqlite: str) -> None:
+    """It makes no lock file, which a read-only user could not."""
+    folder = file_of(sound_sqlite).parent
+
+    assert run(sound_sqlite, "db", "check").exit_code == 0
+
+    assert not (folder / "store.db.lock").exists()
