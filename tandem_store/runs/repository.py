@@ -25,7 +25,11 @@ class Runs(RunReader):
     """
 
     def add(self, run: RunRecord) -> int:
-        """Store a new run and give its revision, 1.
+        """Store a new run and give its revision.
+
+        That is 1; under the id of a run that was deleted, one more than that one's last, so that no
+        revision is ever that of two runs. Fields that this version does not know are stored as they
+        are.
 
         Raises:
             ConflictError: the id is taken; ``found`` is the revision that is there. It is None,
@@ -35,8 +39,7 @@ class Runs(RunReader):
         ...     tx.runs.add(run)
         1
         """
-        writing.add(self._connection, [run], self._scope)
-        return 1
+        return writing.add(self._connection, [run], self._scope)[0]
 
     def add_many(self, runs: Iterable[RunRecord]) -> int:
         """Store new runs, all or none of them, and give how many.
@@ -50,7 +53,7 @@ class Runs(RunReader):
         ...     tx.runs.add_many([run, run.model_copy(update={"run_id": "another"})])
         2
         """
-        return writing.add(self._connection, runs, self._scope)
+        return len(writing.add(self._connection, runs, self._scope))
 
     def save(
         self, run: RunRecord, *, expected_revision: int | None = None, force: bool = False
@@ -110,8 +113,9 @@ class Runs(RunReader):
     def delete(self, run_id: str) -> None:
         """Remove a run and its document, claimed or not.
 
-        A run that is added later under the same id begins a new life, at revision 1. Its definition
-        snapshot stays, which other runs may share.
+        A run that is added later under the same id goes on with its revisions, so what was prepared
+        against the one that is gone is not accepted over the new one. The definition snapshot
+        stays, which other runs may share.
 
         Raises ``NotFoundError`` if there is none with this id.
 

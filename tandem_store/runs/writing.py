@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from sqlalchemy import Connection
@@ -33,8 +34,8 @@ _BATCH: Final = 500
 _ATTEMPTS: Final = 3
 
 
-def add(connection: Connection, new: Iterable[RunRecord], scope: TenantScope | None) -> int:
-    """Store new runs, all or none of them; gives how many."""
+def add(connection: Connection, new: Iterable[RunRecord], scope: TenantScope | None) -> list[int]:
+    """Store new runs, all or none of them; gives the revision of each."""
     ready = [admitted(run, scope).packed for run in new]
     ids = [run.columns["run_id"] for run in ready]
     given = Counter(ids)
@@ -44,18 +45,23 @@ def add(connection: Connection, new: Iterable[RunRecord], scope: TenantScope | N
     partitions.ensure(connection, {run.month for run in ready})
     for _ in range(_ATTEMPTS):
         try:
-            # Rolled back to if an id is taken, so that the caller's transaction can go on.
-            with connection.begin_nested():
-                for first in range(0, len(ready), _BATCH):
-                    packed.place(connection, ready[first : first + _BATCH], imported=False)
+            return _placed(connection, ready)
         except IntegrityError as error:
             failure = error
-        else:
-            return len(ready)
         if taken := sorted(packed.taken_ids(connection, ids)):
             raise _taken(connection, taken[0], scope) from failure
         # Deleted again since; another look, unless it was about something else.
     raise failure
+
+
+def _placed(connection: Connection, ready: list[PackedRun]) -> list[int]:
+    revisions: list[int] = []
+    # Rolled back to if an id is taken, so that the caller's transaction can go on.
+    with connection.begin_nested():
+        for first in range(0, len(ready), _BATCH):
+            batch = ready[first : first + _BATCH]
+            revisions += packed.place(connection, batch, imported=False)
+    return revisions
 
 
 def save(
@@ -129,7 +135,8 @@ def finish(
         return after
 
     finished = update(connection, claim.run_id, to_the_end, scope, claim)
-    leases.let_go(connection, claim)
+    with _all_or_nothing(connection):
+        leases.let_go(connection, claim)
     return finished
 
 
@@ -137,7 +144,8 @@ def delete(connection: Connection, run_id: str, scope: TenantScope | None) -> No
     """Remove a run and its document."""
     there = _there(connection, run_id, scope, lock=True)
     partitions.ensure(connection, [there.month])
-    packed.remove(connection, to_column(run_id), there.month)
+    with _all_or_nothing(connection):
+        packed.remove(connection, to_column(run_id), there.month, revision=there.revision)
 
 
 def _there(connection: Connection, run_id: str, scope: TenantScope | None, *, lock: bool) -> Place:
@@ -157,14 +165,30 @@ def _swap(
     """Write the run over what was there; False if something else is there by now."""
     partitions.ensure(connection, [new.month])
     held = () if claim is None else leases.fence(claim, now_ms=engine.now_ms(connection))
-    return packed.replace(
-        connection,
-        new,
-        old_month=there.month,
-        imported=False,
-        revision=there.revision + 1,
-        only_if=(runs.c.revision == there.revision, *held, *within(scope)),
-    )
+    with _all_or_nothing(connection):
+        return packed.replace(
+            connection,
+            new,
+            old_month=there.month,
+            imported=False,
+            revision=there.revision + 1,
+            only_if=(runs.c.revision == there.revision, *held, *within(scope)),
+        )
+
+
+@contextmanager
+def _all_or_nothing(connection: Connection) -> Iterator[None]:
+    """Statements that belong together: if one fails, the transaction cannot be committed any more.
+
+    Also not by a caller that swallows the failure: whatever is asked of the connection afterwards,
+    the commit too, raises ``StoreError``. A savepoint would let the caller go on, but would cost
+    every write two more statements for a case that hardly ever comes.
+    """
+    try:
+        yield
+    except BaseException:
+        connection.invalidate()
+        raise
 
 
 def _gone(run_id: str) -> NotFoundError:
