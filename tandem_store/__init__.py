@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from tandem_store.errors import (
     ConflictError,
     InvalidCursorError,
+    InvalidFilterError,
     LeaseLostError,
     LegacyFormatError,
     MonthDetachedError,
@@ -54,6 +55,7 @@ __all__ = [
     "Claim",
     "ConflictError",
     "InvalidCursorError",
+    "InvalidFilterError",
     "LeaseLostError",
     "LegacyFormatError",
     "Month",
