@@ -119,10 +119,11 @@ def _beside(row: Row[Any], side: Side) -> Position:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a run lies and how often it was written."""
+    """Where a run lies, how often it was written, and the status it is in."""
 
     month: Month
     revision: int
+    status: str
 
 
 def locate(
@@ -133,11 +134,12 @@ def locate(
     ``lock`` keeps other writers off the row until the transaction ends; on SQLite a writing
     transaction keeps them off anyway.
     """
-    query = select(runs.c.month, runs.c.revision).where(runs.c.run_id == run_id, *within(scope))
+    columns = (runs.c.month, runs.c.revision, runs.c.status)
+    query = select(*columns).where(runs.c.run_id == run_id, *within(scope))
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
         return None
-    return Place(stored_month(row.month, f"The run {run_id!r}"), row.revision)
+    return Place(stored_month(row.month, f"The run {run_id!r}"), row.revision, row.status)
 
 
 def count(connection: Connection, selection: Selection) -> int:

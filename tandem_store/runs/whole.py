@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from tandem_store.legacy.json_text import loads
 from tandem_store.legacy.verdict import read_run
 from tandem_store.mapping import STORED_VERSION, from_column, record_of, unpack
 from tandem_store.month import Month
-from tandem_store.records import RunRecord, TenantScope
+from tandem_store.records import RunRecord, RunStatus, TenantScope
 from tandem_store.runs.selection import within
 from tandem_store.schema import automation_snapshots, runs
 
@@ -32,6 +32,8 @@ class Versioned:
 
     run: RunRecord
     revision: int
+    #: The terminal status that the run was in before an update that made it go on again.
+    reopened_from: RunStatus | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
