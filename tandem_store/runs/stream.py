@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, select
 
 from tandem_store.damage import stored_month
 from tandem_store.errors import StoreError
+from tandem_store.mapping import from_column
 from tandem_store.month import Month
 from tandem_store.records import TenantScope
 from tandem_store.runs.cursor import Position
@@ -65,13 +66,16 @@ def damaged(connection: Connection, scope: TenantScope | None) -> Iterator[Damag
     rows = connection.execute(query).all()
     while rows:
         try:
-            sound = {run.columns["run_id"]: run for run in _found(connection, rows, scope)}
+            # A savepoint, because after an error PostgreSQL would read nothing more.
+            with connection.begin_nested():
+                sound = {run.columns["run_id"]: run for run in _found(connection, rows, scope)}
         except StoreError:
             sound = {}  # one of them is damaged; each is looked at alone
         for row in rows:
             what = _damage_of(connection, row, sound.get(row.run_id), scope)
             if what is not None:
-                yield DamagedRun(run_id=str(row.run_id), month=_label(row.month), what=what)
+                run_id = from_column(row.run_id) if isinstance(row.run_id, str) else row.run_id
+                yield DamagedRun(run_id=str(run_id), month=_label(row.month), what=what)
         rows = connection.execute(query.where(runs.c.run_id > rows[-1].run_id)).all()
 
 
@@ -81,10 +85,12 @@ def _damage_of(
     stored: StoredRun | None,
     scope: TenantScope | None,
 ) -> str | None:
-    try:
-        stored = stored or read_one(connection, row.run_id, scope)
-    except StoreError as error:
-        return str(error)
+    if stored is None:
+        try:
+            with connection.begin_nested():
+                stored = read_one(connection, row.run_id, scope)
+        except StoreError as error:
+            return str(error)
     return None if stored is None else stored.check()
 
 

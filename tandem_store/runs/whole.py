@@ -71,8 +71,24 @@ class StoredRun:
         return stored_month(self.columns["month"], f"The run {self.columns['run_id']!r}")
 
     def raw(self) -> Any:
-        """The document's JSON value, readable even if the record is not."""
-        return loads(self.document)
+        """The document's JSON value, readable even if the record is not.
+
+        Raises ``NotAStoreError`` if it is damaged.
+        """
+        try:
+            return loads(self.document)
+        except LegacyFormatError as error:
+            raise self._damaged(f"has a document that cannot be read: {error}") from error
+
+    def fields(self) -> frozenset[str]:
+        """The fields of the record itself that the document has, known to this version or not.
+
+        Raises ``NotAStoreError`` if it is damaged.
+        """
+        try:
+            return frozenset(self.raw()["record"])
+        except DAMAGE as error:
+            raise self._damaged("has a document without a record") from error
 
     def record(self) -> RunRecord:
         """The record.
@@ -182,7 +198,7 @@ def _stored(row: RowMapping, asked_for: str | None = None) -> StoredRun:
     run_id, month = columns["run_id"], columns["month"]
     if asked_for is not None and run_id != asked_for:
         # An index that leads to another row.
-        raise damaged_run(asked_for, month, f"was asked for, and {run_id!r} was found")
+        raise damaged_run(asked_for, month, "was asked for, and another run was found")
     try:
         if columns["snapshot_digest"] is not None:
             columns["snapshot_digest"] = bytes(columns["snapshot_digest"])

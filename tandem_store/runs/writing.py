@@ -171,9 +171,8 @@ def delete(connection: Connection, run_id: str, scope: TenantScope | None) -> No
 def _stored_fields(
     connection: Connection, run_id: str, scope: TenantScope | None
 ) -> frozenset[str]:
-    """The fields that the stored record has outside of the columns, known or not."""
     stored = read_one(connection, to_column(run_id), scope)
-    return frozenset() if stored is None else frozenset(stored.raw()["record"])
+    return frozenset() if stored is None else stored.fields()
 
 
 def _say_if_left(run_id: str, before: str, after: RunStatus) -> None:

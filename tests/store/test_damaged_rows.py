@@ -194,6 +194,22 @@ def test_values_of_any_type_are_told_as_damage(store: Store, store_url: str, nam
     assert {"list", "iterate", "dump"} <= refused
     with store.read() as tx:
         assert tx.runs.get("good") == GOOD
+        assert [found.run_id for found in tx.runs.damaged()] == [
+            "b'\\xff\\x00'" if column == "run_id" else "bad"
+        ]
+
+
+def test_a_damaged_run_can_be_put_right_or_removed(filled: Store) -> None:
+    """Writing over it, and deleting it, do not read what is damaged."""
+    damage(filled, detail="another")
+    with filled.begin() as tx:
+        tx.runs.save(BAD, expected_revision=1)
+        assert tx.runs.get("bad") == BAD
+
+    damage(filled, detail="another")
+    with filled.begin() as tx:
+        tx.runs.delete("bad")
+        assert list(tx.runs.damaged()) == []
 
 
 @pytest.mark.parametrize("column", ["schema_version", "digest", "document", "encoding", "name"])
