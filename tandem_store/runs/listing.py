@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, tup
 from tandem_store.damage import DAMAGE, damaged_run, stored_month
 from tandem_store.errors import RecordTooNewError
 from tandem_store.mapping import STORED_VERSION, from_column
+from tandem_store.mapping.text import MARK
 from tandem_store.month import Month
 from tandem_store.records import RunStatus, RunSummary, StopKind, TenantScope
 from tandem_store.runs import cursor as cursors
@@ -196,8 +197,9 @@ def _summary(row: Row[Any]) -> RunSummary:
     try:
         _refuse_other_types(row)
         for name in _TEXTS:
-            if values[name] is not None:
-                values[name] = from_column(values[name])
+            text = values[name]
+            if text is not None and MARK in text:
+                values[name] = from_column(text)
         values["month"] = Month.of_key(month)
         values["status"] = RunStatus(values["status"])
         values["stop_kind"] = values["stop_kind"] and StopKind(values["stop_kind"])
