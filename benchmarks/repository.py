@@ -12,11 +12,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 import orjson
@@ -26,7 +26,6 @@ from benchmarks.workload import Workload
 from tandem_store import RunFilter, RunRecord, Store, TenantScope, migrate, open_store, partitions
 from tandem_store.legacy import compact_for_hot_storage, history_shard_path
 from tandem_store.mapping import rows_of
-from tandem_store.month import Month
 from tandem_store.runs.packed import PackedRun, place
 
 #: Distinct runs; a larger store repeats their documents under other ids, times and tenants.
@@ -57,11 +56,8 @@ class Filled:
         self.store, self.rng = store, random.Random(seed)
         self.ids: list[str] = []
         self.moved: list[str] = []
-        patterns = [
-            PackedRun.of(rows_of(run))
-            for run in Workload(seed=seed, months=1).runs(min(case.runs, DISTINCT))
-        ]
-        self.automations = sorted({one.columns["automation_id"] for one in patterns})
+        patterns = list(Workload(seed=seed, months=1).runs(min(case.runs, DISTINCT)))
+        self.automations = sorted({one["automation_id"] for one in patterns})
         copies = [
             self._copy(patterns[n % len(patterns)], n, case, queued=n >= case.runs)
             for n in range(case.runs + queued)
@@ -74,7 +70,7 @@ class Filled:
                 partitions.ensure(tx.connection, {one.month for one in batch})
                 place(tx.connection, batch, imported=False)
 
-    def _copy(self, pattern: PackedRun, number: int, case: Case, *, queued: bool) -> PackedRun:
+    def _copy(self, pattern: dict[str, Any], number: int, case: Case, *, queued: bool) -> PackedRun:
         at_ms = START_MS + int(self.rng.random() * case.months * MONTH_MS)
         run_id = f"run-{number:07}"
         if not queued:
@@ -83,14 +79,11 @@ class Filled:
             "run_id": run_id,
             "created_at_ms": at_ms,
             "updated_at_ms": at_ms,
-            "month": Month.of_ms(at_ms).key,
-            "org_id": f"org-{number % TENANTS}",
-            "workspace_id": "north",
-            "deployment_id": None,
+            "tenant_context": {"org_id": f"org-{number % TENANTS}", "workspace_id": "north"},
         }
         if queued:
             changes["status"] = "queued"
-        return replace(pattern, columns=pattern.columns | changes)
+        return PackedRun.of(rows_of(pattern | changes))
 
     def get(self) -> None:
         """Read a whole run."""

@@ -6,6 +6,7 @@
 from tandem_store.errors import (
     ConflictError,
     InvalidCursorError,
+    InvalidFilterError,
     LeaseLostError,
     LegacyFormatError,
     MonthDetachedError,
@@ -50,6 +51,7 @@ __all__ = [
     "Claim",
     "ConflictError",
     "InvalidCursorError",
+    "InvalidFilterError",
     "LeaseLostError",
     "LegacyFormatError",
     "Month",

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from tandem_store.errors import RecordTooNewError, UnstorableError
+from tandem_store.damage import DAMAGE, damaged
+from tandem_store.errors import NotAStoreError, RecordTooNewError, UnstorableError
 from tandem_store.legacy.json_text import canonical, dumps, loads
 from tandem_store.legacy.verdict import read_automation
 from tandem_store.mapping import (
@@ -37,11 +38,18 @@ class Automations:
     def get(self, automation_id: str) -> AutomationSpec | None:
         """The current definition, or None if there is none with this id.
 
-        Raises ``RecordTooNewError`` if a newer version wrote it.
+        Raises:
+            RecordTooNewError: a newer version wrote it.
+            NotAStoreError: it is damaged, or is not the one that its digest says.
         """
         query = select(automations).where(automations.c.automation_id == to_column(automation_id))
         row = self._connection.execute(query).one_or_none()
-        return None if row is None else _definition(row)
+        if row is None:
+            return None
+        if row.automation_id != to_column(automation_id):
+            # An index that leads to another row.
+            raise _damaged(row, f"was found where {automation_id!r} should be")
+        return _definition(row)
 
     def count(self) -> int:
         """How many automations have a definition."""
@@ -52,8 +60,9 @@ class Automations:
         """Every definition, by the code points of the ids. Raises as ``get`` does."""
         query = select(automations).order_by(automations.c.automation_id)
         # By a cursor on the server, where the driver would otherwise fetch all of them at once.
-        rows = self._connection.execute(query, execution_options={"yield_per": 100})
-        return map(_definition, rows)
+        # Closed at once if one of them is damaged.
+        with self._connection.execute(query, execution_options={"yield_per": 100}) as rows:
+            yield from map(_definition, rows)
 
     def put(self, definition: AutomationSpec) -> bool:
         """Make this the current definition; False if it is already, and nothing was written.
@@ -89,12 +98,28 @@ def _row(definition: dict[str, Any]) -> dict[str, Any]:
 
 
 def _definition(row: Row[Any]) -> AutomationSpec:
-    if row.schema_version > STORED_VERSION:
+    try:
+        too_new = row.schema_version > STORED_VERSION
+        name = from_column(row.automation_id)
+        definition = None if too_new else _value(row)
+    except (NotAStoreError, *DAMAGE) as error:
+        raise _damaged(row, f"cannot be read: {error}") from error
+    if definition is None:
         raise RecordTooNewError(
-            f"The automation {from_column(row.automation_id)!r} was written in version "
-            f"{row.schema_version}; this tandem-store reads up to {STORED_VERSION}. Upgrade the "
-            "package tandem-store."
+            f"The automation {name!r} was written in version {row.schema_version}; this "
+            f"tandem-store reads up to {STORED_VERSION}. Upgrade the package tandem-store."
         )
+    return definition
+
+
+def _value(row: Row[Any]) -> AutomationSpec:
     columns = {name: from_column(getattr(row, name)) for name in _TEXTS}
     rest = loads(unpack(row.document, row.encoding))
-    return read_automation({**columns, _TIME: row.updated_at_ms, **rest})
+    definition = {**columns, _TIME: row.updated_at_ms, **rest}
+    if sha256(canonical(definition)).digest() != bytes(row.digest):
+        raise ValueError("it is not the one that its digest says")
+    return read_automation(definition)
+
+
+def _damaged(row: Row[Any], how: str) -> NotAStoreError:
+    return damaged(f"The automation {row.automation_id!r}", how)

@@ -18,11 +18,17 @@ from tandem_store.store import ReadTransaction, open_store
 def dump_lines(url: str) -> Iterator[bytes]:
     """JSON Lines with sorted keys, by kind and then id, without line ends. Read-only.
 
-    Raises ``RecordTooNewError`` when it comes to a record that a newer version wrote.
+    Raises ``RecordTooNewError`` when it comes to a record that a newer version wrote, and
+    ``NotAStoreError`` when it comes to a damaged one.
     """
     with open_store(url) as store, store.read() as tx:
-        lines = chain(_automations(tx), _claims(tx), _months(tx), _quarantine(tx), _runs(tx))
-        yield from map(canonical, lines)
+        yield from lines_of(tx)
+
+
+def lines_of(tx: ReadTransaction) -> Iterator[bytes]:
+    """The lines of ``dump_lines``, of a store that is open already."""
+    lines = chain(_automations(tx), _claims(tx), _months(tx), _quarantine(tx), _runs(tx))
+    return map(canonical, lines)
 
 
 def _automations(tx: ReadTransaction) -> Iterator[dict[str, Any]]:

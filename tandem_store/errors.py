@@ -63,6 +63,10 @@ class InvalidCursorError(StoreError):
     """The cursor is damaged, or was made for another filter or order."""
 
 
+class InvalidFilterError(StoreError, ValueError):
+    """A condition of a filter that no question can be made of: the message names it."""
+
+
 class StoreLockedError(StoreError):
     """Another process holds the database longer than we are willing to wait."""
 
@@ -103,7 +107,8 @@ class UnstorableError(StoreError):
 
     ``reason`` is a code: ``out_of_range``, ``id_too_long``, ``ids_too_long_together`` or
     ``trigger_too_long`` (a column or an index cannot hold it, and so the quarantine lists it),
-    ``malformed`` (it could not be read back), or ``open_context_run`` (the engine never keeps it).
+    ``malformed`` (it could not be read back), ``open_context_run`` (the engine never keeps it), or
+    ``unknown_field`` (a change made a field that no engine is known to write).
     """
 
     def __init__(self, message: str, *, reason: str) -> None:

@@ -44,6 +44,12 @@ _SQLITE: Final[tuple[tuple[str, type[StoreError], str], ...]] = (
     ("SQLITE_AUTH", StoreError, "You have no permission to use the database file."),
     ("SQLITE_IOERR", StoreError, "The database file cannot be read or written: check the disk."),
 )
+#: Where the code says less than the words: a table that is gone, and bytes that are no text.
+_SQLITE_WORDS: Final = re.compile(r"no such table: |no such column: |Could not decode to UTF-8")
+_SPOILT: Final = (
+    "The database is damaged: what should be there is gone or unreadable. Restore it from a "
+    "backup; what else is damaged is told by: tandem-store doctor --deep"
+)
 
 # SQLSTATE, or its class of two characters.
 _POSTGRESQL: Final[tuple[tuple[str, type[StoreError], str], ...]] = (
@@ -52,6 +58,7 @@ _POSTGRESQL: Final[tuple[tuple[str, type[StoreError], str], ...]] = (
     ("40P01", StoreLockedError, _LOCKED),
     ("53100", StoreError, _FULL),
     ("53300", StoreError, "The PostgreSQL server has no connection left. Try again later."),
+    ("42P01", NotAStoreError, _SPOILT),
     ("42501", StoreError, "The PostgreSQL user lacks a privilege on the store's schema."),
     ("25006", StoreError, "This PostgreSQL transaction or server is read-only."),
     ("3D000", StoreError, "The PostgreSQL server has no such database. Make it with: createdb"),
@@ -72,12 +79,20 @@ def translate(error: BaseException) -> StoreError | None:
     The driver's own words stand in brackets at the end, because they are what people search for.
     """
     original = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(original, UnicodeDecodeError):
+        return _spoilt(original)  # the words of an error, or a text, that are no UTF-8
     if isinstance(original, sqlite3.Error):
+        if _SQLITE_WORDS.search(str(original)):
+            return _spoilt(original)
         return _match(_SQLITE, _sqlite_code(original), original)
     # By name, because the PostgreSQL driver may not be installed.
     if original is not None and type(original).__module__.partition(".")[0] == "psycopg":
         return _match(_POSTGRESQL, _sqlstate(original), original)
     return None
+
+
+def _spoilt(original: BaseException) -> NotAStoreError:
+    return NotAStoreError(f"{_SPOILT} [{' '.join(str(original).split())}]")
 
 
 def is_aftermath(error: BaseException) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, func, or_, select
 
 from tandem_store import partitions
+from tandem_store.damage import stored_month
 from tandem_store.month import Month
 from tandem_store.schema import months, runs
 
@@ -68,7 +69,7 @@ class Months:
 
     def _states(self, query: Select[Any]) -> Iterator[MonthState]:
         for row in self._connection.execute(query.order_by(months.c.month)).all():
-            yield MonthState(month=Month.of_key(row.month), state=row.state)
+            yield MonthState(month=stored_month(row.month, "A row of the months"), state=row.state)
 
     def _runs(self) -> Mapping[int, int]:
         query = select(runs.c.month, func.count().label("held")).group_by(runs.c.month)

@@ -10,12 +10,15 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, func, select, update
 
 from tandem_store.bulk import insert_rows
-from tandem_store.errors import NotFoundError
+from tandem_store.damage import DAMAGE, damaged
+from tandem_store.errors import NotAStoreError, NotFoundError
 from tandem_store.mapping import from_column, to_column, unpack
 from tandem_store.schema import import_entries, import_files, quarantine
 
 #: How many ids are named in one statement.
 _BATCH: Final = 500
+#: The greatest number that a database may be asked for.
+_LARGEST_ID: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,8 @@ class Quarantine:
 
     def get(self, item_id: int) -> QuarantineItem:
         """One item. Raises ``NotFoundError`` if there is none with this number."""
-        row = self._connection.execute(_ITEMS.where(quarantine.c.id == item_id)).one_or_none()
+        query = _ITEMS.where(quarantine.c.id == item_id)
+        row = self._connection.execute(query).one_or_none() if _is_askable(item_id) else None
         if row is None:
             raise NotFoundError(
                 f"There is no quarantined item {item_id}; tandem-store quarantine list has them."
@@ -120,18 +124,26 @@ class Quarantine:
 
     def raw(self, item_id: int) -> bytes | None:
         """The bytes as they stood in the source, or ``None`` if only the source has them."""
+        if not _is_askable(item_id):
+            return None
         row = self._connection.execute(
             select(quarantine.c.raw, quarantine.c.encoding).where(quarantine.c.id == item_id)
         ).one_or_none()
         if row is None or row.raw is None:
             return None
-        return unpack(bytes(row.raw), row.encoding)
+        try:
+            return unpack(bytes(row.raw), row.encoding)
+        except (NotAStoreError, *DAMAGE) as error:
+            raise _damaged(item_id, error) from error
 
     def discard(self, item_ids: Iterable[int], *, now_ms: int) -> int:
         """Drop the bytes of items for good; gives how many there were."""
         result = self._connection.execute(
             update(quarantine)
-            .where(quarantine.c.id.in_(item_ids), quarantine.c.discarded_at_ms.is_(None))
+            .where(
+                quarantine.c.id.in_(filter(_is_askable, item_ids)),
+                quarantine.c.discarded_at_ms.is_(None),
+            )
             .values(raw=None, encoding=None, discarded_at_ms=now_ms)
         )
         return result.rowcount
@@ -154,23 +166,34 @@ _DECISIONS: Final = select(
 _ITEMS: Final = select(*_COLUMNS).select_from(quarantine)
 
 
+def _is_askable(item_id: int) -> bool:
+    return 0 < item_id <= _LARGEST_ID
+
+
+def _damaged(item_id: object, error: Exception) -> NotAStoreError:
+    return damaged(f"The quarantined item {item_id}", f"cannot be read: {error}")
+
+
 def _item(row: Row[Any]) -> QuarantineItem:
-    return QuarantineItem(
-        id=row.id,
-        import_id=row.import_id,
-        entry_id=row.entry_id,
-        path=from_column(row.path),
-        layout=row.layout,
-        key=None if row.key is None else from_column(row.key),
-        start=row.start,
-        stop=row.stop,
-        digest=bytes(row.digest),
-        reason=row.reason,
-        message=from_column(row.message),
-        size=row.size,
-        kept_in_source=row.kept_in_source,
-        discarded=row.discarded_at_ms is not None,
-    )
+    try:
+        return QuarantineItem(
+            id=row.id,
+            import_id=row.import_id,
+            entry_id=row.entry_id,
+            path=from_column(row.path),
+            layout=row.layout,
+            key=None if row.key is None else from_column(row.key),
+            start=row.start,
+            stop=row.stop,
+            digest=bytes(row.digest),
+            reason=row.reason,
+            message=from_column(row.message),
+            size=row.size,
+            kept_in_source=row.kept_in_source,
+            discarded=row.discarded_at_ms is not None,
+        )
+    except DAMAGE as error:
+        raise _damaged(row.id, error) from error
 
 
 def _place(item: QuarantineItem) -> tuple[str, int, int]:

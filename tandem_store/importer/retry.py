@@ -172,8 +172,7 @@ def _write(tx: Transaction, copy: Copy) -> int:
     partitions.ensure(tx.connection, [copy.run.month])
     stored = tx.runs.document(run_id)
     if stored is None:
-        place(tx.connection, [copy.run], imported=True)
-        return 1
+        return place(tx.connection, [copy.run], imported=True)[0]
     revision = stored.revision + 1
     replace(tx.connection, copy.run, old_month=stored.month, imported=True, revision=revision)
     return revision

@@ -138,8 +138,7 @@ class Settlement:
         run = PackedRun.of(rows_of(record))
         self.session.ensure_months(tx, {run.month}, confirmed=self.confirm_months)
         if case.stored is None:
-            place(tx.connection, [run], imported=True)
-            return 1
+            return place(tx.connection, [run], imported=True)[0]
         revision = case.stored.revision + (case.placed is None)
         replace(tx.connection, run, old_month=case.stored.month, imported=True, revision=revision)
         return revision

@@ -220,13 +220,16 @@ class Writer:
         ids = [row["run_id"] for _, copy, row in rows if is_whole(copy)]
         taken = taken_ids(tx.connection, ids)
         runs: list[PackedRun] = []
+        placed: list[dict[str, Any]] = []
         for _, copy, row in rows:
             if copy.run is not None and is_whole(copy) and row["run_id"] not in taken:
                 taken.add(row["run_id"])
                 runs.append(copy.run)
-                row |= {"outcome": "imported", "revision": 1}
+                placed.append(row)
         self.session.ensure_months(tx, {run.month for run in runs}, confirmed=self.confirm_months)
-        place(tx.connection, runs, imported=True)
+        revisions = place(tx.connection, runs, imported=True)
+        for row, revision in zip(placed, revisions, strict=True):
+            row |= {"outcome": "imported", "revision": revision}
 
     def _quarantine(
         self,

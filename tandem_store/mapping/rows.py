@@ -2,7 +2,8 @@
 
 One fact, one place: a field that is a column is cut from the document. The one exception is the
 sign of a negative zero cost, which SQLite's REAL columns drop: such a cost stays in the document
-too.
+too. Beside the record a document holds a digest of the columns, so that halves that do not belong
+together are noticed; documents written before there was one are read without.
 
 Documents are read and written by orjson itself: the limits of the legacy reader (depth, ``-0``) are
 not theirs, and a record at the very limit gains one level here.
@@ -16,7 +17,9 @@ from typing import Any, Final
 
 import orjson
 
-from tandem_store.errors import UnstorableError
+from tandem_store.damage import DAMAGE, damaged_run
+from tandem_store.errors import NotAStoreError, UnstorableError
+from tandem_store.mapping.agreement import columns_digest, is_addressed_by, snapshot_digest
 from tandem_store.mapping.limits import refuse_long_id, refuse_long_texts
 from tandem_store.mapping.overlay import lay
 from tandem_store.mapping.snapshot import LiftedSnapshot, Snapshot
@@ -38,6 +41,7 @@ _COLUMNS: Final = frozenset((*_IDS, *_TEXTS, *_TIMES, *_TOKENS, _COST))
 #: Keys of the document that are ours, not the record's.
 _OVERLAY: Final = "snapshot_overlay"
 _RECORD: Final = "record"
+_DIGEST: Final = "columns_digest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +81,47 @@ def rows_of(record: dict[str, Any], lifted: LiftedSnapshot | None = None) -> Run
     columns["month"] = Month.of_ms(max(columns["created_at_ms"], columns["updated_at_ms"])).key
     if tenant:
         rest["tenant_context"] = tenant
-    return RunRows(columns, _document(rest, lifted.overlay), lifted.shared)
+    shared = lifted.shared
+    digest = columns_digest(columns, None if shared is None else shared.digest)
+    return RunRows(columns, _document(rest, lifted.overlay, digest), shared)
 
 
 def record_of(columns: dict[str, Any], document: bytes, snapshot: bytes | None) -> dict[str, Any]:
-    """The legacy record again, from the columns of ``runs`` and the two documents."""
-    stored = orjson.loads(document)
+    """The legacy record again, from the columns of ``runs`` and the two documents.
+
+    ``columns`` has the digest that the snapshot is stored under as ``snapshot_digest``, if it comes
+    from a database.
+
+    Raises ``NotAStoreError`` if they do not belong together or are damaged.
+    """
+    try:
+        stored = orjson.loads(document)
+        _refuse_other_halves(columns, stored.get(_DIGEST), snapshot)
+        return _together(columns, stored, snapshot)
+    except DAMAGE as error:
+        raise _damaged(columns, f"cannot be read: {error}") from error
+
+
+def _refuse_other_halves(
+    columns: dict[str, Any], written: str | None, snapshot: bytes | None
+) -> None:
+    digest = columns.get("snapshot_digest")
+    if snapshot is not None:
+        if digest is None:
+            digest = snapshot_digest(snapshot)
+        elif not is_addressed_by(digest, snapshot):
+            raise _damaged(columns, "has a snapshot that is not the one it is stored as")
+    if written is not None and written != columns_digest(columns, digest):
+        raise _damaged(columns, "has columns and a document that do not agree")
+
+
+def _damaged(columns: dict[str, Any], how: str) -> NotAStoreError:
+    return damaged_run(columns.get("run_id"), columns.get("month"), how)
+
+
+def _together(
+    columns: dict[str, Any], stored: dict[str, Any], snapshot: bytes | None
+) -> dict[str, Any]:
     record: dict[str, Any] = {name: from_column(columns[name]) for name in _IDS}
     record["tenant_context"] = {
         name: from_column(columns[name]) for name in _TENANT_IDS if columns[name] is not None
@@ -100,8 +139,12 @@ def record_of(columns: dict[str, Any], document: bytes, snapshot: bytes | None) 
     return record
 
 
-def _document(rest: dict[str, Any], overlay: dict[str, Any]) -> bytes:
-    return orjson.dumps({_RECORD: rest, _OVERLAY: overlay} if overlay else {_RECORD: rest})
+def _document(rest: dict[str, Any], overlay: dict[str, Any], digest: str) -> bytes:
+    document: dict[str, Any] = {_RECORD: rest}
+    if overlay:
+        document[_OVERLAY] = overlay
+    document[_DIGEST] = digest
+    return orjson.dumps(document)
 
 
 def _id_columns(record: dict[str, Any], tenant: dict[str, Any]) -> dict[str, Any]:

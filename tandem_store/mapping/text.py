@@ -12,6 +12,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
+#: What every escape begins with.
+MARK: Final = "\x01"
+
 _ESCAPED: Final = re.compile("[\x00\x01\ud800-\udfff]")
 _ESCAPE: Final = re.compile("\x01(?:u([0-9a-f]{4})|([0-9a-f]{2}))")
 
@@ -23,7 +26,7 @@ def to_column(text: str) -> str:
 
 def from_column(text: str) -> str:
     """The text as it was before ``to_column``."""
-    return _ESCAPE.sub(_unescape, text) if "\x01" in text else text
+    return _ESCAPE.sub(_unescape, text) if MARK in text else text
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from tandem_store.errors import InvalidFilterError
 from tandem_store.records.base import EPOCH
 from tandem_store.records.enums import RunStatus, StopKind
 
@@ -15,6 +16,11 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 _KNOWN_NAMES: Final[dict[str, type[StrEnum]]] = {"status": RunStatus, "stop_kind": StopKind}
 _CHOICES: Final = ("automation_id", "status", "trigger_type", "stop_kind", "org_id", "workspace_id")
 _TIMES: Final = ("created", "updated", "finished")
+#: How many names a filter may have: SQLite may be built for 32,766 values in a statement, and one
+#: of 10,000 takes milliseconds.
+MOST_NAMES: Final = 10_000
+#: The longest ``text``, in characters: SQLite takes patterns of up to 50,000 bytes.
+LONGEST_TEXT: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +31,8 @@ class RunFilter:
     Times are aware datetimes, half-open: ``created_from`` itself is in, ``created_to`` is not.
 
     Raises:
-        ValueError: a time is naive, or a status or stop kind is unknown.
+        InvalidFilterError: a time is naive, a status or stop kind is unknown, there are more than
+            10,000 names in all conditions together, or ``text`` is longer than 1,000 characters.
         TypeError: a condition is of another type than it says.
 
     >>> from datetime import UTC, datetime
@@ -56,7 +63,8 @@ class RunFilter:
     finished_from: datetime | None = None
     #: Runs that ended before this time.
     finished_to: datetime | None = None
-    #: Runs whose id, automation, detail or failure contains this; ASCII letters in either case.
+    #: Runs whose id, automation, detail or failure contains this: ASCII letters in either case, all
+    #: else exactly.
     text: str | None = None
     #: Runs that will never continue, or only those that may.
     terminal: bool | None = None
@@ -71,12 +79,22 @@ class RunFilter:
                 _check_aware(bound, getattr(self, bound))
         if not isinstance(self.text, str | None):
             raise TypeError(f"text is a text, not {self.text!r}")
+        if self.text is not None and len(self.text) > LONGEST_TEXT:
+            raise InvalidFilterError(
+                f"text has {len(self.text):,} characters; give {LONGEST_TEXT:,} at the most"
+            )
         if not isinstance(self.terminal, bool | None):
             raise TypeError(f"terminal is True, False or None, not {self.terminal!r}")
         for column, wanted in self.choices():
             # Sets given by a caller may change later; what a filter means must not.
             object.__setattr__(self, column, wanted)
             _check_known(column, wanted)
+        names = sum(len(wanted) for _, wanted in self.choices())
+        if names > MOST_NAMES:
+            raise InvalidFilterError(
+                f"the filter has {names:,} names; give {MOST_NAMES:,} at the most, and ask again "
+                "for the others"
+            )
 
     def choices(self) -> Iterator[tuple[str, frozenset[str]]]:
         """Each column that is filtered by name, with the names that fit."""
@@ -107,7 +125,7 @@ def _check_aware(name: str, at: datetime | None) -> None:
     if not isinstance(at, datetime | None):
         raise TypeError(f"{name} is a datetime, not {at!r}")
     if at is not None and at.utcoffset() is None:
-        raise ValueError(
+        raise InvalidFilterError(
             f"{name} has no time zone; give an aware time, as datetime(2026, 8, 1, tzinfo=UTC)"
         )
 
@@ -117,7 +135,9 @@ def _check_known(column: str, wanted: frozenset[str]) -> None:
     names = _KNOWN_NAMES.get(column)
     unknown = sorted(wanted.difference(names)) if names else []
     if names and unknown:
-        raise ValueError(f"unknown {column} {', '.join(unknown)}; known are {', '.join(names)}")
+        raise InvalidFilterError(
+            f"unknown {column} {', '.join(unknown)}; known are {', '.join(names)}"
+        )
 
 
 def _millisecond(at: datetime | None) -> int | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final
+from difflib import get_close_matches
+from typing import Annotated, Final, Self, Unpack
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from tandem_store.records.automation import AutomationSpec
 from tandem_store.records.base import U64, Named, Record, Written, aware_datetime
+from tandem_store.records.changes import RunChanges
 from tandem_store.records.checkpoint import AutomationRunCheckpoint
 from tandem_store.records.context import ProjectedAutomationContextMaterialization
 from tandem_store.records.enums import TERMINAL_STATUSES, ExecutionProfile, RunStatus, StopKind
@@ -99,6 +101,34 @@ class RunRecord(Record):
     #: How strictly it was asked to.
     requested_execution_profile: Named[ExecutionProfile] | None = None
 
+    def changed(self, **fields: Unpack[RunChanges]) -> Self:
+        """This run with other values in the fields named; a new record, checked as a whole.
+
+        Unlike ``model_copy(update=...)`` it takes no field that a run does not have, and makes
+        members of names: ``run.changed(status="completed")``.
+
+        Raises:
+            TypeError: there is no such field, or it is ``run_id``: a run keeps its id.
+            ValueError: a value is not what the field takes.
+        """
+        for name in fields:
+            if name == "run_id":
+                raise TypeError(
+                    "A run keeps its id. For another run like this one: "
+                    'run.model_copy(update={"run_id": ...})'
+                )
+            if name not in type(self).model_fields:
+                raise TypeError(f"A run has no field {name!r}.{meant(name)}")
+        given = {name: self.__dict__[name] for name in self.model_fields_set & self.__dict__.keys()}
+        try:
+            return type(self).model_validate({**given, **(self.model_extra or {}), **fields})
+        except ValidationError as error:
+            fault = error.errors(include_url=False)[0]
+            place = ".".join(map(str, fault["loc"]))
+            raise ValueError(
+                f"The field {place} of a run cannot be {fault['input']!r:.200}: {fault['msg']}"
+            ) from None
+
     @property
     def is_terminal(self) -> bool:
         """Whether the run will never continue."""
@@ -133,3 +163,9 @@ class RunRecord(Record):
     def finished_at(self) -> datetime | None:
         """When the run ended, UTC; none if it did not, or after the year 9999."""
         return aware_datetime(self.finished_at_ms)
+
+
+def meant(name: str) -> str:
+    """The sentence that asks whether a field of a run was meant that is spelled alike; or none."""
+    near = get_close_matches(name, RunRecord.model_fields, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""

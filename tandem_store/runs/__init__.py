@@ -9,10 +9,12 @@ from tandem_store.runs.packed import PackedRun
 from tandem_store.runs.reader import RunReader
 from tandem_store.runs.repository import Runs
 from tandem_store.runs.statistics import RunStatistics
+from tandem_store.runs.stream import DamagedRun
 from tandem_store.runs.whole import StoredRun, Versioned
 
 __all__ = [
     "Claim",
+    "DamagedRun",
     "PackedRun",
     "Page",
     "RunReader",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -10,6 +11,7 @@ from tandem_store.errors import LegacyFormatError, TenantScopeError, UnstorableE
 from tandem_store.legacy.verdict import read_run
 from tandem_store.mapping import rows_of
 from tandem_store.records import RunRecord, TenantScope
+from tandem_store.records.run import meant
 from tandem_store.runs.naming import named
 from tandem_store.runs.packed import PackedRun
 
@@ -80,3 +82,22 @@ def _checked(run: RunRecord) -> tuple[dict[str, Any], RunRecord]:
             "Correct the field, then write it again.",
             reason="malformed",
         ) from error
+
+
+def unknown_fields(run: RunRecord) -> frozenset[str]:
+    """The fields of the record itself that this version does not know."""
+    return frozenset(run.model_extra or ())
+
+
+def refuse_new_fields(run: RunRecord, before: Collection[str]) -> None:
+    """Raise ``UnstorableError`` if a record has unknown fields that are not among those before.
+
+    They are mistyped names nearly always, which ``model_copy`` takes without a word.
+    """
+    for name in sorted(unknown_fields(run).difference(before)):
+        raise UnstorableError(
+            f"The run {named(run.run_id)} would get a field {named(name)} that no run has."
+            f"{meant(name)} Change runs with run.changed(...); to store the field all the same, "
+            "pass allow_unknown=True.",
+            reason="unknown_field",
+        )

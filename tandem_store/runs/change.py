@@ -28,7 +28,7 @@ def changed(before: RunRecord, change: Change, *, now_ms: int) -> RunRecord:
     if not isinstance(after, RunRecord) or after.run_id != before.run_id:
         raise ValueError(
             "A change must return the changed run, with the id that it had: "
-            "lambda run: run.model_copy(update={...})"
+            "lambda run: run.changed(...)"
         )
     updated_at_ms = min(max(now_ms, before.updated_at_ms + 1), LAST_MILLISECOND)
     follows: dict[str, Any] = {"updated_at_ms": updated_at_ms}

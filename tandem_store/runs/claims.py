@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 
 from tandem_store import engine
+from tandem_store.damage import DAMAGE, damaged
 from tandem_store.mapping import STORED_VERSION, from_column, to_column
 from tandem_store.records import RunStatus, TenantScope
 from tandem_store.runs.selection import Selection, within
@@ -157,10 +158,13 @@ def milliseconds(lease: timedelta) -> int:
 
 
 def _claim(row: Row[*tuple[Any, ...]]) -> Claim:
-    return Claim(
-        run_id=from_column(row.run_id),
-        worker=None if row.claimed_by is None else from_column(row.claimed_by),
-        epoch=row.claim_epoch,
-        expires_at_ms=row.claim_expires_at_ms,
-        token=row.claim_token,
-    )
+    try:
+        return Claim(
+            run_id=from_column(row.run_id),
+            worker=None if row.claimed_by is None else from_column(row.claimed_by),
+            epoch=row.claim_epoch,
+            expires_at_ms=row.claim_expires_at_ms,
+            token=row.claim_token,
+        )
+    except DAMAGE as error:
+        raise damaged(f"The claim on the run {row.run_id!r}", f"cannot be read: {error}") from error

@@ -64,11 +64,13 @@ def fence(claim: Claim, *, now_ms: int) -> tuple[ColumnElement[bool], ...]:
 
 def refuse_unless_held(claim: Claim, row: Mapping[str, Any], *, now_ms: int) -> None:
     """Raise ``LeaseLostError`` if the claim does not hold for a row that was read."""
+    expires_at_ms = row["claim_expires_at_ms"]
     if not (
         row["claim_epoch"] == claim.epoch
         and row["claim_token"] == claim.token
         and row["claimed_by"] == to_column(claim.worker or "")
-        and row["claim_expires_at_ms"] > now_ms
+        and type(expires_at_ms) is int  # none of a released claim; anything in a damaged row
+        and expires_at_ms > now_ms
     ):
         raise lost(claim)
 

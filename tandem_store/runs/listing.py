@@ -8,8 +8,10 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, tuple_
 
+from tandem_store.damage import DAMAGE, damaged_run, stored_month
 from tandem_store.errors import RecordTooNewError
-from tandem_store.mapping import from_column
+from tandem_store.mapping import STORED_VERSION, from_column
+from tandem_store.mapping.text import MARK
 from tandem_store.month import Month
 from tandem_store.records import RunStatus, RunSummary, StopKind, TenantScope
 from tandem_store.runs import cursor as cursors
@@ -47,7 +49,7 @@ _NUMBERS: Final = (
     "estimated_cost_usd",
     "revision",
 )
-_NAMES: Final = (*_TEXTS, *_NUMBERS, "month")
+_NAMES: Final = (*_TEXTS, *_NUMBERS, "month", "schema_version")
 _COLUMNS: Final = tuple(runs.c[name] for name in _NAMES)
 
 
@@ -118,10 +120,11 @@ def _beside(row: Row[Any], side: Side) -> Position:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a run lies and how often it was written."""
+    """Where a run lies, how often it was written, and the status it is in."""
 
     month: Month
     revision: int
+    status: str
 
 
 def locate(
@@ -132,9 +135,12 @@ def locate(
     ``lock`` keeps other writers off the row until the transaction ends; on SQLite a writing
     transaction keeps them off anyway.
     """
-    query = select(runs.c.month, runs.c.revision).where(runs.c.run_id == run_id, *within(scope))
+    columns = (runs.c.month, runs.c.revision, runs.c.status)
+    query = select(*columns).where(runs.c.run_id == run_id, *within(scope))
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
-    return None if row is None else Place(Month.of_key(row.month), row.revision)
+    if row is None:
+        return None
+    return Place(stored_month(row.month, f"The run {run_id!r}"), row.revision, row.status)
 
 
 def count(connection: Connection, selection: Selection) -> int:
@@ -168,18 +174,40 @@ def _beyond(
     return here < place if descending else here > place
 
 
+#: The Python types that the rows had which were listed so far, and that are right.
+_right_types: Final[set[tuple[type, ...]]] = set()
+
+
+def _refuse_other_types(row: Row[Any]) -> None:
+    """Raise ``TypeError`` if a column holds what its type in the schema does not allow."""
+    types = tuple(map(type, row))
+    if types in _right_types:
+        return
+    for column, found in zip(_COLUMNS, types, strict=True):
+        allowed = {column.type.python_type, type(None) if column.nullable else None}
+        if found not in allowed:
+            raise TypeError(f"a {found.__name__} as its {column.name}")
+    _right_types.add(types)
+
+
 def _summary(row: Row[Any]) -> RunSummary:
     # Half of what a page costs is made here; a row's own mapping takes 2.5 times as long as zip.
     values: dict[str, Any] = dict(zip(_NAMES, row, strict=True))
-    for name in _TEXTS:
-        if values[name] is not None:
-            values[name] = from_column(values[name])
-    values["month"] = Month.of_key(values["month"])
+    version, run_id, month = values.pop("schema_version"), values["run_id"], values["month"]
     try:
+        _refuse_other_types(row)
+        for name in _TEXTS:
+            text = values[name]
+            if text is not None and MARK in text:
+                values[name] = from_column(text)
+        values["month"] = Month.of_key(month)
         values["status"] = RunStatus(values["status"])
         values["stop_kind"] = values["stop_kind"] and StopKind(values["stop_kind"])
-    except ValueError as error:
-        raise RecordTooNewError(
-            f"The run {values['run_id']!r} holds {error}. Upgrade the package tandem-store."
-        ) from error
+    except DAMAGE as error:
+        if type(version) is int and version > STORED_VERSION:
+            raise RecordTooNewError(
+                f"The run {run_id!r} was written in version {version} and holds {error}. Upgrade "
+                "the package tandem-store."
+            ) from error
+        raise damaged_run(run_id, month, f"holds {error}") from error
     return RunSummary(**values)

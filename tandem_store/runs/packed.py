@@ -1,6 +1,8 @@
 """Runs ready to be stored, and the statements that put them in place, one run or thousands.
 
-The caller has seen to the month tables (``partitions.ensure``) and decides the revision.
+The caller has seen to the month tables (``partitions.ensure``). A failure in the middle of one of
+these leaves half of it written, so each belongs into a transaction, or a savepoint, that is undone
+then.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from tandem_store.bulk import insert_rows
 from tandem_store.mapping import STORED_VERSION, RunRows, Snapshot, pack
 from tandem_store.mapping.blob import ENCODING
 from tandem_store.month import Month
+from tandem_store.runs import lives
 from tandem_store.schema import runs
 
 
@@ -42,10 +45,11 @@ class PackedRun:
         return Month.of_key(self.columns["month"])
 
 
-def place(
-    connection: Connection, packed: Sequence[PackedRun], *, imported: bool, revision: int = 1
-) -> None:
+def place(connection: Connection, packed: Sequence[PackedRun], *, imported: bool) -> list[int]:
     """Insert runs whose ids are not taken, with their documents and snapshots.
+
+    Returns the revision of each: 1, or one beyond the last of the run that was deleted under its
+    id.
 
     Raises ``sqlalchemy.exc.IntegrityError`` for an id that is taken.
     """
@@ -54,7 +58,7 @@ def place(
         connection,
         runs,
         [
-            run_row(run, revision=revision, imported=imported, snapshot_id=_snapshot_id(run, ids))
+            run_row(run, revision=1, imported=imported, snapshot_id=_snapshot_id(run, ids))
             for run in packed
         ],
     )
@@ -63,6 +67,7 @@ def place(
         by_month[run.month].append(document_row(run))
     for month, rows in by_month.items():
         insert_rows(connection, partitions.document_table(connection, month), rows)
+    return lives.begin(connection, [run.columns["run_id"] for run in packed])
 
 
 def replace(
@@ -92,8 +97,12 @@ def replace(
     return True
 
 
-def remove(connection: Connection, run_id: str, month: Month) -> None:
-    """Delete a run and its document; ``run_id`` as the column has it."""
+def remove(connection: Connection, run_id: str, month: Month, *, revision: int) -> None:
+    """Delete a run, which is at ``revision``, and its document; ``run_id`` as the column has it.
+
+    The caller has locked the row.
+    """
+    lives.end(connection, run_id, revision)
     remove_document(connection, run_id, month)
     connection.execute(delete(runs).where(runs.c.run_id == run_id))
 

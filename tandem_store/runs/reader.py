@@ -13,6 +13,7 @@ from tandem_store.runs.claims import Claim, claims
 from tandem_store.runs.listing import Page
 from tandem_store.runs.selection import Selection
 from tandem_store.runs.statistics import RunStatistics, statistics
+from tandem_store.runs.stream import DamagedRun
 from tandem_store.runs.whole import StoredRun, Versioned, read_one
 
 
@@ -30,8 +31,9 @@ class RunReader:
     def get(self, run_id: str) -> RunRecord | None:
         """The whole run, or None if there is none with this id.
 
-        Raises ``RecordTooNewError`` if a newer version wrote it; ``document`` reads it all the
-        same.
+        Raises:
+            RecordTooNewError: a newer version wrote it; ``document`` reads it all the same.
+            NotAStoreError: it is damaged, or its columns, document and snapshot do not agree.
 
         >>> with filled.read() as tx:
         ...     tx.runs.get("run-2").status, tx.runs.get("nobody")
@@ -150,6 +152,18 @@ class RunReader:
         ['run-1', 'run-2', 'run-3']
         """
         return stream.by_id(self._connection, self._scope)
+
+    def damaged(self) -> Iterator[DamagedRun]:
+        """Every run that cannot be read back whole, by the code points of the ids.
+
+        Each is read and decoded, and its columns are held against its document and snapshot; what a
+        newer version wrote is not judged.
+
+        >>> with filled.read() as tx:
+        ...     list(tx.runs.damaged())
+        []
+        """
+        return stream.damaged(self._connection, self._scope)
 
     def claims(self) -> Iterator[Claim]:
         """Every run that was ever claimed, by the code points of the ids.

@@ -25,7 +25,11 @@ class Runs(RunReader):
     """
 
     def add(self, run: RunRecord) -> int:
-        """Store a new run and give its revision, 1.
+        """Store a new run and give its revision.
+
+        That is 1; under the id of a run that was deleted, one more than that one's last, so that no
+        revision is ever that of two runs. Fields that this version does not know are stored as they
+        are.
 
         Raises:
             ConflictError: the id is taken; ``found`` is the revision that is there. It is None,
@@ -35,8 +39,7 @@ class Runs(RunReader):
         ...     tx.runs.add(run)
         1
         """
-        writing.add(self._connection, [run], self._scope)
-        return 1
+        return writing.add(self._connection, [run], self._scope)[0]
 
     def add_many(self, runs: Iterable[RunRecord]) -> int:
         """Store new runs, all or none of them, and give how many.
@@ -50,24 +53,34 @@ class Runs(RunReader):
         ...     tx.runs.add_many([run, run.model_copy(update={"run_id": "another"})])
         2
         """
-        return writing.add(self._connection, runs, self._scope)
+        return len(writing.add(self._connection, runs, self._scope))
 
     def save(
-        self, run: RunRecord, *, expected_revision: int | None = None, force: bool = False
+        self,
+        run: RunRecord,
+        *,
+        expected_revision: int | None = None,
+        force: bool = False,
+        allow_unknown: bool = False,
     ) -> int:
         """Write a run over the stored one with its id, as it is, and give the new revision.
 
         ``expected_revision`` is what ``get_versioned`` gave; ``force`` writes over whatever is
-        there. A run whose month changes takes its document along.
+        there. A run whose month changes takes its document along. Any status may follow any other;
+        that a run left a terminal one is logged.
+
+        A field of the record itself that neither this version knows nor the stored run has is
+        refused as a mistyped name, unless ``allow_unknown``.
 
         Raises:
             ConflictError: the run was written meanwhile, or neither argument says what to expect;
                 ``expected`` and ``found`` are the two revisions.
             NotFoundError: there is no run with this id.
+            UnstorableError: it has a new unknown field (``unknown_field``), or as for all methods.
 
         >>> with store.begin() as tx:
         ...     revision = tx.runs.add(run)
-        ...     paused = run.model_copy(update={"status": "paused"})
+        ...     paused = run.changed(status="paused")
         ...     tx.runs.save(paused, expected_revision=revision)
         2
         """
@@ -77,18 +90,33 @@ class Runs(RunReader):
             self._scope,
             expected_revision=expected_revision,
             force=force,
+            allow_unknown=allow_unknown,
         )
 
-    def update(self, run_id: str, change: Change, *, claim: Claim | None = None) -> Versioned:
+    def update(
+        self,
+        run_id: str,
+        change: Change,
+        *,
+        claim: Claim | None = None,
+        allow_unknown: bool = False,
+    ) -> Versioned:
         """Read a run, apply ``change`` to it and write it back; gives what was written.
 
         If another writer comes in between, it starts again, so ``change`` may be called twice and
         must do nothing but return the changed run. What follows from a change, follows:
         ``updated_at_ms`` becomes the present (milliseconds UTC), or one more than it was if that is
         later; a run that is not queued has no ``scheduler``; one that ended has a
-        ``finished_at_ms``, which it keeps if it goes on again.
+        ``finished_at_ms``.
 
-        With ``claim``, only as long as that worker's lease lasts and the run has not ended.
+        Any status may follow any other. A run that leaves a terminal status for one that is not has
+        the former as ``reopened_from`` in what is given, which is logged as well. It keeps its
+        ``finished_at_ms``, also when it ends again, as in the engine; ``run.changed`` with
+        ``finished_at_ms=None`` begins anew.
+
+        With ``claim``, only as long as that worker's lease lasts and the run has not ended. A field
+        of the record itself that ``change`` adds and this version does not know is refused as a
+        mistyped name, unless ``allow_unknown``.
 
         Raises:
             NotFoundError: there is no run with this id.
@@ -96,22 +124,24 @@ class Runs(RunReader):
             ConflictError: ``change`` wrote the run itself.
             RecordTooNewError: a newer version wrote the run.
             ValueError: ``change`` returned no run, or one with another id.
+            UnstorableError: it has a new unknown field (``unknown_field``), or as for all methods.
 
         >>> with store.begin() as tx:
         ...     _ = tx.runs.add(run)
-        ...     done = tx.runs.update(
-        ...         run.run_id, lambda run: run.model_copy(update={"status": "completed"})
-        ...     )
+        ...     done = tx.runs.update(run.run_id, lambda run: run.changed(status="completed"))
         >>> done.revision, done.run.finished_at_ms == done.run.updated_at_ms
         (2, True)
         """
-        return writing.update(self._connection, run_id, change, self._scope, claim)
+        return writing.update(
+            self._connection, run_id, change, self._scope, claim, allow_unknown=allow_unknown
+        )
 
     def delete(self, run_id: str) -> None:
         """Remove a run and its document, claimed or not.
 
-        A run that is added later under the same id begins a new life, at revision 1. Its definition
-        snapshot stays, which other runs may share.
+        A run that is added later under the same id goes on with its revisions, so what was prepared
+        against the one that is gone is not accepted over the new one. The definition snapshot
+        stays, which other runs may share.
 
         Raises ``NotFoundError`` if there is none with this id.
 
@@ -190,7 +220,7 @@ class Runs(RunReader):
         """
         leases.release(self._connection, claim, self._scope)
 
-    def finish(self, claim: Claim, change: Change) -> Versioned:
+    def finish(self, claim: Claim, change: Change, *, allow_unknown: bool = False) -> Versioned:
         """End a run and let go of it: ``update`` under the claim, to a terminal status.
 
         Raises:
@@ -201,10 +231,10 @@ class Runs(RunReader):
         >>> with store.begin() as tx:
         ...     _ = tx.runs.add(run)
         ...     claim = tx.runs.claim_next("worker-1", timedelta(minutes=5))
-        ...     done = tx.runs.finish(
-        ...         claim, lambda run: run.model_copy(update={"status": "completed"})
-        ...     )
+        ...     done = tx.runs.finish(claim, lambda run: run.changed(status="completed"))
         >>> done.run.status, done.revision
         (<RunStatus.COMPLETED: 'completed'>, 2)
         """
-        return writing.finish(self._connection, claim, change, self._scope)
+        return writing.finish(
+            self._connection, claim, change, self._scope, allow_unknown=allow_unknown
+        )

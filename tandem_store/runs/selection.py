@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, or_
+from sqlalchemy import Column, ColumnElement, Text, or_
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from tandem_store.mapping import to_column
 from tandem_store.records import (
@@ -115,8 +119,36 @@ def _times(run_filter: RunFilter, of: Named) -> Iterator[ColumnElement[bool]]:
 
 def _texts(run_filter: RunFilter) -> Iterator[ColumnElement[bool]]:
     if run_filter.text is not None:
-        wanted = to_column(run_filter.text)
-        yield or_(*(column.icontains(wanted, autoescape=True) for column in _TEXTS))
+        wanted = _ascii_lower(to_column(run_filter.text))
+        yield or_(*(_lowered(column).contains(wanted, autoescape=True) for column in _TEXTS))
+
+
+class _lowered(FunctionElement[str]):  # noqa: N801 - named as SQL functions are
+    """A text with its ASCII letters in lower case, and no others.
+
+    That is what ``lower`` of SQLite does; that of PostgreSQL goes by the server's language, unless
+    it is told otherwise.
+    """
+
+    inherit_cache = True
+    type = Text()
+
+
+@compiles(_lowered)
+def _by_sqlite(element: _lowered, compiler: SQLCompiler, **how: Any) -> str:
+    return f"lower({compiler.process(element.clauses, **how)})"
+
+
+@compiles(_lowered, "postgresql")
+def _by_postgresql(element: _lowered, compiler: SQLCompiler, **how: Any) -> str:
+    return f'lower({compiler.process(element.clauses, **how)} COLLATE "C")'
+
+
+def _ascii_lower(text: str) -> str:
+    return text.translate(_TO_LOWER)
+
+
+_TO_LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 def _ended(run_filter: RunFilter, of: Named) -> Iterator[ColumnElement[bool]]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Integer, Numeric, Row, cast, func, literal, select
 
+from tandem_store.damage import DAMAGE, damaged, stored_month
 from tandem_store.mapping import from_column
 from tandem_store.month import Month
 from tandem_store.runs.selection import Selection
@@ -52,10 +53,14 @@ def statistics(connection: Connection, selection: Selection) -> tuple[RunStatist
 
 
 def _entry(row: Row[Any]) -> RunStatistics:
-    return RunStatistics(
-        month=Month.of_key(row.month),
-        status=from_column(row.status),
-        runs=row.runs,
-        total_tokens=(int(row.high or 0) << _LOW_BITS) + int(row.low or 0),
-        estimated_cost_usd=float(row.cost or 0.0),
-    )
+    month = stored_month(row.month, "A run")
+    try:
+        return RunStatistics(
+            month=month,
+            status=from_column(row.status),
+            runs=row.runs,
+            total_tokens=(int(row.high or 0) << _LOW_BITS) + int(row.low or 0),
+            estimated_cost_usd=float(row.cost or 0.0),
+        )
+    except DAMAGE as error:
+        raise damaged(f"A run of month {month}", f"cannot be counted: {error}") from error

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, Row, select
 
+from tandem_store.damage import stored_month
+from tandem_store.errors import StoreError
+from tandem_store.mapping import from_column
 from tandem_store.month import Month
 from tandem_store.records import TenantScope
 from tandem_store.runs.cursor import Position
@@ -45,17 +49,73 @@ def by_id(connection: Connection, scope: TenantScope | None) -> Iterator[StoredR
         rows = connection.execute(query.where(runs.c.run_id > rows[-1].run_id)).all()
 
 
-def _whole(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DamagedRun:
+    """A run that cannot be read back whole, and why; ids and months as far as they can be read."""
+
+    run_id: str
+    #: ``YYYY-MM``, or whatever the column holds.
+    month: str
+    #: A sentence that names both.
+    what: str
+
+
+def damaged(connection: Connection, scope: TenantScope | None) -> Iterator[DamagedRun]:
+    """The runs of the tenant that cannot be read back whole, by the code points of their ids."""
+    query = select(*_KEY).where(*within(scope)).order_by(runs.c.run_id).limit(BATCH)
+    rows = connection.execute(query).all()
+    while rows:
+        try:
+            # A savepoint, because after an error PostgreSQL would read nothing more.
+            with connection.begin_nested():
+                sound = {run.columns["run_id"]: run for run in _found(connection, rows, scope)}
+        except StoreError:
+            sound = {}  # one of them is damaged; each is looked at alone
+        for row in rows:
+            what = _damage_of(connection, row, sound.get(row.run_id), scope)
+            if what is not None:
+                run_id = from_column(row.run_id) if isinstance(row.run_id, str) else row.run_id
+                yield DamagedRun(run_id=str(run_id), month=_label(row.month), what=what)
+        rows = connection.execute(query.where(runs.c.run_id > rows[-1].run_id)).all()
+
+
+def _damage_of(
+    connection: Connection,
+    row: Row[str, int, int],
+    stored: StoredRun | None,
+    scope: TenantScope | None,
+) -> str | None:
+    if stored is None:
+        try:
+            with connection.begin_nested():
+                stored = read_one(connection, row.run_id, scope)
+        except StoreError as error:
+            return str(error)
+    return None if stored is None else stored.check()
+
+
+def _label(month: object) -> str:
+    try:
+        return str(stored_month(month, "The run"))
+    except StoreError:
+        return str(month)
+
+
+def _found(
     connection: Connection, rows: Sequence[Row[str, int, int]], scope: TenantScope | None
 ) -> Iterator[StoredRun]:
     by_month: dict[Month, list[str]] = defaultdict(list)
     for row in rows:
-        by_month[Month.of_key(row.month)].append(row.run_id)
-    found = {
-        stored.columns["run_id"]: stored
-        for month, run_ids in by_month.items()
-        for stored in read_many(connection, month, run_ids, scope)
-    }
+        month = stored_month(row.month, f"The run {row.run_id!r}")
+        by_month[month].append(row.run_id)
+    for month, run_ids in by_month.items():
+        yield from read_many(connection, month, run_ids, scope)
+
+
+def _whole(
+    connection: Connection, rows: Sequence[Row[str, int, int]], scope: TenantScope | None
+) -> Iterator[StoredRun]:
+    found = {stored.columns["run_id"]: stored for stored in _found(connection, rows, scope)}
     for row in rows:
         # One that is missing was moved or deleted meanwhile, or has lost its document: this tells.
         stored = found.get(row.run_id) or read_one(connection, row.run_id, scope)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, Select, Table, and_, bindparam, select
 
 from tandem_store import partitions
-from tandem_store.errors import NotAStoreError, RecordTooNewError
+from tandem_store.damage import DAMAGE, damaged_run, stored_month
+from tandem_store.errors import LegacyFormatError, NotAStoreError, RecordTooNewError, StoreError
 from tandem_store.legacy.json_text import loads
 from tandem_store.legacy.verdict import read_run
 from tandem_store.mapping import STORED_VERSION, from_column, record_of, unpack
 from tandem_store.month import Month
-from tandem_store.records import RunRecord, TenantScope
+from tandem_store.records import RunRecord, RunStatus, TenantScope
 from tandem_store.runs.selection import within
 from tandem_store.schema import automation_snapshots, runs
 
@@ -31,6 +32,8 @@ class Versioned:
 
     run: RunRecord
     revision: int
+    #: The terminal status that the run was in before an update that made it go on again.
+    reopened_from: RunStatus | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +60,69 @@ class StoredRun:
     @property
     def schema_version(self) -> int:
         """The shape of the record; greater than ours if a newer version wrote it."""
-        return int(self.columns["schema_version"])
+        version = self.columns["schema_version"]
+        if type(version) is not int:
+            raise self._damaged(f"has the schema version {version!r}, which is no number")
+        return version
 
     @property
     def month(self) -> Month:
         """The month that the document lies in."""
-        return Month.of_key(self.columns["month"])
+        return stored_month(self.columns["month"], f"The run {self.columns['run_id']!r}")
 
     def raw(self) -> Any:
-        """The document's JSON value, readable even if the record is not."""
-        return loads(self.document)
+        """The document's JSON value, readable even if the record is not.
+
+        Raises ``NotAStoreError`` if it is damaged.
+        """
+        try:
+            return loads(self.document)
+        except LegacyFormatError as error:
+            raise self._damaged(f"has a document that cannot be read: {error}") from error
+
+    def fields(self) -> frozenset[str]:
+        """The fields of the record itself that the document has, known to this version or not.
+
+        Raises ``NotAStoreError`` if it is damaged.
+        """
+        try:
+            return frozenset(self.raw()["record"])
+        except DAMAGE as error:
+            raise self._damaged("has a document without a record") from error
 
     def record(self) -> RunRecord:
-        """The record. Raises ``RecordTooNewError`` if a newer version wrote it."""
+        """The record.
+
+        Raises:
+            RecordTooNewError: a newer version wrote it.
+            NotAStoreError: it is damaged, or its columns, document and snapshot do not agree.
+        """
         if self.schema_version > STORED_VERSION:
             raise RecordTooNewError(
                 f"The run {self.run_id!r} was written in version {self.schema_version}; this "
                 f"tandem-store reads up to {STORED_VERSION}. Upgrade the package tandem-store."
             )
-        return read_run(record_of(self.columns, self.document, self.snapshot))
+        record = record_of(self.columns, self.document, self.snapshot)
+        try:
+            return read_run(record)
+        except (LegacyFormatError, *DAMAGE) as error:
+            raise self._damaged(f"cannot be read: {error}") from error
+
+    def check(self) -> str | None:
+        """What is wrong with the run, as a sentence; None if it can be read back whole.
+
+        A record that a newer version wrote is not judged.
+        """
+        try:
+            self.record()
+        except RecordTooNewError:
+            return None
+        except StoreError as error:
+            return str(error)
+        return None
+
+    def _damaged(self, how: str) -> NotAStoreError:
+        return damaged_run(self.columns["run_id"], self.columns["month"], how)
 
 
 def read_one(
@@ -90,12 +137,13 @@ def read_one(
         month = connection.execute(_month_of(scope), {"run_id": run_id}).scalar()
         if month is None:
             return None
-        table = partitions.document_table(connection, Month.of_key(month))
+        where = stored_month(month, f"The run {run_id!r}")
+        table = partitions.document_table(connection, where)
         found = connection.execute(_one(table, scope), {"run_id": run_id, "month": month})
         row = found.mappings().one_or_none()
         if row is not None:
-            return _stored(row)
-    raise _missing(run_id)
+            return _stored(row, run_id)
+    raise _missing(run_id, where)
 
 
 def read_many(
@@ -107,7 +155,7 @@ def read_many(
     """Those runs of one month that are the tenant's, in no order; ids as the column has them."""
     table = partitions.document_table(connection, month)
     rows = connection.execute(_many(table, scope), {"run_ids": list(run_ids), "month": month.key})
-    return map(_stored, rows.mappings())
+    return (_stored(row) for row in rows.mappings())
 
 
 @lru_cache(_STATEMENTS)
@@ -132,6 +180,7 @@ def _parts(table: Table, scope: TenantScope | None) -> Select[Any]:
             *runs.c,
             table.c.encoding.label("document_encoding"),
             table.c.document.label("document"),
+            automation_snapshots.c.digest.label("snapshot_digest"),
             automation_snapshots.c.encoding.label("snapshot_encoding"),
             automation_snapshots.c.document.label("snapshot"),
         )
@@ -142,19 +191,28 @@ def _parts(table: Table, scope: TenantScope | None) -> Select[Any]:
     )
 
 
-def _stored(row: RowMapping) -> StoredRun:
+def _stored(row: RowMapping, asked_for: str | None = None) -> StoredRun:
     columns: dict[str, Any] = dict(row)
-    snapshot = columns.pop("snapshot")
-    encoding = columns.pop("snapshot_encoding")
-    return StoredRun(
-        document=unpack(columns.pop("document"), columns.pop("document_encoding")),
-        snapshot=None if snapshot is None else unpack(snapshot, encoding),
-        columns=columns,
-    )
+    document, snapshot = columns.pop("document"), columns.pop("snapshot")
+    encoding, its_encoding = columns.pop("document_encoding"), columns.pop("snapshot_encoding")
+    run_id, month = columns["run_id"], columns["month"]
+    if asked_for is not None and run_id != asked_for:
+        # An index that leads to another row.
+        raise damaged_run(asked_for, month, "was asked for, and another run was found")
+    try:
+        if columns["snapshot_digest"] is not None:
+            columns["snapshot_digest"] = bytes(columns["snapshot_digest"])
+        return StoredRun(
+            document=unpack(document, encoding),
+            snapshot=None if snapshot is None else unpack(snapshot, its_encoding),
+            columns=columns,
+        )
+    except (NotAStoreError, *DAMAGE) as error:
+        raise damaged_run(run_id, month, f"cannot be read: {error}") from error
 
 
-def _missing(run_id: str) -> NotAStoreError:
+def _missing(run_id: str, month: Month) -> NotAStoreError:
     return NotAStoreError(
-        f"The document of the run {from_column(run_id)!r} is missing: restore the database from a "
-        "backup."
+        f"The document of the run {run_id!r} is missing in month {month}: restore the "
+        "database from a backup. What else is damaged is told by: tandem-store doctor --deep"
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from sqlalchemy import Connection
@@ -13,9 +14,9 @@ from sqlalchemy.exc import IntegrityError
 from tandem_store import engine, partitions
 from tandem_store.errors import ConflictError, NotFoundError
 from tandem_store.mapping import from_column, to_column
-from tandem_store.records import TERMINAL_STATUSES, RunRecord, TenantScope
+from tandem_store.records import TERMINAL_STATUSES, RunRecord, RunStatus, TenantScope
 from tandem_store.runs import leases, listing, packed
-from tandem_store.runs.admission import admitted
+from tandem_store.runs.admission import admitted, refuse_new_fields, unknown_fields
 from tandem_store.runs.change import Change, changed
 from tandem_store.runs.claims import Claim
 from tandem_store.runs.listing import Place
@@ -27,14 +28,16 @@ from tandem_store.schema import runs
 
 _log: Final = logging.getLogger(__name__)
 
+_TERMINAL: Final = frozenset(map(str, TERMINAL_STATUSES))
+
 #: How many runs are inserted by one statement.
 _BATCH: Final = 500
 #: How often an id is tried that others keep adding and deleting.
 _ATTEMPTS: Final = 3
 
 
-def add(connection: Connection, new: Iterable[RunRecord], scope: TenantScope | None) -> int:
-    """Store new runs, all or none of them; gives how many."""
+def add(connection: Connection, new: Iterable[RunRecord], scope: TenantScope | None) -> list[int]:
+    """Store new runs, all or none of them; gives the revision of each."""
     ready = [admitted(run, scope).packed for run in new]
     ids = [run.columns["run_id"] for run in ready]
     given = Counter(ids)
@@ -44,18 +47,23 @@ def add(connection: Connection, new: Iterable[RunRecord], scope: TenantScope | N
     partitions.ensure(connection, {run.month for run in ready})
     for _ in range(_ATTEMPTS):
         try:
-            # Rolled back to if an id is taken, so that the caller's transaction can go on.
-            with connection.begin_nested():
-                for first in range(0, len(ready), _BATCH):
-                    packed.place(connection, ready[first : first + _BATCH], imported=False)
+            return _placed(connection, ready)
         except IntegrityError as error:
             failure = error
-        else:
-            return len(ready)
         if taken := sorted(packed.taken_ids(connection, ids)):
             raise _taken(connection, taken[0], scope) from failure
         # Deleted again since; another look, unless it was about something else.
     raise failure
+
+
+def _placed(connection: Connection, ready: list[PackedRun]) -> list[int]:
+    revisions: list[int] = []
+    # Rolled back to if an id is taken, so that the caller's transaction can go on.
+    with connection.begin_nested():
+        for first in range(0, len(ready), _BATCH):
+            batch = ready[first : first + _BATCH]
+            revisions += packed.place(connection, batch, imported=False)
+    return revisions
 
 
 def save(
@@ -65,16 +73,20 @@ def save(
     *,
     expected_revision: int | None,
     force: bool,
+    allow_unknown: bool,
 ) -> int:
     """Write a run over the stored one with its id; gives the new revision."""
     if not force and expected_revision is not None and type(expected_revision) is not int:
         raise TypeError(f"expected_revision is a whole number, not {expected_revision!r}")
-    new = admitted(run, scope).packed
+    checked, new = admitted(run, scope)
     for lock in (False, True):
         there = _there(connection, run.run_id, scope, lock=lock)
         if not force and there.revision != expected_revision:
             raise _moved_on(run.run_id, expected_revision, there.revision)
+        if not allow_unknown and unknown_fields(checked):
+            refuse_new_fields(checked, _stored_fields(connection, run.run_id, scope))
         if _swap(connection, new, there, scope):
+            _say_if_left(run.run_id, there.status, checked.status)
             return there.revision + 1
     raise _gone(run.run_id)
 
@@ -85,6 +97,8 @@ def update(
     change: Change,
     scope: TenantScope | None,
     claim: Claim | None = None,
+    *,
+    allow_unknown: bool = False,
 ) -> Versioned:
     """Read, change and write back a run; again, with the row locked, if another was quicker.
 
@@ -100,10 +114,15 @@ def update(
         if claim is not None:
             leases.refuse_unless_held(claim, stored.columns, now_ms=now_ms)
             leases.refuse_if_ended(claim, stored.columns)
-        after, new = admitted(changed(stored.record(), change, now_ms=now_ms), scope)
-        there = Place(stored.month, stored.revision)
+        before = stored.record()
+        after, new = admitted(changed(before, change, now_ms=now_ms), scope)
+        if not allow_unknown:
+            refuse_new_fields(after, unknown_fields(before))
+        there = Place(stored.month, stored.revision, before.status)
         if _swap(connection, new, there, scope, claim):
-            return Versioned(after, there.revision + 1)
+            _say_if_left(run_id, there.status, after.status)
+            reopened = before.is_terminal and not after.is_terminal
+            return Versioned(after, there.revision + 1, before.status if reopened else None)
         _log.debug("The run %r was written by another; trying again.", run_id)
     # With the row locked, nobody else can have written it.
     if claim is not None:
@@ -115,7 +134,12 @@ def update(
 
 
 def finish(
-    connection: Connection, claim: Claim, change: Change, scope: TenantScope | None
+    connection: Connection,
+    claim: Claim,
+    change: Change,
+    scope: TenantScope | None,
+    *,
+    allow_unknown: bool,
 ) -> Versioned:
     """Change a run for the last time and let go of it."""
 
@@ -128,8 +152,11 @@ def finish(
             )
         return after
 
-    finished = update(connection, claim.run_id, to_the_end, scope, claim)
-    leases.let_go(connection, claim)
+    finished = update(
+        connection, claim.run_id, to_the_end, scope, claim, allow_unknown=allow_unknown
+    )
+    with _all_or_nothing(connection):
+        leases.let_go(connection, claim)
     return finished
 
 
@@ -137,7 +164,21 @@ def delete(connection: Connection, run_id: str, scope: TenantScope | None) -> No
     """Remove a run and its document."""
     there = _there(connection, run_id, scope, lock=True)
     partitions.ensure(connection, [there.month])
-    packed.remove(connection, to_column(run_id), there.month)
+    with _all_or_nothing(connection):
+        packed.remove(connection, to_column(run_id), there.month, revision=there.revision)
+
+
+def _stored_fields(
+    connection: Connection, run_id: str, scope: TenantScope | None
+) -> frozenset[str]:
+    stored = read_one(connection, to_column(run_id), scope)
+    return frozenset() if stored is None else stored.fields()
+
+
+def _say_if_left(run_id: str, before: str, after: RunStatus) -> None:
+    """Log that a run is not in the terminal status any more that it was in."""
+    if before in _TERMINAL and before != after:
+        _log.info("The run %s was %s and is %s now.", named(run_id), before, after)
 
 
 def _there(connection: Connection, run_id: str, scope: TenantScope | None, *, lock: bool) -> Place:
@@ -157,14 +198,30 @@ def _swap(
     """Write the run over what was there; False if something else is there by now."""
     partitions.ensure(connection, [new.month])
     held = () if claim is None else leases.fence(claim, now_ms=engine.now_ms(connection))
-    return packed.replace(
-        connection,
-        new,
-        old_month=there.month,
-        imported=False,
-        revision=there.revision + 1,
-        only_if=(runs.c.revision == there.revision, *held, *within(scope)),
-    )
+    with _all_or_nothing(connection):
+        return packed.replace(
+            connection,
+            new,
+            old_month=there.month,
+            imported=False,
+            revision=there.revision + 1,
+            only_if=(runs.c.revision == there.revision, *held, *within(scope)),
+        )
+
+
+@contextmanager
+def _all_or_nothing(connection: Connection) -> Iterator[None]:
+    """Statements that belong together: if one fails, the transaction cannot be committed any more.
+
+    Also not by a caller that swallows the failure: whatever is asked of the connection afterwards,
+    the commit too, raises ``StoreError``. A savepoint would let the caller go on, but would cost
+    every write two more statements for a case that hardly ever comes.
+    """
+    try:
+        yield
+    except BaseException:
+        connection.invalidate()
+        raise
 
 
 def _gone(run_id: str) -> NotFoundError:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tandem_store import InvalidFilterError, StoreError
 from tandem_store.records import RunFilter, RunStatus
 
 _BOUNDS = [f"{name}_{end}" for name in ("created", "updated", "finished") for end in ("from", "to")]
@@ -20,6 +21,27 @@ def test_a_naive_time_is_refused_by_name(bound: str) -> None:
 
     with pytest.raises(ValueError, match=f"^{bound} has no time zone"):
         RunFilter(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"created_to": datetime(2026, 8, 1)}, "^created_to has no time zone"),  # noqa: DTZ001
+        ({"status": "statsu"}, "^unknown status statsu"),
+        ({"text": "x" * 1_001}, "^text has 1,001 characters; give 1,000 at the most"),
+        (
+            {"automation_id": map(str, range(10_000)), "trigger_type": "cron"},
+            "^the filter has 10,001 names; give 10,000 at the most",
+        ),
+    ],
+)
+def test_a_filter_that_cannot_be_asked_is_an_error_of_the_store(given: Any, sentence: str) -> None:
+    """Whoever catches those of the store catches these, and no database ever fails of it."""
+    with pytest.raises(InvalidFilterError, match=sentence) as refused:
+        RunFilter(**given)
+
+    assert isinstance(refused.value, StoreError)
+    assert isinstance(refused.value, ValueError)
 
 
 @pytest.mark.parametrize(

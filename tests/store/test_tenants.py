@@ -107,6 +107,7 @@ WALK: dict[str, Callable[[Runs], Any]] = {
     "count": lambda runs: runs.count() == 1,
     "iterate": lambda runs: [run.run_id for run in runs.iterate()] == ["mine"],
     "documents_by_id": lambda runs: [one.run_id for one in runs.documents_by_id()] == ["mine"],
+    "damaged": lambda runs: damaged_ids(runs) == ["mine"],
     "claims": lambda runs: not list(runs.claims()),
     "stats": lambda runs: [entry.runs for entry in runs.stats()] == [1],
     "add": lambda runs: refusal(ConflictError, runs.add, run_of("mine", run_id="other")),
@@ -126,6 +127,15 @@ WALK: dict[str, Callable[[Runs], Any]] = {
     "release": lambda runs: refusal(LeaseLostError, runs.release, FOREIGN_CLAIM),
     "finish": lambda runs: refusal(LeaseLostError, runs.finish, FOREIGN_CLAIM, change_nothing),
 }
+
+
+def damaged_ids(runs: Runs) -> list[str]:
+    """Which runs are told to be damaged if all of them are; nothing stays so."""
+    with runs._connection.begin_nested() as savepoint:
+        runs._connection.execute(update(schema.runs).values(detail="altered"))
+        found = [one.run_id for one in runs.damaged()]
+        savepoint.rollback()
+    return found
 
 
 def refusal(kind: type[StoreError], call: Callable[..., Any], *args: Any, **named: Any) -> bool:
