@@ -102,8 +102,8 @@ class UnstorableError(StoreError):
     """A record that the store does not take.
 
     ``reason`` is a code: ``out_of_range`` or ``id_too_long`` (a column cannot hold it, and so the
-    quarantine lists it), ``malformed`` (it could not be read back), or ``open_context_run`` (the
-    engine never keeps it).
+    quarantine lists it), ``too_large`` (larger than a document may be), ``malformed`` (it could not
+    be read back), or ``open_context_run`` (the engine never keeps it).
     """
 
     def __init__(self, message: str, *, reason: str) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, Select, func, select, update
 from tandem_store.bulk import insert_rows
 from tandem_store.errors import NotFoundError
 from tandem_store.mapping import from_column, to_column, unpack
+from tandem_store.mapping.blob import LARGEST_DOCUMENT
 from tandem_store.schema import import_entries, import_files, quarantine
 
 #: How many ids are named in one statement.
@@ -96,11 +97,13 @@ class Quarantine:
     def raw(self, item_id: int) -> bytes | None:
         """The bytes as they stood in the source, or ``None`` if only the source has them."""
         row = self._connection.execute(
-            select(quarantine.c.raw, quarantine.c.encoding).where(quarantine.c.id == item_id)
+            select(quarantine.c.raw, quarantine.c.encoding, quarantine.c.size).where(
+                quarantine.c.id == item_id
+            )
         ).one_or_none()
         if row is None or row.raw is None:
             return None
-        return unpack(bytes(row.raw), row.encoding)
+        return unpack(bytes(row.raw), row.encoding, largest=min(row.size, LARGEST_DOCUMENT))
 
     def discard(self, item_ids: Iterable[int], *, now_ms: int) -> int:
         """Drop the bytes of items for good; gives how many there were."""
