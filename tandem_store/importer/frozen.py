@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from tandem_store.errors import SourceError
+from tandem_store.legacy.sources import change_time
 
 #: Bytes; larger files are copied to disk instead of memory.
 LARGEST_IN_MEMORY: Final = 32 * 1024 * 1024
@@ -73,7 +74,7 @@ def frozen(path: Path, folder: Path | None) -> Iterator[Frozen]:
             after = path.stat()
             if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
                 try:
-                    yield Frozen(data, after.st_size, after.st_mtime_ns)
+                    yield Frozen(data, after.st_size, change_time(after))
                 finally:
                     if isinstance(data, mmap.mmap):
                         data.close()

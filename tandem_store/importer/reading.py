@@ -22,7 +22,7 @@ from tandem_store.legacy.entries import BOM, salvage
 from tandem_store.legacy.json_text import DepthError, loads
 from tandem_store.legacy.members import Flaw
 from tandem_store.legacy.recovery import recover_entry
-from tandem_store.legacy.sources import Layout, Passed, Source, SourceFile
+from tandem_store.legacy.sources import Layout, Passed, Source, SourceFile, change_time
 from tandem_store.legacy.tokens import has_swallowed, key_at
 from tandem_store.mapping import pack, rows_of
 from tandem_store.runs import PackedRun
@@ -63,7 +63,7 @@ def read_file(root: Path, file: SourceFile) -> Reading:
             data, before = _bytes_of(path)
             after = os.stat(path)
             if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
-                current = replace(file, size=after.st_size, mtime_ns=after.st_mtime_ns)
+                current = replace(file, size=after.st_size, mtime_ns=change_time(after))
                 return Reading(current, sha256(data).digest(), copies_of_file(current, data))
     except OSError as error:
         return Reading(file, b"", passed=Passed.unreadable(file.path, error))
@@ -93,7 +93,7 @@ def record_in(file: SourceFile, data: bytes) -> Any:
     """
     value = loads(data.removeprefix(BOM))
     if file.layout is Layout.CONTEXT:
-        return run_from_context_state(value, mtime_ms=file.mtime_ns // 1_000_000)
+        return run_from_context_state(value, mtime_ms=file.mtime_ms)
     if not isinstance(value, dict) or "schema_version" not in value:
         return value
     refuse_newer(value["schema_version"])
@@ -186,7 +186,7 @@ def recovered_from(file: SourceFile, key: str, record: Any, error: str) -> dict[
     Raises ``LegacyFormatError`` when it makes none.
     """
     dated = record if isinstance(record, dict) else {}
-    now_ms = time_of_damaged(dated, mtime_ms=file.mtime_ns // 1_000_000)
+    now_ms = time_of_damaged(dated, mtime_ms=file.mtime_ms)
     return recover_entry(key, record, error=error, now_ms=now_ms)
 
 

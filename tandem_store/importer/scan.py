@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from tandem_store.errors import SourceError
 from tandem_store.importer.cutting import cut
@@ -18,6 +20,12 @@ from tandem_store.ledger import KnownFile
 from tandem_store.legacy.sources import Passed, Source, SourceFile
 from tandem_store.legacy.state_directory import StateDirectory
 from tandem_store.store import Store
+
+_log: Final = logging.getLogger(__name__)
+_UNDATED: Final = (
+    "%s was last changed before 1678 or after April 2262, says the file system: its clock was "
+    "wrong. It is read all the same, and compared by content."
+)
 
 
 @dataclass(slots=True)
@@ -74,6 +82,8 @@ class Scan:
             self.bytes[file.source] += file.size
             self._done += file.size
             self.progress("reading", self._done, self.total_bytes)
+            if not file.is_dated:
+                _log.warning(_UNDATED, file.path)
             if file.source is Source.DEFINITION:
                 self.definition_paths.append(file.path)
             known = self._known_file(file.path)
@@ -109,5 +119,6 @@ class Scan:
         return (
             self.writer.is_settled(known)
             and known.root == str(self.state.root.resolve())
+            and file.is_dated
             and (known.size, known.mtime_ns) == (file.size, file.mtime_ns)
         )

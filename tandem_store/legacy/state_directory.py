@@ -24,6 +24,7 @@ from tandem_store.legacy.sources import (
     Passed,
     Source,
     SourceFile,
+    change_time,
     is_leftover_of_runs,
     shard_source,
 )
@@ -230,7 +231,7 @@ class _Walk:
                 self._pass(place, _why(error))
             return
         if stat.S_ISREG(status.st_mode):
-            yield SourceFile(source, layout, place, status.st_size, status.st_mtime_ns)
+            yield SourceFile(source, layout, place, status.st_size, change_time(status))
         else:
             yield _stray(folder, entry.name, "a folder, device or FIFO, not a file")
 
