@@ -18,10 +18,11 @@ from tandem_store.importer.copy import Copy, Fault, Range, Raw, Reading
 from tandem_store.importer.validation import check_run
 from tandem_store.legacy.context_run import run_from_context_state
 from tandem_store.legacy.copies import facts_of, facts_of_damaged, time_of_damaged
-from tandem_store.legacy.entries import BOM, salvage
+from tandem_store.legacy.entries import BOM
 from tandem_store.legacy.json_text import DepthError, loads
 from tandem_store.legacy.members import Flaw
 from tandem_store.legacy.recovery import recover_entry
+from tandem_store.legacy.salvage import salvage
 from tandem_store.legacy.sources import Layout, Passed, Source, SourceFile, change_time
 from tandem_store.legacy.tokens import has_swallowed, key_at
 from tandem_store.mapping import pack, rows_of
