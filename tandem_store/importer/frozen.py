@@ -40,12 +40,16 @@ class Frozen:
     _released: int = field(default=0)
 
     def __post_init__(self) -> None:
-        hashed = sha256()
-        for at in range(0, self.size, _CHUNK):
-            hashed.update(self.data[at : at + _CHUNK])
-            self.release(at)
-        self.digest = hashed.digest()
+        self.digest = self.digest_of(0, self.size)
         self.rewind()
+
+    def digest_of(self, start: int, stop: int) -> bytes:
+        """The SHA-256 of a range; gives back the memory of what lies before its end."""
+        hashed = sha256()
+        for at in range(start, stop, _CHUNK):
+            hashed.update(self.data[at : min(at + _CHUNK, stop)])
+            self.release(at)
+        return hashed.digest()
 
     def release(self, position: int) -> None:
         """Give back the memory of what lies before ``position``; it can still be read again."""
