@@ -29,6 +29,7 @@ from tandem_store.legacy.sources import (
     shard_source,
 )
 
+_DATABASE_NAMES = (ENGINE_DATABASE_NAME, f"{ENGINE_DATABASE_NAME}-wal")
 _LINK_OUT = "a link out of the state directory; --allow-root admits its target"
 
 
@@ -82,10 +83,12 @@ class StateDirectory:
 
     @property
     def engine_database(self) -> Path | None:
-        """The database of a later engine beside the files, if there is one."""
+        """The database of a later engine beside the files, if there is one that may be read."""
         database = self.data / ENGINE_DATABASE_NAME
+        walk = _Walk(self)
         try:
-            return database if database.is_file() else None
+            admitted = all(walk.admits_database(name) for name in _DATABASE_NAMES)
+            return database if database.is_file() and admitted else None
         except OSError:
             return None  # the walk says that the folder cannot be read
 
@@ -103,6 +106,8 @@ class _Walk:
         self._roots = tuple(os.fspath(root) for root in roots)
 
     def everything(self) -> Iterator[SourceFile | Passed]:
+        for name in _DATABASE_NAMES:
+            self.admits_database(name)
         yield from self._definitions()
         yield from self._state_folder(self._data, Source.HOT)
         if self._data:
@@ -130,6 +135,11 @@ class _Walk:
                 if entry.name == DEFINITIONS_NAME and not found:
                     found = True
                     yield from self._file(folder, entry, Source.DEFINITION, Layout.DEFINITIONS)
+
+    def admits_database(self, name: str) -> bool:
+        """Whether a file of the later engine's database is no link out; notes it if it is one."""
+        place = _join(self._data, name)
+        return not os.path.islink(self._path(place)) or self._admits(place)
 
     def _state_folder(self, folder: str, hot: Source) -> Iterator[SourceFile | Passed]:
         """The files and trees of one state folder; ``hot`` is what its hot file counts as."""
