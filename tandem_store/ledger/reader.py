@@ -26,6 +26,8 @@ BATCH: Final = 500
 #: For answers that may have a row for every file of a folder or every run of a hot file: a thousand
 #: rows at a time, by a cursor on the server, where the driver would otherwise fetch all at once.
 STREAMED: Final = {"yield_per": 1_000}
+#: Well-formed copies and stubs.
+_WHOLE: Final = (1, 2)
 
 
 class LedgerReader:
@@ -153,6 +155,18 @@ class LedgerReader:
         for first in range(0, len(file_ids), BATCH):
             batch = import_files.c.id.in_(file_ids[first : first + BATCH])
             yield from (Tally(*row) for row in self._connection.execute(counted.where(batch)))
+
+    def whole_copies(self, file_id: int) -> int:
+        """How many whole runs a file held when it was last read."""
+        entry = import_entries.c
+        skipped = entry.outcome == "skipped"
+        return self._connection.execute(
+            select(func.count())
+            .select_from(import_entries)
+            .join(import_files)
+            .where(entry.file_id == file_id, entry.seen_import_id == import_files.c.import_id)
+            .where(entry.kind.in_(_WHOLE) | skipped)
+        ).scalar_one()
 
     def notable(self, file_ids: Sequence[int]) -> Iterator[tuple[str, str]]:
         """Run id and reason of the winners in these files that are not simply a whole copy."""

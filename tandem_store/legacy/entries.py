@@ -33,8 +33,10 @@ BOM: Final = b"\xef\xbb\xbf"
 _SALVAGEABLE: Final = {Flaw.DAMAGED, Flaw.TRUNCATED, Flaw.TRAILING, Flaw.NOT_AN_OBJECT}
 #: Bytes at the beginning of a file where its version is looked for behind garbage.
 _HEADER: Final = 64 * 1024
-#: What closes a file after its last entry.
-_CLOSING: Final = re.compile(rb"[\s,}]*+(?:" + VERSION.pattern + rb"[\s}]*+)?\Z")
+#: How a whole file ends: its last run and the map are closed, or the version stands behind them.
+_CLOSED: Final = re.compile(rb"(?:\}\s*+|" + VERSION.pattern + rb"\s*+)\}\s*+\Z")
+#: The same in a file that is indented.
+_CLOSED_LINE: Final = re.compile(rb"\n\}\s*+\Z")
 #: A version behind the runs, where damage before it hides that it is one of the file's own members.
 _LAST_VERSION: Final = re.compile(rb"\}\s*+,\s*+" + VERSION.pattern + rb"\s*+\}?\s*+\Z")
 _TAIL: Final = 256
@@ -192,7 +194,8 @@ def _salvage_group(data: Buffer, group: list[Span], limit: int, found: Outline) 
     start, stop = group[0].start, max(span.stop for span in group)
     faults = [span.fault for span in group if span.fault is not None]
     fault = next((one for one in faults if one is not Flaw.TRUNCATED), Flaw.DAMAGED)
-    cut_off = Flaw.TRUNCATED in faults
+    at_end = Flaw.TRUNCATED in faults
+    last = Flaw.TRUNCATED if not _is_closed(data) else fault
     for span in salvage(data, start, limit):
         if span.fault is None:
             found.put(span)
@@ -200,14 +203,18 @@ def _salvage_group(data: Buffer, group: list[Span], limit: int, found: Outline) 
         end = min(span.stop, stop)  # what separates two entries is no damage
         if skip_space(data, span.start) >= end:
             continue
-        if cut_off and end == len(data):
-            cut_off = False
-            ends_here = not _CLOSING.match(data, span.start)
-            found.put(Span(span.start, span.start, end, Flaw.TRUNCATED if ends_here else fault))
-        else:
-            found.put(Span(span.start, span.start, end, fault))
-    if cut_off:
-        found.put(Span(len(data), len(data), len(data), Flaw.TRUNCATED))
+        is_last = at_end and end == len(data)
+        at_end = at_end and not is_last
+        found.put(Span(span.start, span.start, end, last if is_last else fault))
+    if at_end:
+        found.put(Span(len(data), len(data), len(data), last))
+
+
+def _is_closed(data: Buffer) -> bool:
+    """Whether a file ends like a whole one, so that no run behind its end is missing."""
+    tail = bytes(data[max(0, len(data) - _TAIL) :])
+    closed = _CLOSED.search(tail) is not None
+    return closed and (b"\n" not in data[:_TAIL] or _CLOSED_LINE.search(tail) is not None)
 
 
 def _is_map_of_runs(data: Buffer, head: Head) -> bool:

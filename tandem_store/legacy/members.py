@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -114,7 +114,9 @@ class Members:
 
     def _ends_too_early(self, end: int) -> None:
         self.position = end
-        if not (self._faults and self._faults[-1].stop == end):
+        if self._faults and self._faults[-1].stop == end:
+            self._faults[-1] = replace(self._faults[-1], fault=Flaw.TRUNCATED)
+        else:
             self._faults.append(Span(end, end, end, Flaw.TRUNCATED))
 
 
