@@ -105,10 +105,11 @@ class LegacyFormatError(StoreError):
 class UnstorableError(StoreError):
     """A record that the store does not take.
 
-    ``reason`` is a code: ``out_of_range``, ``id_too_long``, ``ids_too_long_together`` or
-    ``trigger_too_long`` (a column or an index cannot hold it, and so the quarantine lists it),
-    ``malformed`` (it could not be read back), ``open_context_run`` (the engine never keeps it), or
-    ``unknown_field`` (a change made a field that no engine is known to write).
+    ``reason`` is a code: ``out_of_range``, ``id_too_long``, ``ids_too_long_together``,
+    ``trigger_too_long`` or ``too_large`` (a column, an index or a document cannot hold it, and so
+    the quarantine lists it), ``malformed`` (it could not be read back), ``open_context_run`` (the
+    engine never keeps it), or ``unknown_field`` (a change made a field that no engine is known to
+    write).
     """
 
     def __init__(self, message: str, *, reason: str) -> None:

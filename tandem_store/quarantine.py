@@ -13,6 +13,7 @@ from tandem_store.bulk import insert_rows
 from tandem_store.damage import DAMAGE, damaged
 from tandem_store.errors import NotAStoreError, NotFoundError
 from tandem_store.mapping import from_column, to_column, unpack
+from tandem_store.mapping.blob import LARGEST_DOCUMENT
 from tandem_store.schema import import_entries, import_files, quarantine
 
 #: How many ids are named in one statement.
@@ -127,12 +128,14 @@ class Quarantine:
         if not _is_askable(item_id):
             return None
         row = self._connection.execute(
-            select(quarantine.c.raw, quarantine.c.encoding).where(quarantine.c.id == item_id)
+            select(quarantine.c.raw, quarantine.c.encoding, quarantine.c.size).where(
+                quarantine.c.id == item_id
+            )
         ).one_or_none()
         if row is None or row.raw is None:
             return None
         try:
-            return unpack(bytes(row.raw), row.encoding)
+            return unpack(bytes(row.raw), row.encoding, largest=min(row.size, LARGEST_DOCUMENT))
         except (NotAStoreError, *DAMAGE) as error:
             raise _damaged(item_id, error) from error
 

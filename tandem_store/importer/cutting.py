@@ -14,13 +14,16 @@ from tandem_store.importer.reading import (
     LARGEST_KEPT,
     NewerVersionError,
     Piece,
+    fault_of,
     raw_of,
     refuse_newer,
+    too_large,
 )
 from tandem_store.legacy.entries import Outline, outline
 from tandem_store.legacy.json_text import loads
 from tandem_store.legacy.members import Flaw, Span
 from tandem_store.legacy.sources import SourceFile
+from tandem_store.legacy.tokens import LARGEST_RECORD, key_at
 
 #: Bytes and pieces of one batch: enough to make a round trip to a parser worth it.
 BATCH_BYTES: Final = 1024 * 1024
@@ -43,25 +46,40 @@ def cut(file: SourceFile, content: Frozen, *, after: int) -> Iterator[Task]:
         copy = Copy(content.digest, fault=fault, raw=_whole(content))
         yield Task(of=replace(part, copies=[copy], last=True))
         return
-    for pieces in _batches(content, found, after):
-        yield Task(of=part, pieces=pieces)
+    yield from _batches(part, content, found, after)
     yield Task(of=replace(part, last=True))
 
 
-def _batches(content: Frozen, found: Outline, after: int) -> Iterator[list[Piece]]:
+def _batches(part: Reading, content: Frozen, found: Outline, after: int) -> Iterator[Task]:
     batch: list[Piece] = []
     size = 0
     for span in _in_order(found):
         if span.start <= after:
             continue
+        if span.stop - span.start > LARGEST_RECORD:
+            yield Task(of=part, pieces=batch)
+            yield Task(of=replace(part, copies=[_copy_of_large(content, span)]))
+            batch, size = [], 0
+            continue
         batch.append(_piece(content, span))
         size += span.stop - span.start
         if size >= BATCH_BYTES or len(batch) >= BATCH_PIECES:
             content.release(span.start)
-            yield batch
+            yield Task(of=part, pieces=batch)
             batch, size = [], 0
     if batch:
-        yield batch
+        yield Task(of=part, pieces=batch)
+
+
+def _copy_of_large(content: Frozen, span: Span) -> Copy:
+    """A range that no parser takes, for quarantine, with its digest alone."""
+    copy = too_large(content.digest_of(span.start, span.stop), span.stop - span.start)
+    return replace(
+        copy,
+        range=Range(span.start, span.value, span.stop),
+        key=key_at(content.data, span.start),
+        fault=copy.fault if span.fault is None else fault_of(span.fault),
+    )
 
 
 def _in_order(found: Outline) -> Iterator[Span]:
@@ -88,6 +106,8 @@ def _note_bad_version(content: Frozen, found: Outline) -> None:
         return
     start, stop = found.version
     try:
+        if stop - start > LARGEST_RECORD:
+            raise LegacyFormatError("schema_version is no number")
         refuse_newer(loads(bytes(content.data[start:stop])))
     except NewerVersionError:
         raise

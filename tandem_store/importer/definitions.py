@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from hashlib import sha256
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from tandem_store.errors import LegacyFormatError, UnstorableError
 from tandem_store.importer.copy import Copy, Fault
 from tandem_store.importer.ledger_rows import quarantine_row
-from tandem_store.importer.reading import raw_of
+from tandem_store.importer.reading import Content, content_of, raw_of, too_large
 from tandem_store.importer.session import ImportSession
 from tandem_store.ledger import KnownFile
 from tandem_store.legacy.json_text import dumps, loads
@@ -21,6 +20,7 @@ from tandem_store.records import AutomationSpec
 from tandem_store.store import Transaction
 
 Found = tuple[SourceFile, KnownFile | None]
+_Read = tuple[SourceFile, KnownFile | None, Content]
 
 
 def import_definitions(session: ImportSession, root: Path, found: list[Found]) -> list[Passed]:
@@ -29,15 +29,15 @@ def import_definitions(session: ImportSession, root: Path, found: list[Found]) -
     Gives the files that could not be read.
     """
     passed: list[Passed] = []
-    read: list[tuple[SourceFile, KnownFile | None, bytes]] = []
+    read: list[_Read] = []
     for file, known in found:
         try:
-            data = (root / file.path).read_bytes()
+            content, _ = content_of(f"{root}/{file.path}")
         except OSError as error:
             passed.append(Passed.unreadable(file.path, error))
             continue
-        if known is None or known.digest != sha256(data).digest():
-            read.append((file, known, data))
+        if known is None or known.digest != content.digest:
+            read.append((file, known, content))
     if read:
         with session.begin() as tx:
             _store(session, tx, read)
@@ -47,13 +47,13 @@ def import_definitions(session: ImportSession, root: Path, found: list[Found]) -
 def _store(
     session: ImportSession,
     tx: Transaction,
-    read: list[tuple[SourceFile, KnownFile | None, bytes]],
+    read: list[_Read],
 ) -> None:
     import_id = session.ensure_begun(tx)
     newest: dict[str, AutomationSpec] = {}
-    for file, known, data in read:
-        _note_file(session, tx, import_id, file, known, data)
-        for item in definitions_in(file, data):
+    for file, known, content in read:
+        _note_file(session, tx, import_id, file, known, content)
+        for item in _definitions_of(file, content):
             if isinstance(item, Copy):
                 row = quarantine_row(import_id, None, file, item, now_ms=session.now_ms())
                 tx.quarantine.add([row])
@@ -62,6 +62,12 @@ def _store(
     for automation_id, definition in sorted(newest.items()):
         if is_newer(definition, tx.automations.get(automation_id)):
             tx.automations.put(definition)
+
+
+def _definitions_of(file: SourceFile, content: Content) -> Iterable[AutomationSpec | Copy]:
+    if content.data is None:
+        return [too_large(content.digest, content.size)]
+    return definitions_in(file, content.data)
 
 
 def definitions_in(file: SourceFile, data: bytes) -> Iterator[AutomationSpec | Copy]:
@@ -123,14 +129,14 @@ def _note_file(
     import_id: int,
     file: SourceFile,
     known: KnownFile | None,
-    data: bytes,
+    content: Content,
 ) -> None:
     state = {
         "import_id": import_id,
         "source": file.source.value,
-        "size": len(data),
+        "size": content.size,
         "mtime_ns": file.mtime_ns,
-        "digest": sha256(data).digest(),
+        "digest": content.digest,
         "complete": True,
     }
     if known is None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from tandem_store.errors import SourceError
+from tandem_store.legacy.sources import change_time
 
 #: Bytes; larger files are copied to disk instead of memory.
 LARGEST_IN_MEMORY: Final = 32 * 1024 * 1024
@@ -39,12 +40,16 @@ class Frozen:
     _released: int = field(default=0)
 
     def __post_init__(self) -> None:
-        hashed = sha256()
-        for at in range(0, self.size, _CHUNK):
-            hashed.update(self.data[at : at + _CHUNK])
-            self.release(at)
-        self.digest = hashed.digest()
+        self.digest = self.digest_of(0, self.size)
         self.rewind()
+
+    def digest_of(self, start: int, stop: int) -> bytes:
+        """The SHA-256 of a range; gives back the memory of what lies before its end."""
+        hashed = sha256()
+        for at in range(start, stop, _CHUNK):
+            hashed.update(self.data[at : min(at + _CHUNK, stop)])
+            self.release(at)
+        return hashed.digest()
 
     def release(self, position: int) -> None:
         """Give back the memory of what lies before ``position``; it can still be read again."""
@@ -73,7 +78,7 @@ def frozen(path: Path, folder: Path | None) -> Iterator[Frozen]:
             after = path.stat()
             if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
                 try:
-                    yield Frozen(data, after.st_size, after.st_mtime_ns)
+                    yield Frozen(data, after.st_size, change_time(after))
                 finally:
                     if isinstance(data, mmap.mmap):
                         data.close()

@@ -14,6 +14,7 @@ from tandem_store.ledger import Entry
 from tandem_store.legacy.copies import Kind, record_digest
 from tandem_store.legacy.json_text import loads
 from tandem_store.legacy.sources import Layout, Source, SourceFile
+from tandem_store.legacy.tokens import LARGEST_RECORD
 
 
 class LostCopyError(SourceError):
@@ -51,6 +52,8 @@ class Places:
 
         Raises ``LostCopyError`` if it is not what was read before.
         """
+        if self._size(entry) > LARGEST_RECORD:
+            raise _changed(entry)  # what was read was smaller
         data = self.raw(entry)
         try:
             record = self._parsed(entry, data)
@@ -63,6 +66,14 @@ class Places:
         except LegacyFormatError as error:
             raise _changed(entry) from error
         raise _changed(entry)
+
+    def _size(self, entry: Entry) -> int:
+        if entry.start is not None and entry.stop is not None:
+            return entry.stop - entry.start
+        try:
+            return (self.root / entry.path).stat().st_size
+        except OSError:
+            return 0  # reading it will say what is wrong
 
     def _parsed(self, entry: Entry, data: bytes) -> Any:
         if entry.start is None or entry.value is None:

@@ -18,24 +18,26 @@ from tandem_store.importer.copy import Copy, Fault, Range, Raw, Reading
 from tandem_store.importer.validation import check_run
 from tandem_store.legacy.context_run import run_from_context_state
 from tandem_store.legacy.copies import facts_of, facts_of_damaged, time_of_damaged
-from tandem_store.legacy.entries import BOM, salvage
+from tandem_store.legacy.entries import BOM
 from tandem_store.legacy.json_text import DepthError, loads
 from tandem_store.legacy.members import Flaw
 from tandem_store.legacy.recovery import recover_entry
-from tandem_store.legacy.sources import Layout, Passed, Source, SourceFile
-from tandem_store.legacy.tokens import has_swallowed, key_at
+from tandem_store.legacy.salvage import salvage
+from tandem_store.legacy.sources import Layout, Passed, Source, SourceFile, change_time
+from tandem_store.legacy.tokens import LARGEST_RECORD, has_swallowed, key_at
 from tandem_store.mapping import pack, rows_of
 from tandem_store.runs import PackedRun
 
 #: The most bytes of one item that quarantine keeps; beyond, only place and digest.
 LARGEST_KEPT: Final = 16 * 1024 * 1024
+_CHUNK: Final = 1024 * 1024
 #: How often a file is read that changes under our eyes.
 ATTEMPTS: Final = 3
 
 _MESSAGES: Final = {
     Flaw.NOT_AN_OBJECT: "not a JSON object",
     Flaw.DAMAGED: "damaged JSON",
-    Flaw.TRUNCATED: "the file ends too early",
+    Flaw.TRUNCATED: "truncated: the file ends too early",
     Flaw.TRAILING: "data after the end of the document",
     Flaw.NO_RUNS: "the file has a version but no runs",
     Flaw.BAD_VERSION: "schema_version must be an unsigned integer",
@@ -44,6 +46,15 @@ _MESSAGES: Final = {
 
 class NewerVersionError(LegacyFormatError):
     """The file says that it is of a later format: nothing in it may be taken for what it seems."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file holds; ``data`` is ``None`` if that is more than ``LARGEST_RECORD``."""
+
+    data: bytes | None
+    size: int
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +71,31 @@ def read_file(root: Path, file: SourceFile) -> Reading:
     path = f"{root}/{file.path}"
     try:
         for _ in range(ATTEMPTS):
-            data, before = _bytes_of(path)
+            content, before = content_of(path)
             after = os.stat(path)
             if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
-                current = replace(file, size=after.st_size, mtime_ns=after.st_mtime_ns)
-                return Reading(current, sha256(data).digest(), copies_of_file(current, data))
+                current = replace(file, size=after.st_size, mtime_ns=change_time(after))
+                return Reading(current, content.digest, _copies_of_content(current, content))
     except OSError as error:
         return Reading(file, b"", passed=Passed.unreadable(file.path, error))
     why = f"changed while it was read, {ATTEMPTS} times: stop the engine"
     return Reading(file, b"", passed=Passed(file.path, why, alarming=True))
+
+
+def content_of(path: str) -> tuple[Content, os.stat_result]:
+    """A small file's bytes, or the digest alone of one that is too large to hold; and its state."""
+    with open(path, "rb") as opened:
+        status = os.fstat(opened.fileno())
+        # One byte more than there should be: a file that grows meanwhile is seen by its state.
+        data = opened.read(min(status.st_size, LARGEST_RECORD) + 1)
+        hashed = sha256(data)
+        if len(data) <= LARGEST_RECORD:
+            return Content(data, len(data), hashed.digest()), status
+        size = len(data)
+        while data := opened.read(_CHUNK):
+            hashed.update(data)
+            size += len(data)
+        return Content(None, size, hashed.digest()), status
 
 
 def copies_of_file(file: SourceFile, data: bytes) -> list[Copy]:
@@ -93,7 +120,7 @@ def record_in(file: SourceFile, data: bytes) -> Any:
     """
     value = loads(data.removeprefix(BOM))
     if file.layout is Layout.CONTEXT:
-        return run_from_context_state(value, mtime_ms=file.mtime_ns // 1_000_000)
+        return run_from_context_state(value, mtime_ms=file.mtime_ms)
     if not isinstance(value, dict) or "schema_version" not in value:
         return value
     refuse_newer(value["schema_version"])
@@ -186,8 +213,19 @@ def recovered_from(file: SourceFile, key: str, record: Any, error: str) -> dict[
     Raises ``LegacyFormatError`` when it makes none.
     """
     dated = record if isinstance(record, dict) else {}
-    now_ms = time_of_damaged(dated, mtime_ms=file.mtime_ns // 1_000_000)
+    now_ms = time_of_damaged(dated, mtime_ms=file.mtime_ms)
     return recover_entry(key, record, error=error, now_ms=now_ms)
+
+
+def fault_of(flaw: Flaw) -> Fault:
+    """What quarantine says of a range that is no entry."""
+    return Fault(flaw.value, _MESSAGES[flaw])
+
+
+def too_large(digest: bytes, size: int) -> Copy:
+    """A record that is not parsed, because that would take many times its size in memory."""
+    message = f"{size:,} bytes are too many for one record: at most {LARGEST_RECORD:,} are read"
+    return Copy(digest, fault=Fault("too_large", message), raw=Raw(digest, size, None))
 
 
 def _fault_copy(piece: Piece, fault: Flaw) -> Copy:
@@ -225,6 +263,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _bytes_of(path: str) -> tuple[bytes, os.stat_result]:
-    with open(path, "rb") as opened:
-        return opened.read(), os.fstat(opened.fileno())
+def _copies_of_content(file: SourceFile, content: Content) -> list[Copy]:
+    if content.data is None:
+        return [too_large(content.digest, content.size)]
+    return copies_of_file(file, content.data)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tandem_store.importer.truncation import Truncated
 from tandem_store.ledger import DatedRun, Tally
 from tandem_store.legacy.choice import Outcome
 from tandem_store.legacy.sources import Passed, Source
@@ -74,8 +75,8 @@ class ImportReport:
     """The result of an import. ``runs`` and ``months`` tell what the store holds afterwards.
 
     ``stubs`` are runs of which only the engine's stand-in was left, ``partial`` those that got back
-    less than they once had. ``by_month`` counts copies by the month of the copy, ``unknown`` for
-    what could not be read.
+    less than they once had, ``truncated`` the files of runs that end too early. ``by_month`` counts
+    copies by the month of the copy, ``unknown`` for what could not be read.
     """
 
     root: str
@@ -84,6 +85,7 @@ class ImportReport:
     runs: int
     months: dict[str, int]
     quarantined: list[QuarantineItem]
+    truncated: list[Truncated]
     stubs: list[str]
     partial: list[str]
     passed: list[Passed]
@@ -149,6 +151,7 @@ class ImportReport:
                 }
                 for item in self.quarantined
             ],
+            "truncated": [file.to_json() for file in self.truncated],
             "stubs": self.stubs,
             "partial": self.partial,
             "skipped_files": _passed(self.skipped_files),

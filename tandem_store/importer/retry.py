@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import URL
 
 from tandem_store import partitions
+from tandem_store.errors import SourceError
 from tandem_store.importer.alone import alone
 from tandem_store.importer.copy import Copy, Range
 from tandem_store.importer.cutting import cut
 from tandem_store.importer.definitions import definitions_in, is_newer
-from tandem_store.importer.frozen import Frozen
+from tandem_store.importer.frozen import Frozen, frozen
 from tandem_store.importer.ledger_rows import entry_row
-from tandem_store.importer.place import LostCopyError, Places, file_of
+from tandem_store.importer.place import file_of
 from tandem_store.importer.pool import perform
 from tandem_store.importer.reading import Piece, copies_of_file, copies_of_pieces
 from tandem_store.importer.session import ImportSession
@@ -26,12 +27,14 @@ from tandem_store.ledger import Entry
 from tandem_store.legacy.choice import Candidate, Fate, Outcome, judge
 from tandem_store.legacy.members import Flaw
 from tandem_store.legacy.sources import Layout, Source, SourceFile
-from tandem_store.legacy.tokens import value_at
+from tandem_store.legacy.tokens import LARGEST_RECORD, value_at
 from tandem_store.mapping import from_column, to_column
 from tandem_store.quarantine import QuarantineItem
 from tandem_store.runs import listing
 from tandem_store.runs.packed import place, replace
 from tandem_store.store import Transaction, open_store
+
+_GONE: Final = "its bytes are not in the source any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,51 +89,78 @@ def retry_quarantined(url: str | URL, item_ids: Sequence[int]) -> RetryReport:
 
 
 def _retry(tx: Transaction, item: QuarantineItem) -> Retried:
-    data = _bytes(tx, item)
-    if item.discarded or data is None:
-        why = "was discarded" if item.discarded else "its bytes are not in the source any more"
+    if item.discarded:
+        return Retried(item.id, item.path, False, "was discarded")
+    if item.size > LARGEST_RECORD and item.layout != Layout.RUNS.value:
+        why = f"still too large: {item.size:,} bytes, and at most {LARGEST_RECORD:,} are read"
         return Retried(item.id, item.path, False, why)
     if item.entry_id is None:
-        fault = _retry_definitions(tx, item, data)
+        data = _bytes(tx, item)
+        fault = _GONE if data is None else _retry_definitions(tx, item, data)
     else:
         entry = tx.ledger.entry(item.entry_id)
-        fault = _retry_runs(tx, entry, list(_copies(item, entry, data)))
+        copies = _copies(tx, item, entry)
+        fault = _GONE if copies is None else _retry_runs(tx, entry, copies)
     if fault is None:
         tx.quarantine.discard([item.id], now_ms=ImportSession.now_ms())
     return Retried(item.id, item.path, fault is None, fault or "imported")
 
 
 def _bytes(tx: Transaction, item: QuarantineItem) -> bytes | None:
-    """The item's bytes, from the source if they were too many to keep."""
-    if not item.kept_in_source or item.entry_id is None:
+    """The item's bytes, from the source if they were too many to keep and are there still."""
+    if not item.kept_in_source:
         return tx.quarantine.raw(item.id)
-    entry = tx.ledger.entry(item.entry_id)
     try:
-        data = Places(Path(tx.ledger.root(entry.import_id))).raw(entry)
-    except LostCopyError:
+        with _source(tx, item).open("rb") as file:
+            file.seek(item.start or 0)
+            data = file.read(item.size)
+    except OSError:
         return None
     return data if sha256(data).digest() == item.digest else None
 
 
-def _copies(item: QuarantineItem, entry: Entry, data: bytes) -> Iterator[Copy]:
-    """The copies in the bytes, read as what they should have been."""
+def _source(tx: Transaction, item: QuarantineItem) -> Path:
+    assert item.import_id is not None  # quarantined by an import
+    return Path(tx.ledger.root(item.import_id)) / item.path
+
+
+def _copies(tx: Transaction, item: QuarantineItem, entry: Entry) -> list[Copy] | None:
+    """The copies in the bytes, read as what they should have been; ``None`` if those are gone."""
+    if item.layout == Layout.RUNS.value and item.kept_in_source:
+        return _copies_in_source(tx, item, entry)
+    if (data := _bytes(tx, item)) is None:
+        return None
     file = file_of(entry, len(data))
     if item.layout == "entry":
-        yield from copies_of_pieces(file, [_piece(item, data)])
-    elif item.layout == Layout.RUNS.value:
-        frozen = Frozen(data, len(data), file.mtime_ns)
-        for task in cut(file, frozen, after=-1):
-            for reading in perform(Path(), task):
-                yield from reading.copies
-    else:
-        yield from copies_of_file(file, data)
+        return copies_of_pieces(file, [_piece(item, data)])
+    if item.layout == Layout.RUNS.value:
+        return _copies_of_runs(file, Frozen(data, len(data), file.mtime_ns))
+    return copies_of_file(file, data)
+
+
+def _copies_in_source(tx: Transaction, item: QuarantineItem, entry: Entry) -> list[Copy] | None:
+    """The copies in a hot file that was too large to keep, read as an import reads it."""
+    try:
+        with frozen(_source(tx, item), None) as content:
+            if content.digest != item.digest:
+                return None
+            return _copies_of_runs(file_of(entry, content.size), content)
+    except (OSError, SourceError):
+        return None
+
+
+def _copies_of_runs(file: SourceFile, content: Frozen) -> list[Copy]:
+    readings = (one for task in cut(file, content, after=-1) for one in perform(Path(), task))
+    return [copy for reading in readings for copy in reading.copies]
 
 
 def _piece(item: QuarantineItem, data: bytes) -> Piece:
     """An entry as a piece again; its range is that in the source."""
     start, value = item.start or 0, value_at(data)
     place = Range(start, start + (value or 0), start + len(data))
-    return Piece(place, data, Flaw.DAMAGED if value is None else None)
+    cut_off = item.reason == Flaw.TRUNCATED.value
+    fault = Flaw.TRUNCATED if cut_off else Flaw.DAMAGED
+    return Piece(place, data, fault if value is None else None)
 
 
 def _retry_runs(tx: Transaction, entry: Entry, copies: list[Copy]) -> str | None:

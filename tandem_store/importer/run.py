@@ -23,6 +23,7 @@ from tandem_store.importer.report import Counts, Future, ImportReport
 from tandem_store.importer.scan import Scan
 from tandem_store.importer.session import ImportSession
 from tandem_store.importer.settle import Settlement
+from tandem_store.importer.truncation import truncated_files
 from tandem_store.importer.writer import Writer
 from tandem_store.legacy.sources import Passed
 from tandem_store.legacy.state_directory import StateDirectory
@@ -166,13 +167,15 @@ class _Import:
                 future.note(run)
             notable = list(tx.ledger.notable(walked))
             held = tx.months.list()
+            quarantined = tx.quarantine.of_files(walked, scan.definition_paths)
             return ImportReport(
                 root=self._session.root,
                 sources=counts.sources(scan.files, scan.bytes),
                 by_month=counts.months(),
                 runs=tx.runs.count(),
                 months={month.month.label: month.runs for month in held if month.runs},
-                quarantined=tx.quarantine.of_files(walked, scan.definition_paths),
+                quarantined=quarantined,
+                truncated=truncated_files(tx, quarantined),
                 stubs=sorted({run_id for run_id, reason in notable if reason == "stub"}),
                 partial=sorted(
                     {run_id for run_id, reason in notable if reason.endswith("partial")}

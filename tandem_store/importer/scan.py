@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -21,8 +22,13 @@ from tandem_store.legacy.state_directory import StateDirectory
 from tandem_store.mapping import LONGEST_TOGETHER, is_longer, to_column
 from tandem_store.store import Store
 
+_log: Final = logging.getLogger(__name__)
 _TOO_DEEP: Final = (
     f"the path of its folder is longer than {LONGEST_TOGETHER} bytes: move it up, and import again"
+)
+_UNDATED: Final = (
+    "%s was last changed before 1678 or after April 2262, says the file system: its clock was "
+    "wrong. It is read all the same, and compared by content."
 )
 
 
@@ -80,6 +86,8 @@ class Scan:
             self.bytes[file.source] += file.size
             self._done += file.size
             self.progress("reading", self._done, self.total_bytes)
+            if not file.is_dated:
+                _log.warning(_UNDATED, file.path)
             if file.source is Source.DEFINITION:
                 self.definition_paths.append(file.path)
             known = self._known_file(file.path)
@@ -118,5 +126,6 @@ class Scan:
         return (
             self.writer.is_settled(known)
             and known.root == self.writer.session.root
+            and file.is_dated
             and (known.size, known.mtime_ns) == (file.size, file.mtime_ns)
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, func, select
 
@@ -23,6 +23,9 @@ from tandem_store.ledger.rows import (
 )
 from tandem_store.mapping import from_column, to_column
 from tandem_store.schema import import_directories, import_entries, import_files, imports
+
+#: Well-formed copies and stubs.
+_WHOLE: Final = (1, 2)
 
 
 class LedgerReader(Accounts):
@@ -178,6 +181,18 @@ class LedgerReader(Accounts):
             ).scalar()
             is not None
         )
+
+    def whole_copies(self, file_id: int) -> int:
+        """How many whole runs a file held when it was last read."""
+        entry = import_entries.c
+        skipped = entry.outcome == "skipped"
+        return self._connection.execute(
+            select(func.count())
+            .select_from(import_entries)
+            .join(import_files)
+            .where(entry.file_id == file_id, entry.seen_import_id == import_files.c.import_id)
+            .where(entry.kind.in_(_WHOLE) | skipped)
+        ).scalar_one()
 
     def origins(self, run_id: str) -> list[Entry]:
         """Every copy of a run that was ever read, the oldest import first."""

@@ -9,6 +9,7 @@ files and lose nothing from damaged ones.
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,25 +19,27 @@ from typing import Final
 from tandem_store.errors import LegacyFormatError
 from tandem_store.legacy.json_text import loads
 from tandem_store.legacy.members import Flaw, Head, Members, Span
+from tandem_store.legacy.salvage import is_whole, salvage
 from tandem_store.legacy.tokens import (
     ENTRY,
+    LARGEST_RECORD,
     VERSION,
     Buffer,
-    after_comma,
-    is_entry,
     key_at,
-    parses,
     skip_space,
-    value_end,
 )
 
 BOM: Final = b"\xef\xbb\xbf"
 _SALVAGEABLE: Final = {Flaw.DAMAGED, Flaw.TRUNCATED, Flaw.TRAILING, Flaw.NOT_AN_OBJECT}
 #: Bytes at the beginning of a file where its version is looked for behind garbage.
 _HEADER: Final = 64 * 1024
-#: How often salvaging looks further than the next entry for the end of one.
-_FAR_LOOKS: Final = 64
-_LARGEST_STRAY: Final = 64 * 1024 * 1024
+#: How a whole file ends: its last run and the map are closed, or the version stands behind them.
+_CLOSED: Final = re.compile(rb"(?:\}\s*+|" + VERSION.pattern + rb"\s*+)\}\s*+\Z")
+#: The same in a file that is indented.
+_CLOSED_LINE: Final = re.compile(rb"\n\}\s*+\Z")
+#: A version behind the runs, where damage before it hides that it is one of the file's own members.
+_LAST_VERSION: Final = re.compile(rb"\}\s*+,\s*+" + VERSION.pattern + rb"\s*+\}?\s*+\Z")
+_TAIL: Final = 256
 
 
 @dataclass(slots=True)
@@ -91,35 +94,10 @@ def outline(data: Buffer, passed: Callable[[int], None] = lambda _: None) -> Out
             found.version = version.span(1)  # garbage before a newer file does not make it older
     elif start < len(data):
         _outline_object(data, start, found)
-    _salvage_faults(data, found)
+    if found.faults:
+        _salvage_faults(data, found)
+        _look_for_version(data, found)
     return found
-
-
-def salvage(data: Buffer, start: int, stop: int) -> Iterator[Span]:
-    """The complete entries inside a damaged range, each checked, and the faults between them.
-
-    An entry counts only if its key equals the run id written first in it, as the engine wrote all
-    of them, so an object that merely looks like a run inside some output is not taken for one.
-    """
-    done = at = start
-    far_looks = _FAR_LOOKS
-    while match := ENTRY.search(data, at, stop):
-        at = match.end(1)
-        following = ENTRY.search(data, match.end(), stop)
-        end = value_end(data, match.start(2), following.start() if following else stop)
-        if end is None and following and far_looks:
-            # An output may look like an entry; but in a large file that is damaged all over,
-            # looking to its end for every entry would take days.
-            far_looks -= 1
-            end = value_end(data, match.start(2), stop)
-        if end is None or not is_entry(data, match, end):
-            continue
-        if match.start() > skip_space(data, done):
-            yield Span(done, done, match.start(), Flaw.DAMAGED)
-        yield Span(match.start(), match.start(2), end)
-        done = at = after_comma(data, end)
-    if skip_space(data, done) < stop:
-        yield Span(done, done, stop, Flaw.DAMAGED)
 
 
 def _outline_object(data: Buffer, start: int, found: Outline) -> None:
@@ -168,7 +146,7 @@ def _add_loose(data: Buffer, loose: array[int], found: Outline, *, versioned: bo
 
 def _is_run(data: Buffer, value: int, stop: int) -> bool:
     """Whether a top-level member looks like a run, in whatever order its fields stand."""
-    if data[value] != ord("{") or stop - value > _LARGEST_STRAY:
+    if data[value] != ord("{") or stop - value > LARGEST_RECORD:
         return False
     try:
         record = loads(bytes(data[value:stop]))
@@ -181,42 +159,62 @@ def _salvage_faults(data: Buffer, found: Outline) -> None:
     """Look for whole entries in what is damaged, together with the neighbours it spoiled.
 
     A quote too many swaps what is inside and outside of strings, so the cut may have gone through
-    the key of the next entry: only both pieces together show it.
+    the next entries, wherever the fault shows at last: only all that does not parse, up to the next
+    entry that does, shows them.
     """
-    if not found.faults:
-        return
     spans = sorted((*found.entries(), *found.faults), key=lambda span: (span.start, span.stop))
     found.clear()
-    damaged = _damaged(data, spans)
-    for is_damaged, group in groupby(zip(spans, damaged, strict=True), key=lambda pair: pair[1]):
-        members = [span for span, _ in group]
-        if is_damaged:
-            _salvage_group(data, members, found)
-            continue
-        for span in members:
-            found.put(span)
+    groups = [
+        (damaged, list(group))
+        for damaged, group in groupby(spans, key=lambda span: _is_damaged(data, span))
+    ]
+    for number, (damaged, group) in enumerate(groups, start=1):
+        if damaged:
+            stop = groups[number][1][0].start if number < len(groups) else len(data)
+            _salvage_group(data, group, stop, found)
+        else:
+            for span in group:
+                found.put(span)
 
 
-def _damaged(data: Buffer, spans: list[Span]) -> list[bool]:
-    """Which spans are damage: faults, and beside them every entry that does not parse."""
-    damaged = [span.fault in _SALVAGEABLE for span in spans]
-    for order in (range(1, len(spans)), range(len(spans) - 2, -1, -1)):
-        for at in order:
-            before = at - order.step
-            if damaged[before] and not damaged[at] and spans[at].fault is None:
-                damaged[at] = not parses(data, spans[at].value, spans[at].stop)
-    return damaged
+def _look_for_version(data: Buffer, found: Outline) -> None:
+    """Damage does not make a newer file older."""
+    if found.version is None and (version := _LAST_VERSION.search(data, max(0, len(data) - _TAIL))):
+        found.version = version.span(1)
 
 
-def _salvage_group(data: Buffer, group: list[Span], found: Outline) -> None:
+def _is_damaged(data: Buffer, span: Span) -> bool:
+    if span.fault is not None:
+        return span.fault in _SALVAGEABLE
+    return not is_whole(data, span.value, span.stop)
+
+
+def _salvage_group(data: Buffer, group: list[Span], limit: int, found: Outline) -> None:
+    """Find what is whole from the first of the spans up to the next that is whole."""
+    start, stop = group[0].start, max(span.stop for span in group)
     faults = [span.fault for span in group if span.fault is not None]
-    stop = max(span.stop for span in group)
-    for span in salvage(data, group[0].start, stop) if group[0].start < stop else group:
-        if span.fault is not None:
-            last = span.stop == len(data) and Flaw.TRUNCATED in faults
-            fault = Flaw.TRUNCATED if last else faults[0]
-            span = Span(span.start, span.value, span.stop, fault)
-        found.put(span)
+    fault = next((one for one in faults if one is not Flaw.TRUNCATED), Flaw.DAMAGED)
+    at_end = Flaw.TRUNCATED in faults
+    last = Flaw.TRUNCATED if not _is_closed(data) else fault
+    for span in salvage(data, start, limit):
+        if span.fault is None:
+            found.put(span)
+            continue
+        end = min(span.stop, stop)  # what separates two entries is no damage
+        if skip_space(data, span.start) >= end:
+            continue
+        is_last = at_end and end == len(data)
+        at_end = at_end and not is_last
+        found.put(Span(span.start, span.start, end, last if is_last else fault))
+    if at_end:
+        found.put(Span(len(data), len(data), len(data), last))
+
+
+def _is_closed(data: Buffer) -> bool:
+    """Whether a file ends like a whole one, so that no run behind its end is missing."""
+    tail = bytes(data[max(0, len(data) - _TAIL) :])
+    closed = _CLOSED.search(tail) is not None
+    return closed and (b"\n" not in data[:_TAIL] or _CLOSED_LINE.search(tail) is not None)
 
 
 def _is_map_of_runs(data: Buffer, head: Head) -> bool:

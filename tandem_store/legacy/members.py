@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -16,8 +16,8 @@ from tandem_store.legacy.tokens import (
     value_end,
 )
 
-#: Up to this size, in bytes, a suspicious entry is parsed to see whether it is whole after all.
-_WORTH_PARSING: Final = 64 * 1024 * 1024
+#: How often all of the data may be read again to see whether a suspicious entry is whole after all.
+_LOOKS: Final = 4
 
 
 class Flaw(StrEnum):
@@ -62,7 +62,8 @@ class Members:
         self._faults = faults
         # A line end and the indent of the members, if each begins a line and what is inside them
         # is indented deeper. The engine writes so; there, no line inside a member begins like one.
-        self._line = _line_of_members(data, skip_space(data, position))
+        self._left = _LOOKS * len(data)
+        self._line = line_of_members(data, skip_space(data, position))
 
     def head(self) -> Head | None:
         """The next member's key, or ``None`` at the end of what can be read."""
@@ -81,14 +82,17 @@ class Members:
         neighbour = self._neighbour(head.start, len(self._data))
         is_run = neighbour is not None and ENTRY.match(self._data, neighbour) is not None
         # A line that begins a run ends the member before it, even where the two together are
-        # valid JSON; looking further would take the square of the time in a damaged file.
-        limit = neighbour if is_run else None
+        # valid JSON. Any other is looked beyond, but not so often that it takes the square of the
+        # time in a file that is damaged all over.
+        limit = neighbour if is_run or self._left <= 0 else None
         stop = value_end(self._data, head.value, limit)
+        if neighbour is not None and (stop is None or neighbour < stop):
+            self._left -= (len(self._data) if stop is None else stop) - head.value
+            if stop is None or not parses(self._data, head.value, stop):
+                self._fault(head.start, neighbour, Flaw.DAMAGED)
+                return None
         if stop is None:
-            self._fault(head.start, neighbour, Flaw.DAMAGED if neighbour else Flaw.TRUNCATED)
-            return None
-        if neighbour is not None and neighbour < stop and not self._is_whole(head.value, stop):
-            self._fault(head.start, neighbour, Flaw.DAMAGED)
+            self._fault(head.start, None, Flaw.TRUNCATED)
             return None
         self.go_to(stop)
         return Span(head.start, head.value, stop)
@@ -104,26 +108,26 @@ class Members:
         at = self._data.find(self._line + b'"', start, stop)
         return at + len(self._line) if at >= 0 else None
 
-    def _is_whole(self, value: int, stop: int) -> bool:
-        """Whether an entry that the layout shows to hold its neighbours is whole after all."""
-        return stop - value <= _WORTH_PARSING and parses(self._data, value, stop)
-
     def _fault(self, start: int, stop: int | None, code: Flaw) -> None:
         self.position = len(self._data) if stop is None else stop
         self._faults.append(Span(start, start, self.position, code))
 
     def _ends_too_early(self, end: int) -> None:
         self.position = end
-        if not (self._faults and self._faults[-1].stop == end):
+        if self._faults and self._faults[-1].stop == end:
+            self._faults[-1] = replace(self._faults[-1], fault=Flaw.TRUNCATED)
+        else:
             self._faults.append(Span(end, end, end, Flaw.TRUNCATED))
 
 
-def _line_of_members(data: Buffer, start: int) -> bytes | None:
+def line_of_members(data: Buffer, start: int) -> bytes | None:
+    """The line end and indent that members have, if the first one starts here and shows it."""
     line = data.rfind(b"\n", max(0, start - 64), start)
-    if line < 0 or line + 1 == start or bytes(data[line + 1 : start]).strip(b" "):
+    if line < 0 or line + 1 == start or bytes(data[line + 1 : start]).strip(b" \t"):
         return None
     members = bytes(data[line:start])
     name = MEMBER.match(data, start)
-    inside = b"" if name is None else data[name.end() + 1 : name.end() + 2 + len(members)]
-    flat = inside.startswith(b"\n") and inside != members + b" "
-    return None if flat else members
+    inside = b"" if name is None else data[name.end() + 1 : name.end() + 3 + len(members)]
+    inside = inside.removeprefix(b"\r")
+    deeper = inside.startswith(members) and inside[len(members) : len(members) + 1] in {b" ", b"\t"}
+    return members if deeper or not inside.startswith(b"\n") else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -51,15 +52,44 @@ class Layout(StrEnum):
     DEFINITIONS = "definitions"
 
 
+#: The nanoseconds since 1970 that the ledger can hold: 1677-09-21 to 2262-04-11.
+EARLIEST_NS: Final = -(2**63)
+LATEST_NS: Final = 2**63 - 1
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file to read. ``path`` is relative to the root with ``/``; sizes are bytes."""
+    """One file to read. ``path`` is relative to the root with ``/``; sizes are bytes.
+
+    ``mtime_ns`` is what ``change_time`` gave.
+    """
 
     source: Source
     layout: Layout
     path: str
     size: int
     mtime_ns: int
+
+    @property
+    def mtime_ms(self) -> int:
+        """The time of change in milliseconds since 1970, never negative, for runs without a time.
+
+        The engine has no times before 1970.
+        """
+        return max(0, self.mtime_ns // 1_000_000)
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether the time of change tells two states of the file apart: it is not a limit."""
+        return EARLIEST_NS < self.mtime_ns < LATEST_NS
+
+
+def change_time(status: os.stat_result) -> int:
+    """When a file was last changed, in nanoseconds since 1970, the nearest that the ledger holds.
+
+    A wrong clock, or a damaged file system, dates files beyond that.
+    """
+    return min(max(status.st_mtime_ns, EARLIEST_NS), LATEST_NS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from tandem_store.errors import SourceError
 from tandem_store.legacy.recognition import is_file_of_runs
 from tandem_store.legacy.sources import ENGINE_DATABASE_NAME, HOT_NAME, Passed, SourceFile
-from tandem_store.legacy.walk import Walk, why_of
+from tandem_store.legacy.walk import ENGINE_DATABASE_FILES, Walk, why_of
 
 _NOT_RUNS = (
     "{path} is not a file of runs: it does not begin like automation_v2_runs.json. Give the "
@@ -66,7 +66,10 @@ class StateDirectory:
 
     def walk(self) -> Iterator[SourceFile | Passed]:
         """All that can hold runs or definitions, and what was passed over, in a fixed order."""
-        return Walk(self.root, self.data, self.hot_name, self.allowed_roots).everything()
+        return self._walk().everything()
+
+    def _walk(self) -> Walk:
+        return Walk(self.root, self.data, self.hot_name, self.allowed_roots)
 
     def refuse_unless_recognisable(self) -> None:
         """Raise ``SourceError`` if nothing is there that an engine makes.
@@ -83,10 +86,11 @@ class StateDirectory:
 
     @property
     def engine_database(self) -> Path | None:
-        """The database of a later engine beside the files, if there is one."""
+        """The database of a later engine beside the files, if there is one that may be read."""
         database = self.data / ENGINE_DATABASE_NAME
         try:
-            return database if database.is_file() else None
+            admitted = all(map(self._walk().admits_database, ENGINE_DATABASE_FILES))
+            return database if database.is_file() and admitted else None
         except OSError:
             return None  # the walk says that the folder cannot be read
 

@@ -16,26 +16,40 @@ from tandem_store.legacy.json_text import loads
 Buffer = bytes | mmap.mmap
 
 
-_SPACE: Final = re.compile(rb"[ \t\r\n]*+")
-_STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-MEMBER: Final = re.compile(rb"(" + _STRING + rb")[ \t\r\n]*+:[ \t\r\n]*+", re.DOTALL)
-_TEXT: Final = re.compile(_STRING, re.DOTALL)
+#: The most bytes of one record, definition or entry that are parsed. What the engine writes is
+#: kilobytes, seldom some megabytes. Parsed, a record takes three times its size where it is text
+#: and up to thirty times where it is all brackets, in each parser process.
+LARGEST_RECORD: Final = 64 * 1024 * 1024
+SPACE: Final = rb"[ \t\r\n]*+"
+STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+OPENING: Final = (ord("{"), ord("["))
+
+_SPACE: Final = re.compile(SPACE)
+MEMBER: Final = re.compile(rb"(" + STRING + rb")" + SPACE + rb":" + SPACE, re.DOTALL)
+_TEXT: Final = re.compile(STRING, re.DOTALL)
 _SCALAR: Final = re.compile(rb'[^\[\]{},:"\s]++')
 # From anywhere outside a string to the next bracket, strings skipped.
-_BRACKET: Final = re.compile(
-    rb'[^"{}\[\]]*+(?:' + _STRING + rb'[^"{}\[\]]*+)*+([{}\[\]])', re.DOTALL
-)
-# The engine writes the run id first in every run.
+BRACKET: Final = re.compile(rb'[^"{}\[\]]*+(?:' + STRING + rb'[^"{}\[\]]*+)*+([{}\[\]])', re.DOTALL)
+# An entry as the engine writes it, with the run id first.
 ENTRY: Final = re.compile(
-    rb"("
-    + _STRING
-    + rb')[ \t\r\n]*+:[ \t\r\n]*+(\{[ \t\r\n]*+"run_id"[ \t\r\n]*+:[ \t\r\n]*+('
-    + _STRING
-    + rb"))",
+    rb"(?:"
+    + STRING
+    + rb")"
+    + SPACE
+    + rb":"
+    + SPACE
+    + rb"\{"
+    + SPACE
+    + rb'"run_id"'
+    + SPACE
+    + rb":"
+    + SPACE
+    + rb"(?:"
+    + STRING
+    + rb")",
     re.DOTALL,
 )
-VERSION: Final = re.compile(rb'"schema_version"[ \t\r\n]*+:[ \t\r\n]*+([0-9.]++)')
-_OPENING: Final = (ord("{"), ord("["))
+VERSION: Final = re.compile(rb'"schema_version"' + SPACE + rb":" + SPACE + rb"([0-9.]++)")
 
 
 def value_at(data: bytes) -> int | None:
@@ -53,35 +67,27 @@ def value_end(data: Buffer, start: int, limit: int | None = None) -> int | None:
     if data[start] == ord('"'):
         text = _TEXT.match(data, start, limit)
         return text.end() if text else None
-    if data[start] not in _OPENING:
+    if data[start] not in OPENING:
         scalar = _SCALAR.match(data, start, limit)
         return scalar.end() if scalar else None
     depth, at = 0, start
-    while bracket := _BRACKET.match(data, at, limit):
+    while bracket := BRACKET.match(data, at, limit):
         at = bracket.end()
-        depth += 1 if data[at - 1] in _OPENING else -1
+        depth += 1 if data[at - 1] in OPENING else -1
         if depth == 0:
             return at
     return None
 
 
 def parses(data: Buffer, start: int, stop: int) -> bool:
-    """Whether the range is a JSON value."""
+    """Whether the range is a JSON value, and not too large for a record."""
+    if stop - start > LARGEST_RECORD:
+        return False
     try:
         loads(bytes(data[start:stop]))
     except LegacyFormatError:
         return False
     return True
-
-
-def is_entry(data: Buffer, match: re.Match[bytes], end: int) -> bool:
-    """Whether what ``ENTRY`` matched is a whole entry: its key is its run id, and it parses."""
-    try:
-        if loads(match[1]) != loads(match[3]):
-            return False
-        return not has_swallowed(loads(bytes(data[match.start(2) : end])))
-    except LegacyFormatError:
-        return False
 
 
 def has_swallowed(record: Any) -> bool:
@@ -94,7 +100,7 @@ def has_swallowed(record: Any) -> bool:
 
 def key_at(data: Buffer, start: int) -> str | None:
     """The key that begins here, or ``None`` if there is none."""
-    quoted = _TEXT.match(data, start)
+    quoted = _TEXT.match(data, start, start + LARGEST_RECORD)
     try:
         return str(loads(quoted[0])) if quoted else None
     except LegacyFormatError:

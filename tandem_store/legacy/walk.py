@@ -16,15 +16,19 @@ from pathlib import Path
 from tandem_store.legacy.sources import (
     ARCHIVE_NAME,
     DEFINITIONS_NAME,
+    ENGINE_DATABASE_NAME,
     HOT_NAME,
     Layout,
     Passed,
     Source,
     SourceFile,
+    change_time,
     is_leftover_of_runs,
     shard_source,
 )
 
+#: The database of a later engine, and its log.
+ENGINE_DATABASE_FILES = (ENGINE_DATABASE_NAME, f"{ENGINE_DATABASE_NAME}-wal")
 _LINK_OUT = "a link out of the state directory; --allow-root admits its target"
 
 
@@ -41,6 +45,8 @@ class Walk:
 
     def everything(self) -> Iterator[SourceFile | Passed]:
         """What can hold runs or definitions, and what was passed over."""
+        for name in ENGINE_DATABASE_FILES:
+            self.admits_database(name)
         yield from self._definitions()
         yield from self._state_folder(self._data, Source.HOT)
         if self._data:
@@ -68,6 +74,11 @@ class Walk:
                 if entry.name == DEFINITIONS_NAME and not found:
                     found = True
                     yield from self._file(folder, entry, Source.DEFINITION, Layout.DEFINITIONS)
+
+    def admits_database(self, name: str) -> bool:
+        """Whether a file of the later engine's database is no link out; notes it if it is one."""
+        place = _join(self._data, name)
+        return not os.path.islink(self._path(place)) or self._admits(place)
 
     def _state_folder(self, folder: str, hot: Source) -> Iterator[SourceFile | Passed]:
         """The files and trees of one state folder; ``hot`` is what its hot file counts as."""
@@ -184,7 +195,7 @@ class Walk:
                 self._pass(place, why_of(error))
             return
         if stat.S_ISREG(status.st_mode):
-            yield SourceFile(source, layout, place, status.st_size, status.st_mtime_ns)
+            yield SourceFile(source, layout, place, status.st_size, change_time(status))
         else:
             yield _stray(folder, entry.name, "a folder, device or FIFO, not a file")
 

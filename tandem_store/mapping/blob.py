@@ -6,26 +6,51 @@ import sys
 import threading
 from typing import Final
 
-from tandem_store.errors import NotAStoreError
+from tandem_store.errors import NotAStoreError, UnstorableError
 
 if sys.version_info >= (3, 14):
     from compression.zstd import (
         CompressionParameter,
         ZstdCompressor,
+        ZstdDecompressor,
         ZstdError,
-        decompress,
+        get_frame_info,
     )
 else:
-    from backports.zstd import CompressionParameter, ZstdCompressor, ZstdError, decompress
+    from backports.zstd import (
+        CompressionParameter,
+        ZstdCompressor,
+        ZstdDecompressor,
+        ZstdError,
+        get_frame_info,
+    )
 
 #: What ``pack`` writes into the ``encoding`` column.
 ENCODING: Final = "zstd"
+#: The most bytes of one document, before it is compressed: four times the largest record that is
+#: imported, so that a run can grow after its import. A blob that unpacks to more was not written
+#: by ``pack``.
+LARGEST_DOCUMENT: Final = 256 * 1024 * 1024
+_REMEDY: Final = (
+    "tandem-store doctor --deep tells what else is damaged; then restore the database from a backup"
+)
 
 _per_thread = threading.local()  # a compressor may not be shared between threads
 
 
 def pack(document: bytes) -> bytes:
-    """Compress at level 3, which measured best for documents of some kilobytes."""
+    """Compress at level 3, which measured best for documents of some kilobytes.
+
+    The frame tells the size of the document and carries its checksum.
+
+    Raises ``UnstorableError`` (``too_large``) for more than 256 MiB, which ``unpack`` would refuse.
+    """
+    if len(document) > LARGEST_DOCUMENT:
+        raise UnstorableError(
+            f"a document of {len(document):,} bytes is too large: at most {LARGEST_DOCUMENT:,} are "
+            "stored; keep large outputs in files and name them in the run",
+            reason="too_large",
+        )
     compressor: ZstdCompressor | None = getattr(_per_thread, "compressor", None)
     if compressor is None:
         compressor = ZstdCompressor(
@@ -38,8 +63,13 @@ def pack(document: bytes) -> bytes:
     return compressor.compress(document, mode=ZstdCompressor.FLUSH_FRAME)
 
 
-def unpack(blob: bytes, encoding: str) -> bytes:
-    """The document's bytes; raises ``NotAStoreError`` for damage or an unknown encoding."""
+def unpack(blob: bytes, encoding: str, *, largest: int = LARGEST_DOCUMENT) -> bytes:
+    """The document's bytes; ``largest`` is how many were written at most.
+
+    Memory is bounded by ``largest``, whatever the blob claims or holds.
+
+    Raises ``NotAStoreError`` for damage, for a blob that holds more, or an unknown encoding.
+    """
     if encoding == "json":
         return blob
     if encoding != ENCODING:
@@ -47,8 +77,23 @@ def unpack(blob: bytes, encoding: str) -> bytes:
             f"a document has the unknown encoding {encoding!r}: upgrade tandem-store"
         )
     try:
-        return decompress(blob)
+        return _unpacked(blob, largest)
     except ZstdError as error:
-        raise NotAStoreError(
-            f"a stored document is damaged ({error}): restore the database from a backup"
-        ) from error
+        raise _damaged(str(error)) from error
+
+
+def _unpacked(blob: bytes, largest: int) -> bytes:
+    size = get_frame_info(blob).decompressed_size
+    if size is None or size > largest:
+        claimed = "an unknown number of" if size is None else f"{size:,}"
+        raise _damaged(f"it would unpack to {claimed} bytes; at most {largest:,} were written")
+    frame = ZstdDecompressor()
+    # One byte more than the header tells, so that the frame's end and its checksum are reached.
+    document = frame.decompress(blob, max_length=size + 1)
+    if not frame.eof or frame.unused_data or len(document) != size:
+        raise _damaged("it is not one whole frame of the size that it tells")
+    return document
+
+
+def _damaged(why: str) -> NotAStoreError:
+    return NotAStoreError(f"a stored document is damaged ({why}): {_REMEDY}")
