@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from tandem_store.errors import StoreError
 from tandem_store.failures import is_aftermath, translate
@@ -27,6 +29,14 @@ def guard(engine: Engine) -> None:
     event.listen(engine, "begin", _refuse_if_over)
     event.listen(engine, "begin", _forget_failure)
     event.listen(engine, "commit", _refuse_if_lost)
+    driver_error = engine.dialect.loaded_dbapi.Error
+
+    @event.listens_for(engine, "close")
+    def roll_back(driver: DBAPIConnection, _record: object) -> None:
+        # The traceback of an interrupt holds its statement, and SQLite closes nothing as long as
+        # somebody does. A server would notice, but later than whoever writes next.
+        with suppress(driver_error):
+            driver.rollback()
 
 
 def undone(connection: Connection) -> StoreError:
