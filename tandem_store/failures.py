@@ -27,16 +27,23 @@ _SQLITE: Final[tuple[tuple[str, type[StoreError], str], ...]] = (
     ("SQLITE_NOTADB", NotAStoreError, _DAMAGED),
     ("SQLITE_CORRUPT", NotAStoreError, _DAMAGED),
     (
+        "SQLITE_READONLY_ROLLBACK",
+        StoreError,
+        "A process was killed while it wrote to the database, and its work must be undone first. "
+        "Open the database as a user who may write to the file and its folder.",
+    ),
+    (
         "SQLITE_READONLY",
         StoreError,
-        "The database file or its folder is read-only. Both must be writable, also for reading, "
-        "because SQLite keeps its write-ahead log beside the file.",
+        "The database cannot be written to. Both the file and its folder must be writable, as "
+        "SQLite keeps its write-ahead log beside the file: check their permissions and the disk.",
     ),
     (
         "SQLITE_CANTOPEN",
         StoreError,
-        "The database file cannot be opened. It must be a file that you may read, in a folder that "
-        "you may write to, also for reading, because SQLite keeps its write-ahead log beside it.",
+        "The database file cannot be opened. It must be a file that you may read; and to write, "
+        "or while there is a write-ahead log beside it, its folder must be writable too: check "
+        "the permissions of both.",
     ),
     ("SQLITE_PERM", StoreError, "You have no permission to use the database file."),
     ("SQLITE_AUTH", StoreError, "You have no permission to use the database file."),

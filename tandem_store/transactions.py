@@ -33,7 +33,7 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import RootTransaction
 
 from tandem_store import partitions
-from tandem_store.engine import Engines, forks, sqlite_path
+from tandem_store.engine import Engines, fold_in, forks, sqlite_path
 from tandem_store.engine.waiting import Turns, this_thread
 from tandem_store.errors import StoreError
 from tandem_store.month import Month
@@ -123,6 +123,8 @@ class Transactions:
         """
         self._closed = True
         self.close_idle()
+        if self._path is not None:
+            fold_in(self._path)
 
     def close_idle(self) -> None:
         """Close the connections that nobody is using; new ones are made when they are needed."""

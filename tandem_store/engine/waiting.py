@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Final
 
 from tandem_store.errors import StoreLockedError
+from tandem_store.locking import noted
 
 #: How long a statement waits for another process, in seconds.
 BUSY_TIMEOUT_S: Final = 30
-#: Longer waits are logged, in seconds.
-NOTABLE_S: Final = 1.0
 
-_log: Final = logging.getLogger("tandem_store")
 _here: Final = threading.local()
 
 
@@ -28,17 +23,6 @@ def this_thread() -> object:
     except AttributeError:
         _here.token = token = object()
     return token
-
-
-@contextmanager
-def noted(what: str) -> Iterator[None]:
-    """Log how long the block waited for ``what``, if that was over a second."""
-    began = time.monotonic()
-    try:
-        yield
-    finally:
-        if (waited := time.monotonic() - began) > NOTABLE_S:
-            _log.info("waited %.1f s for %s", waited, what)
 
 
 class Turns:

@@ -131,7 +131,8 @@ class TestMaking:
     def test_a_missing_folder_is_said(self, tmp_path: Path) -> None:
         """A typing error in the path must not make folders."""
         with pytest.raises(StoreError, match=r"Cannot make .*absent/x.db: No such file"):
-            engine.create_file(database_url(str(tmp_path / "absent" / "x.db")))
+            with engine.made_whole(database_url(str(tmp_path / "absent" / "x.db"))):
+                pass
 
     @pytest.mark.parametrize("side", ["read", "write"])
     def test_opening_never_makes_a_file(
