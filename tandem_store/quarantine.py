@@ -86,8 +86,10 @@ class Quarantine:
 
     def get(self, item_id: int) -> QuarantineItem:
         """One item. Raises ``NotFoundError`` if there is none with this number."""
-        row = self._connection.execute(_ITEMS.where(quarantine.c.id == item_id)).one_or_none()
-        if row is None:
+        # Nor has the database a number that is greater than a column takes.
+        possible = 0 < item_id < 2**63
+        rows = _ITEMS.where(quarantine.c.id == item_id)
+        if not possible or (row := self._connection.execute(rows).one_or_none()) is None:
             raise NotFoundError(
                 f"There is no quarantined item {item_id}; tandem-store quarantine list has them."
             )

@@ -76,6 +76,8 @@ def sentences(context: click.Context) -> Iterator[None]:
     except Exception as error:
         if os.environ.get(TRACEBACK):
             raise
+        if (said := engine.in_words(error)) is not None:
+            raise Refusal(said) from error
         raise Refusal(
             f"Unexpected {type(error).__name__}: {error}. This is a defect of tandem-store; "
             f"{TRACEBACK}=1 shows where."

@@ -22,6 +22,7 @@ from tandem_store.engine.spelling import broken_references as broken_references
 from tandem_store.engine.spelling import insert_unless_there as insert_unless_there
 from tandem_store.engine.spelling import now_ms as now_ms
 from tandem_store.engine.spelling import number_on as number_on
+from tandem_store.failures import in_words as in_words
 from tandem_store.failures import translate as translate
 from tandem_store.locking import exclusive as exclusive
 from tandem_store.locking import noted as noted

@@ -129,7 +129,7 @@ def _engine(
     engine = create_engine(
         url, creator=open_file, poolclass=QueuePool, max_overflow=-1, hide_parameters=True
     )
-    guard(engine)
+    guard(engine, reads=begin == "BEGIN")
 
     @event.listens_for(engine, "begin")
     def begin_transaction(connection: Connection) -> None:
