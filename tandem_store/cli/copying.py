@@ -49,7 +49,8 @@ def _put(report: CopyReport, target: str) -> None:
     if report.differences:
         _put_differences(report, target)
     else:
-        output.put(f"Copied and compared in {report.seconds:.1f} s: all is the same.")
+        done = "It was copied before. Compared" if report.finished_before else "Copied and compared"
+        output.put(f"{done} in {report.seconds:.1f} s: all is the same.")
         output.put(f"The store is now at: {target}")
 
 
