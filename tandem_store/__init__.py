@@ -1,6 +1,6 @@
 """A repository for the automation run records of the Tandem engine.
 
-``open_store`` is where to begin.
+``open_store`` is where to begin, ``upgrade`` makes what it opens.
 """
 
 from importlib.metadata import PackageNotFoundError, version
@@ -23,6 +23,7 @@ from tandem_store.errors import (
     UnfinishedCopyError,
     UnstorableError,
 )
+from tandem_store.migrate import upgrade
 from tandem_store.month import Month
 from tandem_store.records import (
     ANY_DEPLOYMENT,
@@ -84,4 +85,5 @@ __all__ = [
     "Versioned",
     "__version__",
     "open_store",
+    "upgrade",
 ]

@@ -32,9 +32,9 @@ class CopyReport:
     """A finished copy. With ``differences`` it is not finished, and the target stays closed.
 
     ``months`` counts the runs of every attached month. ``copied`` is how many rows this call wrote;
-    the others were there from an interrupted one; ``finished_before`` if an earlier one had done all
-    of it, and this one only compared. ``left_behind`` are detached months whose
-    documents lie beside the store, in the source alone.
+    the others were there from an interrupted one. ``finished_before``: an earlier call had done all
+    of it, and this one only compared. ``left_behind`` are detached months whose documents lie
+    beside the store, in the source alone.
     """
 
     tables: dict[str, int] = field(default_factory=dict)
