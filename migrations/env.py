@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from logging.config import fileConfig
 from pathlib import Path
 from typing import Final
@@ -25,7 +25,7 @@ POLL_S: Final = 0.2
 UPGRADE_LOCK: Final = 0x5453_7570
 
 config = context.config
-if config.config_file_name is not None:
+if config.config_file_name is not None and config.file_config.has_section("loggers"):
     fileConfig(config.config_file_name, disable_existing_loggers=False)
 
 
@@ -42,6 +42,11 @@ def changes_the_database() -> bool:
     except KeyError:
         return False
     return True
+
+
+def place(url: URL) -> AbstractContextManager[URL]:
+    """The database to open, which is made first by a command that may do so."""
+    return engine.made_whole(url) if changes_the_database() else nullcontext(url)
 
 
 @contextmanager
@@ -69,10 +74,13 @@ def advisory_lock(connection: Connection) -> Iterator[None]:
     """
     connection.execution_options(isolation_level="AUTOCOMMIT")
     deadline = time.monotonic() + PATIENCE_S
-    while not connection.scalar(select(func.pg_try_advisory_lock(UPGRADE_LOCK))):
-        if time.monotonic() > deadline:
-            raise StoreLockedError("Another process is upgrading the database; try again later.")
-        time.sleep(POLL_S)
+    with engine.noted("another process that is upgrading the database"):
+        while not connection.scalar(select(func.pg_try_advisory_lock(UPGRADE_LOCK))):
+            if time.monotonic() > deadline:
+                raise StoreLockedError(
+                    "Another process is upgrading the database; try again later."
+                )
+            time.sleep(POLL_S)
     connection.commit()
     connection.execution_options(isolation_level="READ COMMITTED")
     try:
@@ -98,6 +106,7 @@ def run(connection: Connection) -> None:
     """Run the command on an open connection, each revision in one transaction."""
     found = version_row.stored(connection)
     version_row.refuse_unfinished(found)
+    config.attributes["found"] = found
     # Alembic commits only what it began itself.
     connection.rollback()
     if (before := config.attributes.get("before")) and found not in {None, migrate.HEAD}:
@@ -129,20 +138,18 @@ def run_on_postgresql(connection: Connection, schema_name: str) -> None:
 
 
 def main() -> None:
-    """Open, lock, run, close."""
+    """Lock, make, open, run, close."""
     url = database()
-    engines = engine.create_engines(url, foreign_keys=False)
-    try:
-        with file_lock(url):
-            if changes_the_database():
-                engine.create_file(url)
+    with file_lock(url), place(url) as made:
+        engines = engine.create_engines(made, foreign_keys=False)
+        try:
             with engines.write.connect() as connection:
                 if engine.sqlite_path(url) is None:
                     run_on_postgresql(connection, engine.schema_of(url))
                 else:
                     run(connection)
-    finally:
-        engines.dispose()
+        finally:
+            engines.dispose()
 
 
 if context.is_offline_mode():

@@ -1,6 +1,6 @@
 """A repository for the automation run records of the Tandem engine.
 
-``open_store`` is where to begin.
+``open_store`` is where to begin, ``upgrade`` makes what it opens.
 """
 
 from tandem_store.errors import (
@@ -22,6 +22,7 @@ from tandem_store.errors import (
     UnfinishedCopyError,
     UnstorableError,
 )
+from tandem_store.migrate import upgrade
 from tandem_store.month import Month
 from tandem_store.records import (
     ANY_DEPLOYMENT,
@@ -82,4 +83,5 @@ __all__ = [
     "Versioned",
     "__version__",
     "open_store",
+    "upgrade",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,10 @@ from tandem_store.errors import StoreError
 
 #: The PostgreSQL schema unless the URL says ``?schema=...``.
 DEFAULT_SCHEMA: Final = "tandem_store"
+#: A password in a URL within a URL, its special characters spelled out or not.
+_NESTED_PASSWORD: Final = re.compile(r"((?:/|%2F){2}[^/@&?]*?(?::|%3A))[^/@&?]+?(?:@|%40)", re.I)
+#: Bytes of a name that PostgreSQL keeps.
+_LONGEST_NAME: Final = 63
 
 
 def database_url(text: str | URL) -> URL:
@@ -20,15 +25,24 @@ def database_url(text: str | URL) -> URL:
     Raises:
         StoreError: it is in-memory SQLite, a dialect we do not speak, or no URL at all.
     """
+    if isinstance(text, str) and not text.strip():
+        raise StoreError(
+            "The name of the database is empty. Give a file, or a URL such as sqlite:///runs.db"
+        )
     if isinstance(text, str) and "://" not in text:
         return _sqlite_url(URL.create("sqlite", database=text))
     try:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
-        raise StoreError(f"This is not a database URL: {error}") from error
+        # Not the parser's words: without a host it takes the password for a port, and quotes it.
+        raise StoreError(
+            "This is not a database URL. Write sqlite:///FILE or postgresql+psycopg://USER@HOST/"
+            "DATABASE, and in a password %40 for @, %3A for : and %2F for /"
+        ) from error
     if url.drivername in {"sqlite", "sqlite+pysqlite"}:
         return _sqlite_url(url)
     if url.drivername in {"postgresql", "postgresql+psycopg"}:
+        _refuse_schema(schema_of(url))
         return url.set(drivername="postgresql+psycopg")
     raise StoreError(
         f"A database of the kind {url.drivername!r} is not supported. "
@@ -36,8 +50,26 @@ def database_url(text: str | URL) -> URL:
     )
 
 
+def _refuse_schema(name: str) -> None:
+    # PostgreSQL keeps these for itself, puts the user's name in the place of one of them, and cuts
+    # longer names short.
+    reserved = name in {"$user", "information_schema"} or name.startswith("pg_")
+    if not name or reserved or len(name.encode()) > _LONGEST_NAME:
+        raise StoreError(
+            f"A PostgreSQL schema cannot be called {name!r}: a name has 1 to {_LONGEST_NAME} "
+            "bytes, does not begin with pg_, and is neither $user nor information_schema. "
+            "Choose another ?schema=..."
+        )
+
+
 def _sqlite_url(url: URL) -> URL:
     name = url.database or ""
+    if url.host:
+        # With two slashes, what follows is a host, which SQLite has none of.
+        raise StoreError(
+            f"sqlite://{url.host} lacks a slash: write sqlite:///FILE for a file in this folder, "
+            "sqlite:////FOLDER/FILE for one elsewhere."
+        )
     if name in {"", ":memory:"} or url.query.get("mode") == "memory" or name.startswith("file:"):
         raise StoreError(
             "In-memory SQLite is not supported: every connection would see a different, empty "
@@ -45,7 +77,10 @@ def _sqlite_url(url: URL) -> URL:
         )
     if url.query:
         raise StoreError("Options after the ? of an SQLite URL are not supported; leave them out.")
-    return url.set(drivername="sqlite", database=str(Path(name).absolute()))
+    path = Path(name).absolute()
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder. Name a file in it, as {path / 'runs.db'}")
+    return url.set(drivername="sqlite", database=str(path))
 
 
 def sqlite_path(url: URL) -> Path | None:
@@ -66,10 +101,16 @@ def schema_of(url: URL) -> str:
 
 
 def shown(text: str | URL) -> str:
-    """The URL as people may see it: without the password, wherever it stands."""
+    """The URL as people may see it: without passwords, wherever they stand; a path as it is.
+
+    Raises ``StoreError`` if ``database_url`` does.
+    """
     url = database_url(text)
-    hidden = {name: "hidden" for name in url.query if "password" in name}
-    return url.update_query_dict(hidden).render_as_string(hide_password=True)
+    if isinstance(text, str) and "://" not in text:
+        return text
+    hidden = {name: "hidden" for name in url.query if "pass" in name.lower()}
+    rendered = url.update_query_dict(hidden).render_as_string(hide_password=True)
+    return _NESTED_PASSWORD.sub(r"\1***@", rendered)
 
 
 def are_same(one: URL, other: URL) -> bool:

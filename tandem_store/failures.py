@@ -8,16 +8,44 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from tandem_store.errors import NotAStoreError, StoreError, StoreLockedError
 
+#: The greatest number that a column takes; the least is as far below zero.
+_LARGEST: Final = 2**63 - 1
 _LOCKED: Final = "Another process is using the database. Wait for it to finish, then try again."
 _FULL: Final = (
-    "The disk is full; nothing of this transaction was kept. Free some space, then try again."
+    "The disk is full, and nothing of what was being done is stored. Free some space, then do the "
+    "same again."
 )
 _DAMAGED: Final = (
     "The file is damaged or not an SQLite database. Restore it from a backup, or name another file."
+)
+_MISSING: Final = (
+    "A table or column of the store is missing: the database is damaged, or somebody altered it. "
+    "See what is wrong with: tandem-store doctor"
+)
+_NO_TEXT: Final = (
+    "The database is damaged: a text in it is not readable as text. Restore it from a backup; what "
+    "else is damaged is told by: tandem-store doctor --deep"
+)
+_MEMORY: Final = "There is not enough memory for what was asked. Ask for less at once."
+_TOO_LARGE: Final = "A value or a question is larger than the database takes. Make it smaller."
+_TOO_MANY: Final = "More values were asked for than the database takes. Ask for fewer at once."
+_NUMBER: Final = (
+    f"A number is too large for the database, which takes at most {_LARGEST:,}. Use a smaller one."
+)
+_TOO_LONG: Final = (
+    "The PostgreSQL server ended what took longer than its {setting} allows. Do less at once, or "
+    "raise it, with: ALTER ROLE ... SET {setting} = ..."
+)
+
+# What SQLite and the client of PostgreSQL say where they have no code for it.
+_WORDS: Final[tuple[tuple[re.Pattern[str], type[StoreError], str], ...]] = (
+    (re.compile("^no such (table|column)|has no column named"), NotAStoreError, _MISSING),
+    (re.compile("^Could not decode to UTF-8"), NotAStoreError, _NO_TEXT),
+    (re.compile("^too many SQL variables|number of parameters must be"), StoreError, _TOO_MANY),
 )
 
 # Extended SQLite codes begin with the name of the plain code, hence prefixes; first match wins.
@@ -26,29 +54,37 @@ _SQLITE: Final[tuple[tuple[str, type[StoreError], str], ...]] = (
     ("SQLITE_LOCKED", StoreLockedError, _LOCKED),
     ("SQLITE_PROTOCOL", StoreLockedError, _LOCKED),
     ("SQLITE_FULL", StoreError, _FULL),
+    ("SQLITE_NOMEM", StoreError, _MEMORY),
+    ("SQLITE_TOOBIG", StoreError, _TOO_LARGE),
+    (
+        "SQLITE_MISMATCH",
+        StoreError,
+        "A value is not of the type that its column takes. Use a value of that type.",
+    ),
     ("SQLITE_NOTADB", NotAStoreError, _DAMAGED),
     ("SQLITE_CORRUPT", NotAStoreError, _DAMAGED),
     (
+        "SQLITE_READONLY_ROLLBACK",
+        StoreError,
+        "A process was killed while it wrote to the database, and its work must be undone first. "
+        "Open the database as a user who may write to the file and its folder.",
+    ),
+    (
         "SQLITE_READONLY",
         StoreError,
-        "The database file or its folder is read-only. Both must be writable, also for reading, "
-        "because SQLite keeps its write-ahead log beside the file.",
+        "The database cannot be written to. Both the file and its folder must be writable, as "
+        "SQLite keeps its write-ahead log beside the file: check their permissions and the disk.",
     ),
     (
         "SQLITE_CANTOPEN",
         StoreError,
-        "The database file cannot be opened. It must be a file that you may read, in a folder that "
-        "you may write to, also for reading, because SQLite keeps its write-ahead log beside it.",
+        "The database file cannot be opened. It must be a file that you may read; and to write, "
+        "or while there is a write-ahead log beside it, its folder must be writable too: check "
+        "the permissions of both.",
     ),
     ("SQLITE_PERM", StoreError, "You have no permission to use the database file."),
     ("SQLITE_AUTH", StoreError, "You have no permission to use the database file."),
     ("SQLITE_IOERR", StoreError, "The database file cannot be read or written: check the disk."),
-)
-#: Where the code says less than the words: a table that is gone, and bytes that are no text.
-_SQLITE_WORDS: Final = re.compile(r"no such table: |no such column: |Could not decode to UTF-8")
-_SPOILT: Final = (
-    "The database is damaged: what should be there is gone or unreadable. Restore it from a "
-    "backup; what else is damaged is told by: tandem-store doctor --deep"
 )
 
 # SQLSTATE, or its class of two characters.
@@ -57,12 +93,21 @@ _POSTGRESQL: Final[tuple[tuple[str, type[StoreError], str], ...]] = (
     ("40001", StoreLockedError, _LOCKED),
     ("40P01", StoreLockedError, _LOCKED),
     ("53100", StoreError, _FULL),
+    ("53200", StoreError, _MEMORY),
     ("53300", StoreError, "The PostgreSQL server has no connection left. Try again later."),
-    ("42P01", NotAStoreError, _SPOILT),
     ("42501", StoreError, "The PostgreSQL user lacks a privilege on the store's schema."),
     ("25006", StoreError, "This PostgreSQL transaction or server is read-only."),
     ("3D000", StoreError, "The PostgreSQL server has no such database. Make it with: createdb"),
     ("28", StoreError, "The PostgreSQL server refused the user or the password."),
+    ("42P01", NotAStoreError, _MISSING),
+    ("42703", NotAStoreError, _MISSING),
+    ("3F000", NotAStoreError, _MISSING),
+    ("22003", StoreError, _NUMBER),
+    ("54", StoreError, _TOO_LARGE),
+    ("57014", StoreError, _TOO_LONG.format(setting="statement_timeout")),
+    ("25P03", StoreError, _TOO_LONG.format(setting="idle_in_transaction_session_timeout")),
+    ("25P04", StoreError, _TOO_LONG.format(setting="transaction_timeout")),
+    ("57P05", StoreError, _TOO_LONG.format(setting="idle_session_timeout")),
     ("57P", StoreError, "The PostgreSQL server is stopping or starting. Try again later."),
     (
         "08",
@@ -70,6 +115,8 @@ _POSTGRESQL: Final[tuple[tuple[str, type[StoreError], str], ...]] = (
         "The connection to the PostgreSQL server failed or was lost. Check server, host and port.",
     ),
 )
+#: Of failures that the server did not tell: mostly, it was never reached.
+_NO_STATE: Final = "08001"
 _NO_DATABASE: Final = re.compile(r'FATAL: +database ".*" does not exist')
 
 
@@ -80,19 +127,46 @@ def translate(error: BaseException) -> StoreError | None:
     """
     original = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(original, UnicodeDecodeError):
-        return _spoilt(original)  # the words of an error, or a text, that are no UTF-8
+        return NotAStoreError(f"{_NO_TEXT} [{original}]")
     if isinstance(original, sqlite3.Error):
-        if _SQLITE_WORDS.search(str(original)):
-            return _spoilt(original)
-        return _match(_SQLITE, _sqlite_code(original), original)
+        return _by_words(original) or _match(_SQLITE, _sqlite_code(original), original)
     # By name, because the PostgreSQL driver may not be installed.
     if original is not None and type(original).__module__.partition(".")[0] == "psycopg":
-        return _match(_POSTGRESQL, _sqlstate(original), original)
+        state = _sqlstate(original)
+        if state == _NO_STATE and (known := _by_words(original)):
+            return known
+        return _match(_POSTGRESQL, state, original)
     return None
 
 
-def _spoilt(original: BaseException) -> NotAStoreError:
-    return NotAStoreError(f"{_SPOILT} [{' '.join(str(original).split())}]")
+def translate_call(error: BaseException) -> StoreError | None:
+    """Our error for what a driver's call raised, which need not be an error of the driver's."""
+    # The limits of Python and of its memory, which a driver finds before the database does.
+    if isinstance(error, OverflowError):
+        return StoreError(f"{_NUMBER} [{error}]")
+    if isinstance(error, MemoryError):
+        return StoreError(_MEMORY)
+    return translate(error)
+
+
+def in_words(error: Exception) -> str | None:
+    """A failure of SQLAlchemy that nobody translated, without its SQL; None for other errors."""
+    if not isinstance(error, SQLAlchemyError):
+        return None
+    if (known := translate(error)) is not None:
+        return str(known)
+    said = error.orig if isinstance(error, DBAPIError) else error.args[0] if error.args else ""
+    return (
+        f"The database did not do what was asked ({type(error).__name__}: "
+        f"{' '.join(str(said).split())}). See what is wrong with: tandem-store doctor"
+    )
+
+
+def is_refused_write(error: BaseException) -> bool:
+    """Whether something was to be written through a connection that only reads."""
+    if isinstance(error, sqlite3.Error):
+        return _sqlite_code(error) == "SQLITE_READONLY"
+    return getattr(error, "sqlstate", None) == "25006"
 
 
 def is_aftermath(error: BaseException) -> bool:
@@ -112,7 +186,7 @@ def _sqlstate(error: BaseException) -> str:
     if state is None and _NO_DATABASE.search(str(error)):
         return "3D000"
     if state is None and type(error).__name__ in {"OperationalError", "ConnectionTimeout"}:
-        return "08001"
+        return _NO_STATE
     return state or ""
 
 
@@ -122,6 +196,14 @@ def _match(
     for prefix, kind, message in known:
         if code.startswith(prefix):
             return kind(f"{message} [{' '.join(str(original).split())}]")
+    return None
+
+
+def _by_words(original: BaseException) -> StoreError | None:
+    words = " ".join(str(original).split())
+    for pattern, kind, message in _WORDS:
+        if pattern.search(words):
+            return kind(f"{message} [{words}]")
     return None
 
 

@@ -6,6 +6,7 @@ write to the folder. On PostgreSQL they are advisory locks, held by a session of
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import zlib
@@ -26,6 +27,21 @@ _LINGERING_S: Final = 3.0
 _POLL_S: Final = 0.1
 #: What a session must be told that does nothing for hours and shall not be ended for it.
 _PATIENT: Final = {"idle_session_timeout": "0", "tcp_keepalives_idle": "60"}
+#: Longer waits are logged, in seconds.
+NOTABLE_S: Final = 1.0
+
+_log: Final = logging.getLogger(__name__)
+
+
+@contextmanager
+def noted(what: str) -> Iterator[None]:
+    """Log how long the block waited for ``what``, if that was over a second."""
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        if (waited := time.monotonic() - began) > NOTABLE_S:
+            _log.info("waited %.1f s for %s", waited, what)
 
 
 @contextmanager
@@ -43,11 +59,16 @@ def exclusive(lock: Path, *, patience_s: float, busy: str) -> Iterator[None]:
         raise StoreError(
             f"The folder {lock.parent} must exist and be writable: {error.strerror}."
         ) from error
+    held = FileLock(lock, timeout=patience_s)
     try:
-        with FileLock(lock, timeout=patience_s):
-            yield
+        with noted(f"the lock {lock}"):
+            held.acquire()
     except Timeout as error:
         raise StoreLockedError(busy) from error
+    try:
+        yield
+    finally:
+        held.release()
 
 
 @contextmanager
@@ -74,7 +95,8 @@ def exclusive_session(engine: Engine, name: str, *, busy: str) -> Iterator[None]
 def _take(connection: Connection, name: str, busy: str) -> None:
     key = zlib.crc32(name.encode()) - 2**31
     deadline = time.monotonic() + _LINGERING_S
-    while not connection.scalar(select(func.pg_try_advisory_lock(_SPACE, key))):
-        if time.monotonic() > deadline:
-            raise StoreLockedError(busy)
-        time.sleep(_POLL_S)
+    with noted(f"the advisory lock of {name!r}"):
+        while not connection.scalar(select(func.pg_try_advisory_lock(_SPACE, key))):
+            if time.monotonic() > deadline:
+                raise StoreLockedError(busy)
+            time.sleep(_POLL_S)

@@ -5,6 +5,8 @@ Asking is a comparison and never imports Alembic; only ``upgrade`` and ``check``
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -25,6 +27,10 @@ HEAD: Final = "0003"
 _SMALL: Final = 256_000_000
 #: How many flaws one message names.
 _NAMED: Final = 5
+
+_log: Final = logging.getLogger(__name__)
+#: Alembic keeps what it is doing in variables of its module.
+_alembic: Final = threading.Lock()
 
 
 def stored_revision(connection: Connection) -> str | None:
@@ -70,8 +76,9 @@ def current(url: str | URL) -> str | None:
 def upgrade(url: str | URL, *, before: Callable[[], object] | None = None) -> str | None:
     """Bring the database to ``HEAD``, making it if need be; returns the revision it was at.
 
-    Safe to run from many processes at once. A database that is at ``HEAD`` is not written to.
-    ``before`` is called in the one that upgrades an older database, when no other can any more.
+    Safe to run from many processes and threads at once: one upgrades, the others wait and return
+    ``HEAD``. A database that is at ``HEAD`` is not written to. ``before`` is called in the one that
+    upgrades an older database, when no other can any more.
 
     Raises:
         SchemaAheadError: the database is newer than this version of the package.
@@ -85,8 +92,14 @@ def upgrade(url: str | URL, *, before: Callable[[], object] | None = None) -> st
 
     from alembic import command
 
-    command.upgrade(_config(url, before=before), "head")
-    return found
+    config = _config(url, before=before)
+    with _alembic:
+        command.upgrade(config, "head")
+    # As it was found under the lock: another process may have been quicker.
+    was: str | None = config.attributes["found"]
+    if was != HEAD:
+        _log.info("upgraded %s from %s to %s", engine.shown(url), was or "nothing", HEAD)
+    return was
 
 
 def check(url: str | URL) -> None:

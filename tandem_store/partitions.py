@@ -6,6 +6,7 @@ the parent alone. Nobody else needs to know the difference.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -17,7 +18,10 @@ from sqlalchemy.schema import CreateTable, DropTable
 
 from tandem_store import schema
 from tandem_store.errors import MonthDetachedError, StoreError, StoreLockedError
+from tandem_store.locking import noted
 from tandem_store.month import Month
+
+_log: Final = logging.getLogger(__name__)
 
 #: The advisory lock under which months are made on PostgreSQL.
 MONTHS_LOCK: Final = 0x5453_6D6F
@@ -135,6 +139,7 @@ def _make(
     for month in months:
         make(connection, month)
         _record(connection, month)
+        _log.info("made the month %s", month)
     return tuple(months)
 
 
@@ -165,7 +170,8 @@ def _make_apart(engine: Engine, wanted: set[Month]) -> tuple[Month, ...]:
 def _make_native(
     connection: Connection, wanted: set[Month], patience_ms: int | None = None
 ) -> tuple[Month, ...]:
-    connection.execute(select(func.pg_advisory_xact_lock(MONTHS_LOCK)))
+    with noted("another session that is making months"):
+        connection.execute(select(func.pg_advisory_xact_lock(MONTHS_LOCK)))
     if patience_ms is not None:
         timeout = func.set_config("lock_timeout", f"{patience_ms}ms", True)
         connection.execute(select(timeout))

@@ -7,9 +7,10 @@ transaction works on its connection and never commits.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
@@ -110,17 +111,13 @@ class TenantStore:
         self._transactions = transactions
         self._scope = scope
 
-    @contextmanager
-    def begin(self) -> Iterator[TenantTransaction]:
+    def begin(self) -> AbstractContextManager[TenantTransaction]:
         """A transaction for reading and writing, as ``Store.begin``."""
-        with self._transactions.begin() as connection:
-            yield TenantTransaction(connection, self._scope)
+        return self._transactions.begin(partial(TenantTransaction, scope=self._scope))
 
-    @contextmanager
-    def read(self) -> Iterator[TenantReadTransaction]:
+    def read(self) -> AbstractContextManager[TenantReadTransaction]:
         """A transaction that cannot write, as ``Store.read``."""
-        with self._transactions.read() as connection:
-            yield TenantReadTransaction(connection, self._scope)
+        return self._transactions.read(partial(TenantReadTransaction, scope=self._scope))
 
 
 class Store:
@@ -134,8 +131,7 @@ class Store:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
-    @contextmanager
-    def begin(self) -> Iterator[Transaction]:
+    def begin(self) -> AbstractContextManager[Transaction]:
         """A transaction for reading and writing; commits on clean exit, else rolls back.
 
         On SQLite it waits before it begins: up to 30 seconds for the threads that asked earlier,
@@ -150,11 +146,9 @@ class Store:
         ...     tx.runs.add(run)
         1
         """
-        with self._transactions.begin() as connection:
-            yield Transaction(connection)
+        return self._transactions.begin(Transaction)
 
-    @contextmanager
-    def read(self) -> Iterator[ReadTransaction]:
+    def read(self) -> AbstractContextManager[ReadTransaction]:
         """A transaction that cannot write and sees the store as it was at the first question.
 
         It never waits for writers, and they do not wait for it.
@@ -163,8 +157,7 @@ class Store:
         ...     tx.runs.count()
         0
         """
-        with self._transactions.read() as connection:
-            yield ReadTransaction(connection)
+        return self._transactions.read(ReadTransaction)
 
     def ensure_months(
         self, wanted: Collection[Month] = (), *, ahead: int = months.AHEAD
@@ -182,8 +175,8 @@ class Store:
         >>> [month.label for month in made], store.ensure_months(made)
         (['2026-08', '2026-09'], ())
         """
-        with self._transactions.begin(prepare=False) as connection:
-            return months.ensure(connection, wanted, ahead=ahead)
+        with self._transactions.begin(Transaction, prepare=False) as tx:
+            return months.ensure(tx.connection, wanted, ahead=ahead)
 
     def for_tenant(self, scope: TenantScope) -> TenantStore:
         """The store as one tenant sees it: the only way to its runs that cannot miss a filter.
@@ -244,3 +237,13 @@ def open_store(url: str | URL) -> Store:
     if engine.sqlite_path(engine.database_url(url)) is not None:
         engine.note_library()
     return store
+
+
+def open_any_revision(url: str | URL) -> Store:
+    """Open a database whatever it holds, to copy, back up or restore it; nothing is asked of it.
+
+    The caller asks for the revision. No month is made in it but those that are asked for.
+
+    Raises ``StoreError`` when the URL is refused.
+    """
+    return Store(Transactions(engine.create_engines(url), prepares=False))

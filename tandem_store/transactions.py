@@ -2,6 +2,19 @@
 
 They are safe across threads, each of which has transactions of its own, and after a fork: see
 Note [Forks] in ``engine.forks``.
+
+Note [Interrupts]
+
+Ctrl-C raises ``KeyboardInterrupt`` wherever Python happens to be: as a function begins, and after
+every call. The traceback then keeps alive whatever was in use, as long as the caller's ``except``
+block lasts, so that nothing is freed by itself. Therefore:
+
+* A block is not a generator. One that is interrupted between its ``yield`` and the ``with``
+  statement never reaches its ``finally``.
+* What is to be given back is known before it is taken, giving it back twice does no harm, and an
+  interrupted attempt is repeated.
+* A connection that is closed in the middle of a transaction rolls back first: SQLite keeps one
+  open, with its lock, for as long as somebody has a statement of it. See ``engine.guards``.
 """
 
 from __future__ import annotations
@@ -10,18 +23,24 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cache
-from typing import Final
+from types import TracebackType
+from typing import Final, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
+from sqlalchemy.engine import RootTransaction
 
 from tandem_store import partitions
-from tandem_store.engine import Engines, forks, sqlite_path
-from tandem_store.engine.waiting import Turns
+from tandem_store.engine import Engines, fold_in, forks, sqlite_path
+from tandem_store.engine.waiting import Turns, this_thread
 from tandem_store.errors import StoreError
 from tandem_store.month import Month
+
+Given = TypeVar("Given")
+#: What a block gives, made from its connection.
+Give = Callable[[Connection], Given]
 
 
 class Transactions:
@@ -37,47 +56,65 @@ class Transactions:
         self._closed = False
         #: The month that was last seen to, so that it is asked for once a month, not every time.
         self._prepared: Month | None = None
-        #: The threads that a writing transaction was begun in. It may end in another.
-        self._writing: set[int] = set()
+        #: The writing transactions by the threads that they were begun in. They may end in others.
+        self._writing: dict[object, _Held] = {}
         self._used: set[Connection] = set()
         self._turns = Turns()
         _survive_forks(self)
 
-    @contextmanager
-    def begin(self, *, prepare: bool = True) -> Iterator[Connection]:
-        """A writing transaction; commits on clean exit, else rolls back.
+    def begin(self, give: Give[Given], *, prepare: bool = True) -> AbstractContextManager[Given]:
+        """A writing transaction, what ``give`` makes of it; commits on clean exit, else rolls back.
 
         Without ``prepare`` the present month is not seen to, this time.
 
-        Raises ``StoreError`` in a thread that has one already: on SQLite it would wait for itself.
+        Entering it raises ``StoreError`` in a thread that has one already: on SQLite it would wait
+        for itself.
         """
-        self._refuse_if_closed()
-        thread, writing = threading.get_ident(), self._writing
-        if thread in writing:
-            raise StoreError(
-                "This thread is in the middle of a writing transaction of this store already. Pass "
-                "its tx on instead of beginning another, or leave its with block first."
-            )
-        writing.add(thread)
-        try:
-            with (
-                self._held_open(),
-                self._turn(),
-                self._connected(self._engines.write) as connection,
-                connection.begin(),
-            ):
-                if prepare and self._prepares:
-                    self._prepare(connection)
-                yield connection
-        finally:
-            writing.discard(thread)
+        return _Block(self, give, _Held(writes=True, prepares=prepare and self._prepares))
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self, give: Give[Given]) -> AbstractContextManager[Given]:
         """A transaction that cannot write."""
+        return _Block(self, give, _Held(writes=False, prepares=False))
+
+    def enter(self, held: _Held) -> Connection:
+        """Take what a transaction needs; ``leave`` is to be called whatever comes of it."""
         self._refuse_if_closed()
-        with self._held_open(), self._connected(self._engines.read) as connection:
-            yield connection
+        if held.writes:
+            if held.thread in self._writing:
+                raise StoreError(
+                    "This thread is in the middle of a writing transaction of this store already. "
+                    "Pass its tx on instead of beginning another, or leave its with block first."
+                )
+            self._writing[held.thread] = held
+        if self._path is not None:
+            forks.gate.enter(held, self._path)
+            if held.writes:
+                self._turns.take(held.turn)
+        engine = self._engines.write if held.writes else self._engines.read
+        held.connection = connection = engine.connect()
+        self._used.add(connection)
+        if held.writes:
+            held.transaction = connection.begin()
+            held.transaction.__enter__()
+            if held.prepares:
+                self._prepare(connection)
+        return connection
+
+    def leave(self, held: _Held) -> None:
+        """Give everything back, in whichever state it is; may be done twice."""
+        try:
+            if (connection := held.connection) is not None:
+                self._used.discard(connection)
+                _give_back(connection)
+                if self._closed:
+                    self.close_idle()
+        finally:
+            # Those of a child, if the transaction was begun before a fork.
+            if self._path is not None:
+                self._turns.give_back(held.turn)
+                forks.gate.leave(held)
+            if self._writing.get(held.thread) is held:
+                del self._writing[held.thread]
 
     def close(self) -> None:
         """Close all connections; nothing can be begun afterwards. Closing twice does nothing.
@@ -86,6 +123,8 @@ class Transactions:
         """
         self._closed = True
         self.close_idle()
+        if self._path is not None:
+            fold_in(self._path)
 
     def close_idle(self) -> None:
         """Close the connections that nobody is using; new ones are made when they are needed."""
@@ -100,27 +139,7 @@ class Transactions:
             forks.abandon(connection)
         for one in self._engines:
             one.dispose(close=False)
-        self._writing, self._used, self._turns = set(), set(), Turns()
-
-    @contextmanager
-    def _connected(self, engine: Engine) -> Iterator[Connection]:
-        try:
-            with engine.connect() as connection:
-                used = self._used
-                used.add(connection)
-                try:
-                    yield connection
-                finally:
-                    used.discard(connection)
-        finally:
-            if self._closed:
-                self.close_idle()
-
-    def _held_open(self) -> AbstractContextManager[None]:
-        return nullcontext() if self._path is None else forks.gate.held_open(self._path)
-
-    def _turn(self) -> AbstractContextManager[None]:
-        return nullcontext() if self._path is None else self._turns.one()
+        self._writing, self._used, self._turns = {}, set(), Turns()
 
     def _prepare(self, connection: Connection) -> None:
         present = Month.of_ms(time.time_ns() // 1_000_000)
@@ -131,6 +150,73 @@ class Transactions:
     def _refuse_if_closed(self) -> None:
         if self._closed:
             raise StoreError("The store is closed. Open it again with open_store.")
+
+
+class _Held:
+    """What a transaction holds, from its first step to its last."""
+
+    __slots__ = ("connection", "prepares", "thread", "transaction", "turn", "writes")
+
+    def __init__(self, *, writes: bool, prepares: bool) -> None:
+        self.writes, self.prepares = writes, prepares
+        self.thread, self.turn = this_thread(), threading.Event()
+        self.connection: Connection | None = None
+        self.transaction: RootTransaction | None = None
+
+
+class _Block(AbstractContextManager[Given]):
+    """One transaction, for one ``with`` statement. See Note [Interrupts]."""
+
+    _begun = _over = False
+
+    def __init__(self, transactions: Transactions, give: Give[Given], held: _Held) -> None:
+        self._transactions, self._give, self._held = transactions, give, held
+
+    def __enter__(self) -> Given:
+        if self._begun:
+            raise StoreError("A transaction is begun once; call begin() or read() again.")
+        self._begun = True
+        try:
+            self._held.thread = this_thread()
+            return self._give(self._transactions.enter(self._held))
+        except BaseException:
+            self._leave()
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if (transaction := self._held.transaction) is not None:
+                transaction.__exit__(kind, error, traceback)
+        finally:
+            # Not in a function of its own, which could be interrupted as it begins.
+            try:
+                self._leave()
+            except BaseException:
+                self._leave()
+                raise
+
+    def __del__(self) -> None:
+        if self._begun and not self._over:
+            self._leave()
+
+    def _leave(self) -> None:
+        self._transactions.leave(self._held)
+        self._over = True
+
+
+def _give_back(connection: Connection) -> None:
+    try:
+        connection.close()
+    except BaseException:
+        # A connection that cannot roll back is closed, so that the database does it.
+        if not connection.closed:
+            connection.invalidate()
+        raise
 
 
 _open: Final[weakref.WeakSet[Transactions]] = weakref.WeakSet()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -53,6 +54,25 @@ def test_the_guide_can_be_followed(followed: tuple[dict[str, Any], str], tmp_pat
     assert run.checkpoint.completed_nodes == ["draft", "publish"]
     assert set(run.checkpoint.node_outputs) == {"draft", "publish"}
     assert [claim.worker for claim in claims] == [None]
+
+
+def test_its_fixture_works_in_a_test(tmp_path: Path) -> None:
+    """As a service's tests would have it, with the run of the guide."""
+    record = next(one for one in SNIPPETS if "run = RunRecord(" in one).partition("with store")[0]
+    fixtures = next(one for one in SNIPPETS if "pytest.fixture" in one)
+    module = tmp_path / "test_service.py"
+    module.write_text(record + fixtures)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(module)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
 
 
 def test_a_services_own_migrations_leave_the_store_alone(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -18,7 +17,7 @@ from tandem_store.backup.report import BackupReport
 from tandem_store.errors import StoreError
 from tandem_store.mapping import from_column, to_column
 from tandem_store.schema import backups
-from tandem_store.transactions import Transactions
+from tandem_store.store import open_any_revision
 
 _STAMP: Final = r"\d{8}T\d{9}Z"
 _UNFIT: Final = re.compile(r"[^\w.-]")
@@ -53,9 +52,9 @@ def record(url: URL, report: BackupReport) -> str | None:
         "digest": bytes.fromhex(report.digest),
     }
     try:
-        with _transactions(url) as transactions, transactions.begin() as connection:
-            migrate.refuse_unless_current(connection)
-            connection.execute(insert(backups).values(row))
+        with open_any_revision(url) as store, store.begin() as tx:
+            migrate.refuse_unless_current(tx.connection)
+            tx.connection.execute(insert(backups).values(row))
     except StoreError as error:
         return str(error)
     return None
@@ -67,8 +66,8 @@ def remove_older(url: URL, folder: Path, keep: int) -> tuple[list[Path], list[Pa
     Gives those removed, and those left because they are not what was written. Other files are not
     touched: the store must know the name, and the file have the digest that was written down.
     """
-    with _transactions(url) as transactions, transactions.read() as connection:
-        known = _known(connection, folder, store_name(url))
+    with open_any_revision(url) as store, store.read() as tx:
+        known = _known(tx.connection, folder, store_name(url))
     removed, altered = [], []
     for one in known[keep:]:
         if bytes.fromhex(files.digest_of(one.file, lambda *_: None)) != one.digest:
@@ -93,10 +92,3 @@ def _known(connection: Connection, folder: Path, store: str) -> Sequence[Known]:
         for path, digest in there.items()
         if named.fullmatch(path.name) and path.is_file() and not path.is_symlink()
     ]
-
-
-@contextmanager
-def _transactions(url: URL) -> Iterator[Transactions]:
-    # No store: one that begins to write sees to the present month, and a backup makes no tables.
-    with closing(Transactions(engine.create_engines(url), prepares=False)) as transactions:
-        yield transactions

@@ -6,7 +6,6 @@ import os
 import sqlite3
 import tempfile
 import time
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ from tandem_store.backup.workspace import publish, refuse_unless_room, told, wor
 from tandem_store.copying import copy_store
 from tandem_store.copying.run import Progress
 from tandem_store.errors import NotAStoreError, StoreError
-from tandem_store.transactions import Transactions
+from tandem_store.store import open_any_revision
 
 #: What SQLite would take for a part of the file that they stand beside.
 _LOGS: Final = ("-wal", "-journal")
@@ -162,16 +161,14 @@ def _unpacked(file: Path, room: Path, progress: Progress) -> _Unpacked:
 
 
 def _revision(url: URL) -> str:
-    transactions = Transactions(engine.create_engines(url), prepares=False)
-    with closing(transactions), transactions.read() as connection:
-        return snapshot.readable_revision(connection)
+    with open_any_revision(url) as store, store.read() as tx:
+        return snapshot.readable_revision(tx.connection)
 
 
 def _content(url: URL) -> Content:
-    transactions = Transactions(engine.create_engines(url), prepares=False)
-    with closing(transactions), transactions.read() as connection:
-        migrate.refuse_unless_current(connection)
-        return snapshot.content_of(migrate.HEAD, snapshot.row_counts(connection))
+    with open_any_revision(url) as store, store.read() as tx:
+        migrate.refuse_unless_current(tx.connection)
+        return snapshot.content_of(migrate.HEAD, snapshot.row_counts(tx.connection))
 
 
 def _publish(made: Path, path: Path) -> None:

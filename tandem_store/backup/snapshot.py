@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,8 +24,7 @@ from tandem_store.copying.report import Tally
 from tandem_store.copying.run import Progress
 from tandem_store.errors import NotAStoreError, SchemaBehindError, StoreError
 from tandem_store.month import Month
-from tandem_store.store import open_store
-from tandem_store.transactions import Transactions
+from tandem_store.store import open_any_revision, open_store
 
 _DAMAGED: Final = (
     "The store is damaged, so no backup was made of it; earlier ones are as they were. "
@@ -88,10 +87,8 @@ def _from_file(url: URL, target: Path, progress: Progress) -> Content:
 
 @contextmanager
 def _reading(url: URL) -> Iterator[Connection]:
-    # Not opened as a store: it may be of an older revision.
-    transactions = Transactions(engine.create_engines(url), prepares=False)
-    with closing(transactions), transactions.read() as connection:
-        yield connection
+    with open_any_revision(url) as store, store.read() as tx:
+        yield tx.connection
 
 
 def readable_revision(connection: Connection) -> str:

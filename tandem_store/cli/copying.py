@@ -52,9 +52,8 @@ def _put(report: CopyReport, target: str) -> None:
     if report.differences:
         _put_differences(report, target)
     else:
-        output.put(
-            f"Copied and compared in {span(round(report.seconds * 1_000))}: all is the same."
-        )
+        done = "It was copied before. Compared" if report.finished_before else "Copied and compared"
+        output.put(f"{done} in {span(round(report.seconds * 1_000))}: all is the same.")
         output.put(f"The store is now at: {target}")
 
 

@@ -15,6 +15,7 @@ import click
 from tandem_store.cli.advice import advised, spelled
 from tandem_store.cli.terminal import folded
 from tandem_store.cli.text import printable
+from tandem_store.engine import in_words
 from tandem_store.errors import SchemaAheadError, SchemaBehindError, StoreError, StoreLockedError
 
 FAILED: Final = 1
@@ -82,6 +83,8 @@ def sentences(context: click.Context) -> Iterator[None]:
     except Exception as error:
         if os.environ.get(TRACEBACK):
             raise
+        if (said := in_words(error)) is not None:
+            raise Refusal(said) from error
         raise Refusal(
             f"Unexpected {type(error).__name__}: {error}. This is a defect of tandem-store; "
             f"{TRACEBACK}=1 shows where."

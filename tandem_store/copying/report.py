@@ -32,13 +32,15 @@ class CopyReport:
     """A finished copy. With ``differences`` it is not finished, and the target stays closed.
 
     ``months`` counts the runs of every attached month. ``copied`` is how many rows this call wrote;
-    the others were there from an interrupted one. ``left_behind`` are detached months whose
-    documents lie beside the store, in the source alone.
+    the others were there from an interrupted one. ``finished_before``: an earlier call had done all
+    of it, and this one only compared. ``left_behind`` are detached months whose documents lie
+    beside the store, in the source alone.
     """
 
     tables: dict[str, int] = field(default_factory=dict)
     months: dict[Month, int] = field(default_factory=dict)
     copied: int = 0
+    finished_before: bool = False
     left_behind: list[Month] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     seconds: float = 0.0
@@ -54,6 +56,7 @@ class CopyReport:
             "tables": self.tables,
             "months": {month.label: runs for month, runs in self.months.items()},
             "copied": self.copied,
+            "finished_before": self.finished_before,
             "left_behind": [month.label for month in self.left_behind],
             "differences": [
                 {

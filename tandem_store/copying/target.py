@@ -14,8 +14,7 @@ from tandem_store.bulk import insert_rows
 from tandem_store.copying.parts import Part
 from tandem_store.errors import StoreError
 from tandem_store.month import Month
-from tandem_store.store import Store
-from tandem_store.transactions import Transactions
+from tandem_store.store import Store, open_any_revision
 
 #: How many months are made in one transaction. PostgreSQL holds several locks for each.
 MONTHS: Final = 50
@@ -81,7 +80,7 @@ def prepared(url: URL, mark: str) -> Iterator[Target]:
         StoreError: it holds something else.
         SchemaAheadError: it is newer than this version of the package.
     """
-    found = _found(url)
+    found = found_in(url)
     if found != mark:
         if version_row.is_unfinished(found):
             raise StoreError(
@@ -91,7 +90,7 @@ def prepared(url: URL, mark: str) -> Iterator[Target]:
             )
         _refuse_unless_empty(url)
         migrate.upgrade(url)
-    store = _opened(url)
+    store = open_any_revision(url)
     try:
         if found != mark:
             _close_to_others(store, url, mark)
@@ -100,15 +99,11 @@ def prepared(url: URL, mark: str) -> Iterator[Target]:
         store.close()
 
 
-def _opened(url: URL) -> Store:
-    # It gets the months of the source and no other, so it must not make the present one by itself.
-    return Store(Transactions(engine.create_engines(url), prepares=False))
-
-
-def _found(url: URL) -> str | None:
+def found_in(url: URL) -> str | None:
+    """Its revision, or the mark of an unfinished copy; None if there is nothing yet."""
     if engine.is_absent(url):
         return None
-    with _opened(url) as store, store.read() as tx:
+    with open_any_revision(url) as store, store.read() as tx:
         return version_row.stored(tx.connection)
 
 
@@ -116,7 +111,7 @@ def _refuse_unless_empty(url: URL) -> None:
     # Before it is upgraded: what is refused shall stay as it is.
     if engine.is_absent(url):
         return
-    with _opened(url) as store, store.read() as tx:
+    with open_any_revision(url) as store, store.read() as tx:
         there = set(inspect(tx.connection).get_table_names())
         tables = [table for table in schema.metadata.sorted_tables if table.name in there]
         _refuse_rows(tx.connection, tables, url)

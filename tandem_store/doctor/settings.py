@@ -13,7 +13,7 @@ from sqlalchemy import Connection, column, func, select, table
 from tandem_store.doctor.context import Context, psql
 from tandem_store.doctor.findings import Finding, Severity
 from tandem_store.engine import health
-from tandem_store.engine.sqlite import PAGE_SIZE
+from tandem_store.engine.files import PAGE_SIZE
 
 #: File systems of other machines, on which the locks and the shared memory of SQLite do not work.
 _NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "fuse.sshfs"})

@@ -12,6 +12,10 @@ from tandem_store.address import schema_of as schema_of
 from tandem_store.address import shown as shown
 from tandem_store.address import sqlite_path as sqlite_path
 from tandem_store.engine.checkpoints import note_library as note_library
+from tandem_store.engine.files import APPLICATION_ID as APPLICATION_ID
+from tandem_store.engine.files import fold_in as fold_in
+from tandem_store.engine.files import log_size as log_size
+from tandem_store.engine.files import made_whole as made_whole
 from tandem_store.engine.health import has_wal_reset_bug as has_wal_reset_bug
 from tandem_store.engine.opening import Engines as Engines
 from tandem_store.engine.opening import create_engines as create_engines
@@ -25,7 +29,7 @@ from tandem_store.engine.spelling import broken_references as broken_references
 from tandem_store.engine.spelling import insert_unless_there as insert_unless_there
 from tandem_store.engine.spelling import now_ms as now_ms
 from tandem_store.engine.spelling import number_on as number_on
-from tandem_store.engine.sqlite import APPLICATION_ID as APPLICATION_ID
-from tandem_store.engine.sqlite import create_file as create_file
+from tandem_store.failures import in_words as in_words
 from tandem_store.failures import translate as translate
 from tandem_store.locking import exclusive as exclusive
+from tandem_store.locking import noted as noted

@@ -18,7 +18,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -73,11 +73,12 @@ class Committing(sqlite3.Connection):
 
         Raises ``StoreLockedError`` after 30 seconds; the transaction can be committed again.
         """
-        if self.commit_lock is None or not self.in_transaction:
+        with self.commits_alone() if self.in_transaction else nullcontext():
             super().commit()
-            return
-        with alone(self.commit_lock):
-            super().commit()
+
+    def commits_alone(self) -> AbstractContextManager[None]:
+        """Keep other processes from committing, for a checkpoint as well."""
+        return nullcontext() if self.commit_lock is None else alone(self.commit_lock)
 
 
 @contextmanager

@@ -22,13 +22,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from sqlalchemy import Connection
 
+from tandem_store.engine.waiting import this_thread
 from tandem_store.errors import StoreError
 
 #: Seconds that a fork waits for transactions to end.
@@ -56,32 +55,33 @@ class Gate:
     """Transactions on SQLite files go through it freely, and a fork only when there are none."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._forking: int | None = None
+        # Entered by itself, because an interrupt between the two would leave a condition locked.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._forking: object | None = None
         #: The threads and files of the transactions.
-        self._inside: dict[object, tuple[int, Path]] = {}
+        self._inside: dict[object, tuple[object, Path]] = {}
         self._broken: set[Identity] = set()
 
-    @contextmanager
-    def held_open(self, path: Path) -> Iterator[None]:
-        """For the time of a transaction on the file. It may end in another thread."""
-        me, token = threading.get_ident(), object()
-        with self._changed:
+    def enter(self, who: object, path: Path) -> None:
+        """Begin a transaction on the file, which ``who`` stands for; ``leave`` ends it."""
+        me = this_thread()
+        with self._lock:
             # Whoever is inside already must not wait for a fork that waits for them.
             while self._forking not in {None, me} and me not in self._threads():
                 self._changed.wait()
-            self._inside[token] = (me, path)
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._inside.pop(token, None)
-                self._changed.notify_all()
+            self._inside[who] = (me, path)
+
+    def leave(self, who: object) -> None:
+        """End it. May be done twice, and by another thread."""
+        with self._lock:
+            self._inside.pop(who, None)
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Wait for the transactions of other threads to end, and keep new ones out."""
-        me, deadline = threading.get_ident(), time.monotonic() + PATIENCE_S
-        with self._changed:
+        me, deadline = this_thread(), time.monotonic() + PATIENCE_S
+        with self._lock:
             while self._forking is not None:
                 self._changed.wait()
             self._forking = me
@@ -90,7 +90,7 @@ class Gate:
 
     def open(self) -> None:
         """Let transactions in again."""
-        with self._changed:
+        with self._lock:
             self._forking = None
             self._changed.notify_all()
 
@@ -98,7 +98,8 @@ class Gate:
         """Begin anew, but for the files that were in use."""
         found = (identity(path) for _, path in self._inside.values())
         self._broken.update(file for file in found if file is not None)
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._inside = {}
         self._forking = None
 
@@ -107,7 +108,7 @@ class Gate:
         if self._broken and identity(path) in self._broken:
             raise StoreError(_INHERITED)
 
-    def _threads(self) -> set[int]:
+    def _threads(self) -> set[object]:
         return {thread for thread, _ in self._inside.values()}
 
 

@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from tandem_store.errors import StoreError
-from tandem_store.failures import is_aftermath, translate
+from tandem_store.failures import is_aftermath, is_refused_write, translate, translate_call
 
 _ENDED: Final = (
     "The transaction that this came from has ended. Do within its with block what needs it."
 )
+_READS: Final = "This transaction is for reading; to write, begin one with store.begin()."
 #: In ``Connection.info``: the last failure of the database, in words.
 _LAST_FAILURE: Final = "tandem_store_failure"
 
 
-def guard(engine: Engine) -> None:
+def guard(engine: Engine, *, reads: bool) -> None:
     """Let failures of the database be raised as our errors, by the statement that fails.
+
+    ``reads``: whether it is the engine that must not write.
 
     What breaks a rule of the schema stays SQLAlchemy's: its meaning is for the caller to say.
     """
-    event.listen(engine, "handle_error", _as_ours)
+    event.listen(engine, "handle_error", partial(_as_ours, reads=reads))
     event.listen(engine, "before_execute", _refuse_if_over)
     event.listen(engine, "begin", _refuse_if_over)
     event.listen(engine, "begin", _forget_failure)
     event.listen(engine, "commit", _refuse_if_lost)
+    driver_error = engine.dialect.loaded_dbapi.Error
+
+    @event.listens_for(engine, "close")
+    def roll_back(driver: DBAPIConnection, _record: object) -> None:
+        # The traceback of an interrupt holds its statement, and SQLite closes nothing as long as
+        # somebody does. A server would notice, but later than whoever writes next.
+        with suppress(driver_error):
+            driver.rollback()
 
 
 def undone(connection: Connection) -> StoreError:
@@ -38,7 +52,7 @@ def undone(connection: Connection) -> StoreError:
     )
 
 
-def _as_ours(context: ExceptionContext) -> StoreError | None:
+def _as_ours(context: ExceptionContext, *, reads: bool) -> StoreError | None:
     error, connection = context.original_exception, context.connection
     if context.is_pre_ping:
         # Whatever a connection says when it is tried, it is replaced: a server that was killed
@@ -51,7 +65,9 @@ def _as_ours(context: ExceptionContext) -> StoreError | None:
         return translate(error)
     if is_aftermath(error):
         return undone(connection)
-    known = translate(error)
+    if reads and context.statement is not None and is_refused_write(error):
+        return StoreError(f"{_READS} [{' '.join(str(error).split())}]")
+    known = translate_call(error)
     # Words, because the error itself would keep alive all that its traceback reaches. Those of an
     # error that is not ours may have a tenant's data in them.
     connection.info[_LAST_FAILURE] = str(known or type(error).__name__)

@@ -9,29 +9,23 @@ from tandem_store.address import schema_of
 from tandem_store.bulk import offer_copy
 from tandem_store.engine import waiting
 from tandem_store.engine.guards import guard, undone
-from tandem_store.errors import StoreError
+from tandem_store.errors import NotAStoreError, StoreError
 
 
 def writing_engine(url: URL) -> Engine:
     """The engine that writes."""
     # Whoever runs the server may have chosen other defaults. With SERIALIZABLE, writers that are
     # not in each other's way would fail, as those who both make a month.
-    return _engine(
-        url,
-        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE",
-    )
+    return _engine(url, "READ COMMITTED, READ WRITE")
 
 
 def reading_engine(url: URL) -> Engine:
     """The engine that cannot write, and whose transactions see one moment."""
     # Otherwise a run that moves to another month between two statements has no document.
-    return _engine(
-        url,
-        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
-    )
+    return _engine(url, "REPEATABLE READ, READ ONLY", reads=True)
 
 
-def _engine(url: URL, *settings: str) -> Engine:
+def _engine(url: URL, isolation: str, *, reads: bool = False) -> Engine:
     try:
         # No limit to the pool: a transaction takes a second connection to make a month, and if all
         # of them did so at once, each would wait for the others to give one back. Connections are
@@ -46,16 +40,18 @@ def _engine(url: URL, *settings: str) -> Engine:
         raise StoreError(
             "The PostgreSQL driver is not installed. Run: pip install 'tandem-store[postgres]'"
         ) from error
-    quoted = engine.dialect.identifier_preparer.quote_identifier(schema_of(url))
+    # Not the dialect's quoting, which doubles "%" for statements that have parameters.
+    quoted = schema_of(url).replace('"', '""')
     statements = (
-        f"SET search_path TO {quoted}",
+        f'SET search_path TO "{quoted}"',
         f"SET lock_timeout = '{waiting.BUSY_TIMEOUT_S}s'",
-        *settings,
+        f"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL {isolation}",
     )
 
     # First of the listeners, because SQLAlchemy's own asks for the default schema.
     @event.listens_for(engine, "connect", insert=True)
     def prepare(connection: DBAPIConnection, _record: object) -> None:
+        _refuse_unless_utf8(connection, url)
         connection.autocommit = True
         cursor = connection.cursor()
         for statement in statements:
@@ -63,7 +59,7 @@ def _engine(url: URL, *settings: str) -> Engine:
         cursor.close()
         connection.autocommit = False
 
-    guard(engine)
+    guard(engine, reads=reads)
 
     @event.listens_for(engine, "commit")
     def refuse_to_commit_nothing(connection: Connection) -> None:
@@ -74,3 +70,13 @@ def _engine(url: URL, *settings: str) -> Engine:
 
     offer_copy(engine)
     return engine
+
+
+def _refuse_unless_utf8(connection: DBAPIConnection, url: URL) -> None:
+    # Others cannot hold every text, and some take bytes that are none.
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise NotAStoreError(
+            f"The database {url.database!r} has the encoding {encoding}, and the store needs UTF8. "
+            "Make one with: createdb --encoding=UTF8 --template=template0 NAME"
+        )

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from typing import Final
 
 from tandem_store.errors import StoreLockedError
+from tandem_store.locking import noted
 
 #: How long a statement waits for another process, in seconds.
 BUSY_TIMEOUT_S: Final = 30
+
+_here: Final = threading.local()
+
+
+def this_thread() -> object:
+    """Stands for the calling thread; the system gives a thread's number to others later."""
+    try:
+        token: object = _here.token
+    except AttributeError:
+        _here.token = token = object()
+    return token
 
 
 class Turns:
@@ -19,55 +30,36 @@ class Turns:
 
     SQLite lets whoever waits for a lock look again now and then, so that some of many are passed
     over until their patience is at its end.
+
+    A turn is an event, whoever made it. The first in the queue has its turn.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._taken = False
+        # Reentrant, because a forgotten transaction may give its turn back at any moment.
+        self._lock = threading.RLock()
         self._queue: deque[threading.Event] = deque()
 
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """A turn, after those who came before. It may end in another thread than it began in.
+    def take(self, turn: threading.Event) -> None:
+        """Wait until those who came before are done; ``give_back`` it whatever comes of it.
 
         Raises ``StoreLockedError`` after 30 seconds.
         """
-        self._begin()
-        try:
-            yield
-        finally:
-            self._end()
-
-    def _begin(self) -> None:
         with self._lock:
-            if not self._taken:
-                self._taken = True
+            self._queue.append(turn)
+            if self._queue[0] is turn:
                 return
-            mine = threading.Event()
-            self._queue.append(mine)
-        try:
-            called = mine.wait(BUSY_TIMEOUT_S)
-        except BaseException:
-            if not self._left(mine):
-                self._end()
-            raise
-        if not called and self._left(mine):
+        with noted("other threads of this process, which are writing"):
+            turn.wait(BUSY_TIMEOUT_S)
+        if not turn.is_set():
             raise StoreLockedError(
                 "Other threads of this process are using the database. Keep writing transactions "
                 "short, or try again."
             )
 
-    def _end(self) -> None:
+    def give_back(self, turn: threading.Event) -> None:
+        """Let the next one in, or leave the queue. May be done twice, and by another thread."""
         with self._lock:
+            with suppress(ValueError):
+                self._queue.remove(turn)
             if self._queue:
-                self._queue.popleft().set()
-            else:
-                self._taken = False
-
-    def _left(self, mine: threading.Event) -> bool:
-        """Leave the queue; False if the turn came meanwhile."""
-        with self._lock:
-            if mine.is_set():
-                return False
-            self._queue.remove(mine)
-            return True
+                self._queue[0].set()

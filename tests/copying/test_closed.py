@@ -251,6 +251,35 @@ def test_a_target_with_rows_is_refused(source_url: str, any_store_url: str) -> N
     assert dump(any_store_url) == before
 
 
+def test_a_copy_that_was_finished_is_recognised(source_url: str, target_url: str) -> None:
+    """Killed after the last commit, it could not say so; the same command does."""
+    copy_store(source_url, target_url)
+    before = dump(target_url)
+
+    report = copy_store(source_url, target_url)
+
+    assert (report.copied, report.differences, report.exit_code) == (0, [], 0)
+    assert sum(report.months.values()) > 0
+    again = command("copy", "--from", source_url, "--to", target_url)
+    assert again.exit_code == 0
+    assert "It was copied before." in again.stdout
+    assert dump(target_url) == before
+
+
+@pytest.mark.parametrize("change", [_flip_a_byte, _change_a_claim])
+def test_a_finished_copy_that_is_not_the_same_any_more_is_refused(
+    source_url: str, target_url: str, change: Callable[[str], None]
+) -> None:
+    """It may be a store that is in use, and stays as it is."""
+    copy_store(source_url, target_url)
+    change(target_url)
+
+    with pytest.raises(StoreError, match="not empty"):
+        copy_store(source_url, target_url)
+
+    open_store(target_url).close()
+
+
 def test_another_programs_database_is_refused(source_url: str, tmp_path: Path) -> None:
     """It is not touched."""
     path = tmp_path / "text.db"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from sqlalchemy import (
     update,
 )
 
+import tandem_store
 from tandem_store import migrate, open_store, partitions, schema, version_row
 from tandem_store.engine import Engines
 from tandem_store.errors import NotAStoreError, SchemaAheadError, SchemaBehindError, StoreError
@@ -392,3 +394,54 @@ def test_the_wheel_makes_a_database_in_an_empty_folder(installed: Path, tmp_path
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(installed / "tandem_store" / "migrations")
     assert migrate.current(str(tmp_path / "runs.db")) == migrate.HEAD
+
+
+def test_alembic_needs_three_lines_for_the_wheel(installed: Path, tmp_path: Path) -> None:
+    """The revisions are named by the package that they are in; there is nothing about logs."""
+    ini = tmp_path / "alembic.ini"
+    ini.write_text(
+        "[alembic]\n"
+        "script_location = tandem_store:migrations\n"
+        f"sqlalchemy.url = sqlite:///{tmp_path}/runs.db\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "TANDEM_STORE_URL"}
+
+    for command in (("upgrade", "head"), ("check",), ("current",)):
+        done = subprocess.run(
+            [sys.executable, "-m", "alembic", "-c", str(ini), *command],
+            cwd=tmp_path,
+            env={**environment, "PYTHONPATH": str(installed)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+
+    assert migrate.HEAD in done.stdout
+    assert migrate.current(str(tmp_path / "runs.db")) == migrate.HEAD
+
+
+class TestTelling:
+    def test_an_upgrade_is_logged(
+        self, any_empty_url: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """From where to where; one for nothing is not."""
+        with caplog.at_level(logging.INFO, logger="tandem_store"):
+            tandem_store.upgrade(any_empty_url)
+            tandem_store.upgrade(any_empty_url)
+
+        told = [record.getMessage() for record in caplog.records if "upgraded" in record.msg]
+        assert len(told) == 1
+        assert told[0].endswith(f"from nothing to {migrate.HEAD}")
+
+    def test_a_month_is_logged(
+        self, any_store_url: str, open_engines: Opener, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Once, when it is made."""
+        with caplog.at_level(logging.INFO, logger="tandem_store"):
+            for _ in range(2):
+                with open_engines(any_store_url).write.begin() as connection:
+                    partitions.ensure(connection, [MONTH])
+
+        assert [r.getMessage() for r in caplog.records if "month" in r.msg] == [
+            f"made the month {MONTH}"
+        ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import re
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -49,7 +50,7 @@ class TestNaming:
         assert engine.sqlite_path(url) == tmp_path / "runs.db"
 
     @pytest.mark.parametrize(
-        "name", ["sqlite://", "sqlite:///:memory:", ":memory:", "", "sqlite:///file:x?mode=memory"]
+        "name", ["sqlite://", "sqlite:///:memory:", ":memory:", "sqlite:///file:x?mode=memory"]
     )
     def test_in_memory_sqlite_is_refused_with_the_reason(self, name: str) -> None:
         """Each pooled connection would see a database of its own."""
@@ -63,12 +64,56 @@ class TestNaming:
             ("postgresql+asyncpg://host/db", "postgresql\\+psycopg://"),
             ("://", "not a database URL"),
             ("sqlite:///x.db?mode=ro", "Options after the \\?"),
+            ("sqlite://runs.db", "write sqlite:///FILE"),
+            ("sqlite://folder/runs.db", "write sqlite:///FILE"),
+            ("", "name of the database is empty"),
+            (" ", "name of the database is empty"),
+            ("postgresql://host/db?schema=$user", "cannot be called '\\$user'"),
+            ("postgresql://host/db?schema=pg_x", "does not begin with pg_"),
+            ("postgresql://host/db?schema=" + "é" * 40, "1 to 63 bytes"),
         ],
     )
     def test_what_we_cannot_open_is_refused_in_a_sentence(self, name: str, words: str) -> None:
         """The sentence names what would work."""
         with pytest.raises(StoreError, match=words):
             database_url(name)
+
+    def test_a_folder_is_refused(self, tmp_path: Path) -> None:
+        """Its name is often a slip for that of a file in it."""
+        with pytest.raises(StoreError, match=r"is a folder. Name a file in it, as .*runs\.db"):
+            database_url(str(tmp_path))
+
+    def test_a_refused_url_does_not_tell_its_password(self) -> None:
+        """Without a host, the parser takes it for a port and says it."""
+        with pytest.raises(StoreError) as caught:
+            database_url("postgresql://me:s3cret/db")
+
+        assert "s3cret" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "postgresql://me:s3cret@host/db",
+            "postgresql://me@host/db?password=s3cret",
+            "postgresql://host/db?sslpassword=s3cret&sslkey=k",
+            "postgresql://host/db?passfile=/home/me/s3cret",
+            "postgresql://host/db?PGPassword=s3cret",
+            "postgresql://me:s3c%40ret@host/db",
+            "postgresql://host/db?service=http://me:s3cret@other/",
+            "postgresql://host/db?service=http%3A%2F%2Fme%3As3cret%40other",
+        ],
+    )
+    def test_no_password_is_shown(self, url: str) -> None:
+        """Wherever the driver takes one from."""
+        shown = engine.shown(url)
+
+        assert shown.startswith("postgresql+psycopg://")
+        assert not re.search("s3c.*ret", shown)
+
+    @pytest.mark.parametrize("path", ["runs.db", "../my runs.db", "/var/lib/user:name@x.db"])
+    def test_a_path_is_shown_as_it_is(self, path: str) -> None:
+        """As the operator typed it."""
+        assert engine.shown(path) == path
 
     def test_postgresql_without_a_driver_uses_psycopg(self) -> None:
         """Hosters hand out URLs without a driver."""
@@ -131,7 +176,8 @@ class TestMaking:
     def test_a_missing_folder_is_said(self, tmp_path: Path) -> None:
         """A typing error in the path must not make folders."""
         with pytest.raises(StoreError, match=r"Cannot make .*absent/x.db: No such file"):
-            engine.create_file(database_url(str(tmp_path / "absent" / "x.db")))
+            with engine.made_whole(database_url(str(tmp_path / "absent" / "x.db"))):
+                pass
 
     @pytest.mark.parametrize("side", ["read", "write"])
     def test_opening_never_makes_a_file(
@@ -245,7 +291,7 @@ class TestBothDatabases:
 
     def test_reading_cannot_write(self, both: Engines) -> None:
         """The read engine refuses by connection, not by good manners."""
-        with pytest.raises(StoreError, match="read-only"):
+        with pytest.raises(StoreError, match="is for reading"):
             with both.read.begin() as connection:
                 connection.execute(text("DELETE FROM months"))
 
