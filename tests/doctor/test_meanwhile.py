@@ -12,6 +12,7 @@ from tandem_store import StoreError, open_store
 from tandem_store.doctor import Severity, contents, examine
 from tests.doctor import damage
 from tests.doctor.conftest import EACH
+from tests.legacy_runs import CREATED_MS, MONTH_MS
 
 
 def test_writers_are_not_taken_for_damage(sound_url: str) -> None:
@@ -26,10 +27,8 @@ def test_writers_are_not_taken_for_damage(sound_url: str) -> None:
                 with store.begin() as tx:
                     found = tx.runs.get_versioned(run_id)
                     assert found is not None
-                    later = found.run.updated_at_ms + 86_400_000 * 20
-                    changed = found.run.model_copy(
-                        update={"updated_at_ms": later % 1_795_000_000_000}
-                    )
+                    moved = CREATED_MS + number % 3 * MONTH_MS
+                    changed = found.run.model_copy(update={"updated_at_ms": moved})
                     tx.runs.save(changed, expected_revision=found.revision)
                 number += 1
 
@@ -62,11 +61,10 @@ def test_progress_is_told_up_to_the_end(sound_sqlite: str) -> None:
     """For each phase, what is done of how much."""
     told: dict[str, tuple[int, int]] = {}
 
-    examine(
-        sound_sqlite,
-        deep=True,
-        progress=lambda phase, done, total: told.update({phase: (done, total)}),
-    )
+    def note(phase: str, done: int, total: int) -> None:
+        told[phase] = done, total
+
+    examine(sound_sqlite, deep=True, progress=note)
 
     assert told == {
         "reading runs": (2 * EACH, 2 * EACH),
