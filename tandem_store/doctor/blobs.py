@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, select
+from sqlalchemy import Column, ColumnElement, Row, Table, func, select
 
 from tandem_store.automations import Automations
 from tandem_store.doctor.context import Context
@@ -19,16 +20,31 @@ from tandem_store.mapping import from_column, unpack
 from tandem_store.schema import automation_snapshots, automations, quarantine, runs
 
 
+@dataclass(slots=True)
+class _Damaged:
+    """The keys of what is damaged, why of the first, and why not all keys could be listed."""
+
+    keys: list[Any] = field(default_factory=list)
+    why: str = ""
+    failure: Exception | None = None
+
+    def refuse_gaps(self) -> None:
+        """Raise what kept some keys from being listed."""
+        if self.failure is not None:
+            raise self.failure
+
+
 def check_snapshots(context: Context) -> Iterator[Finding]:
     """Each snapshot; of a damaged one, the runs that have it."""
     snapshots = automation_snapshots.c
 
     def verify(key: int) -> None:
-        row = _row(context, automation_snapshots, snapshots.id == key)
-        _refuse_unless(sha256(canonical(loads(_unpacked(row)))).digest() == bytes(row.digest))
+        for row in _rows(context, automation_snapshots, snapshots.id == key):
+            shared = loads(unpack(bytes(row.document), row.encoding))
+            _refuse_unless(sha256(canonical(shared)).digest() == bytes(row.digest))
 
-    damaged, why = _examined(context, "reading snapshots", snapshots.id, verify)
-    if damaged:
+    found = _examined(context, "reading snapshots", snapshots.id, verify)
+    if damaged := found.keys:
         with context.read() as connection:
             query = select(runs.c.run_id).where(runs.c.snapshot_id.in_(damaged[:500]))
             rows = connection.execute(query.order_by(runs.c.run_id).limit(LISTED)).scalars()
@@ -38,38 +54,41 @@ def check_snapshots(context: Context) -> Iterator[Finding]:
             severity=Severity.ERROR,
             what=(
                 f"{counted(len(damaged), 'snapshot')} of definitions cannot be read or have "
-                f"changed ({why}): number {named([str(key) for key in damaged])}. "
+                f"changed ({found.why}): number {named([str(key) for key in damaged])}. "
                 f"They belong to the runs: {named(ids)}."
             ),
             command=context.restore(),
             runs=tuple(ids),
             count=len(damaged),
         )
+    found.refuse_gaps()
 
 
 def check_automations(context: Context) -> Iterator[Finding]:
     """Each current definition."""
 
     def verify(key: str) -> None:
+        row = select(automations.c.digest).where(automations.c.automation_id == key)
         with context.read() as connection:
             definition = Automations(connection).get(from_column(key))
-        if definition is not None:
-            digest = _row(context, automations, automations.c.automation_id == key).digest
+            digest = connection.execute(row).scalar()
+        if definition is not None and digest is not None:
             _refuse_unless(sha256(canonical(definition.to_legacy())).digest() == bytes(digest))
 
-    damaged, why = _examined(context, "reading definitions", automations.c.automation_id, verify)
-    if damaged:
+    found = _examined(context, "reading definitions", automations.c.automation_id, verify)
+    if damaged := found.keys:
         ids = [from_column(key) for key in damaged]
         yield Finding(
             code="automation_damaged",
             severity=Severity.ERROR,
             what=(
-                f"{counted(len(damaged), 'definition')} cannot be read or have changed ({why}): "
-                f"{named(ids)}."
+                f"{counted(len(damaged), 'definition')} cannot be read or have changed "
+                f"({found.why}): {named(ids)}."
             ),
             command=context.restore(),
             count=len(damaged),
         )
+    found.refuse_gaps()
 
 
 def check_quarantine(context: Context) -> Iterator[Finding]:
@@ -77,31 +96,32 @@ def check_quarantine(context: Context) -> Iterator[Finding]:
     items = quarantine.c
 
     def verify(key: int) -> None:
-        row = _row(context, quarantine, items.id == key)
-        if row.raw is not None:
+        for row in _rows(context, quarantine, (items.id == key) & items.raw.is_not(None)):
             data = unpack(bytes(row.raw), row.encoding)
             _refuse_unless(sha256(data).digest() == bytes(row.digest))
 
-    damaged, why = _examined(context, "reading the quarantine", items.id, verify)
-    if damaged:
+    found = _examined(context, "reading the quarantine", items.id, verify)
+    if damaged := found.keys:
         yield Finding(
             code="quarantine_damaged",
             severity=Severity.ERROR,
             what=(
                 f"The bytes of {counted(len(damaged), 'quarantined copy', 'quarantined copies')} "
-                f"are damaged ({why}): number {named([str(key) for key in damaged])}."
+                f"are damaged ({found.why}): number {named([str(key) for key in damaged])}."
             ),
             command=f"tandem-store quarantine show {damaged[0]}",
             count=len(damaged),
         )
+    found.refuse_gaps()
 
 
 def _examined(
-    context: Context, phase: str, key: ColumnElement[Any], verify: Callable[[Any], None]
-) -> tuple[list[Any], str]:
-    """The keys of what is damaged, and why of the first."""
-    damaged: list[Any] = []
-    why, done = "", 0
+    context: Context, phase: str, key: Column[Any], verify: Callable[[Any], None]
+) -> _Damaged:
+    """Every row that can be listed, verified."""
+    found, done = _Damaged(), 0
+    with context.read() as connection:
+        total = connection.execute(select(func.count()).select_from(key.table)).scalar_one()
     keys = Keys(context, select(key), key)
     for batch in keys.batches():
         for one in batch:
@@ -110,25 +130,19 @@ def _examined(
             except RecordTooNewError:
                 continue
             except DAMAGED as error:
-                damaged.append(one)
-                why = why or reason(error)
+                found.keys.append(one)
+                found.why = found.why or reason(error)
         done += len(batch)
-        context.progress(phase, done, done)
-    if keys.failure is not None:
-        raise keys.failure
-    name = str(key.table.name)
-    context.report.checked[name] = done
-    return damaged, why.rstrip(".")
+        context.progress(phase, done, max(done, total))
+    context.report.checked[str(key.table.name)] = done
+    found.failure = keys.failure
+    return found
 
 
-def _row(context: Context, table: Table, which: ColumnElement[bool]) -> Any:
-    query: Select[Any] = select(table).where(which)
+def _rows(context: Context, table: Table, which: ColumnElement[bool]) -> Sequence[Row[Any]]:
+    """The one row, or none if it was deleted meanwhile."""
     with context.read() as connection:
-        return connection.execute(query).one()
-
-
-def _unpacked(row: Any) -> bytes:
-    return unpack(bytes(row.document), row.encoding)
+        return connection.execute(select(table).where(which)).all()
 
 
 def _refuse_unless(same: bool) -> None:

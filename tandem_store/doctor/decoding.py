@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
-from tandem_store.errors import StoreError
+from tandem_store.errors import LegacyFormatError, NotAStoreError, StoreError, UnstorableError
 
 _LONGEST: Final = 200
 #: What the messages of the library end with.
@@ -15,10 +15,18 @@ _ADVICE: Final = re.compile(
     r"[.:;]? *(restore the database\b|([A-Z][a-z]+:? )*(the [a-z]+ )?tandem-store ).*$"
 )
 
-#: Of the database; its failures to read are ours already where they have a sentence.
-UNREADABLE: Final = (StoreError, DBAPIError)
+#: Of the database. A lost connection, a lock or a missing privilege is none: it ends everything.
+UNREADABLE: Final = (NotAStoreError, DBAPIError)
 #: Of the bytes, which may be any: JSON of another shape has other keys and types.
-DAMAGED: Final = (*UNREADABLE, ValueError, LookupError, TypeError, AttributeError)
+DAMAGED: Final = (
+    *UNREADABLE,
+    LegacyFormatError,
+    UnstorableError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+)
 
 
 def reason(error: BaseException) -> str:

@@ -12,7 +12,6 @@ from tandem_store import partitions, schema, structure
 from tandem_store.doctor.context import Context
 from tandem_store.doctor.decoding import UNREADABLE, reason
 from tandem_store.doctor.findings import LISTED, Finding, Severity, counted, named
-from tandem_store.errors import StoreLockedError
 from tandem_store.mapping import from_column
 from tandem_store.month import Month
 from tandem_store.schema import months, runs
@@ -40,8 +39,6 @@ def _of_month(context: Context, month: Month) -> Iterator[Finding]:
     try:
         with context.read() as connection:
             yield from _Month(context, connection, month).findings()
-    except StoreLockedError:
-        raise
     except UNREADABLE as error:
         yield Finding(
             code="unreadable",

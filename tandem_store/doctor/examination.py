@@ -32,7 +32,7 @@ from tandem_store.doctor import (
 from tandem_store.doctor.context import Context, Progress
 from tandem_store.doctor.decoding import UNREADABLE, reason
 from tandem_store.doctor.findings import Finding, Report, Severity
-from tandem_store.errors import NotAStoreError, StoreLockedError
+from tandem_store.errors import NotAStoreError
 
 _ORDER: Final = list(Severity)
 
@@ -138,8 +138,6 @@ def _made(context: Context, check: Check) -> Iterator[Finding]:
         return
     try:
         yield from check.make(context)
-    except StoreLockedError:
-        raise
     except UNREADABLE as error:
         # At another revision, what is asked for may not be there, which is a finding already.
         if isinstance(error, DBAPIError) and context.report.revision != migrate.HEAD:

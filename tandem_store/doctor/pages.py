@@ -13,9 +13,10 @@ from sqlalchemy.exc import DBAPIError
 
 from tandem_store import schema
 from tandem_store.doctor.context import Context, psql, sqlite3_shell
-from tandem_store.doctor.decoding import UNREADABLE, reason
+from tandem_store.doctor.decoding import reason
 from tandem_store.doctor.findings import Finding, Severity, counted, named
 from tandem_store.engine import health, schema_of
+from tandem_store.errors import StoreError
 
 # What PostgreSQL knows of them, as far as it is asked here.
 _CLASSES: Final = table(
@@ -183,7 +184,7 @@ def _amcheck(context: Context) -> Iterator[Finding]:
         try:
             with context.read() as connection:
                 connection.execute(select(compare.bt_index_check(cast(oid, REGCLASS), True)))
-        except UNREADABLE as error:
+        except (StoreError, DBAPIError) as error:
             if not _is_damage(error):
                 context.report.not_checked.append("indexes (this user may not use amcheck)")
                 return

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
+from sqlalchemy import text
 
-from tandem_store import open_store
+from tandem_store import migrate, open_store
 from tandem_store.doctor import Finding, Report, Severity, examine
+from tests.conftest import running_server, server_url
 from tests.doctor import damage
-from tests.doctor.conftest import EACH
+from tests.doctor.conftest import EACH, fill
 
 RESTORE = "tandem-store --db NEW restore FILE"
 #: Of this machine and of a store without a backup, not of the damage.
@@ -263,3 +268,32 @@ def test_a_file_whose_first_page_is_overwritten_is_one_finding(sound_sqlite: str
 
     assert [finding.code for finding in report.findings] == ["unreadable"]
     assert report.exit_code == 1
+
+
+@pytest.mark.slow
+def test_runs_on_overwritten_pages_of_a_server_are_named(tmp_path: Path) -> None:
+    """The others of the month are read all the same."""
+    with running_server() as server:
+        url = server_url(server).render_as_string(hide_password=False)
+        migrate.upgrade(url)
+        fill(url, tmp_path / "state")
+        with damage.tampering(url) as connection:
+            folder, name = connection.execute(
+                text("SELECT current_setting('data_directory'), "
+                     "pg_relation_filepath('run_documents_2026_05')")
+            ).one()  # fmt: skip
+        # What the server has in memory is written, and read again after its next start.
+        postmaster = psutil.Process(server.get_pid())
+        processes = [postmaster, *postmaster.children(recursive=True)]
+        postmaster.send_signal(signal.SIGINT)
+        psutil.wait_procs(processes, timeout=20)
+        with Path(folder, name).open("r+b") as file:
+            file.write(b"\xff" * 8192)
+        server.ensure_postgres_running()
+
+        report = examine(url, deep=True)
+
+    lost = the(report, "run_unreadable")
+    assert 0 < len(lost.runs) < EACH
+    assert lost.month == "2026-05"
+    assert report.checked["documents"] == 2 * EACH
