@@ -59,9 +59,10 @@ test-long: $(STAMP)  ## The long tests: kills, and many processes for a minute; 
 	$(BIN)/python -m pytest --quiet -m slow --capture=no
 
 .PHONY: bench
-bench: $(STAMP)  ## Measure the import, then every call of the repository
+bench: $(STAMP)  ## Measure the import, every call of the repository, and salvaging
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.repository
+	$(BIN)/python -m benchmarks.salvage
 
 .PHONY: clean
 clean:  ## Remove what was made here, except the virtual environment

@@ -17,8 +17,8 @@ Buffer = bytes | mmap.mmap
 
 
 #: The most bytes of one record, definition or entry that are parsed. What the engine writes is
-#: kilobytes, seldom some megabytes. Parsed, a record takes three times its size where it is text
-#: and up to thirty times where it is all brackets, in each parser process.
+#: kilobytes, seldom some megabytes. A parser takes three times the size of a record that is text,
+#: and some thirty times that of one that is all brackets.
 LARGEST_RECORD: Final = 64 * 1024 * 1024
 SPACE: Final = rb"[ \t\r\n]*+"
 STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
