@@ -33,7 +33,7 @@ from tandem_store.records import (
     RunSummary,
     TenantScope,
 )
-from tandem_store.runs import Claim, Page, RunStatistics, Versioned
+from tandem_store.runs import Claim, DamagedRun, Page, RunStatistics, Versioned
 from tandem_store.store import (
     ReadTransaction,
     Store,
@@ -54,6 +54,7 @@ __all__ = [
     "AutomationSpec",
     "Claim",
     "ConflictError",
+    "DamagedRun",
     "InvalidCursorError",
     "InvalidFilterError",
     "LeaseLostError",
