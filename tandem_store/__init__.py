@@ -33,7 +33,7 @@ from tandem_store.records import (
     TenantScope,
 )
 from tandem_store.release import RELEASE
-from tandem_store.runs import Claim, Page, RunStatistics, Versioned
+from tandem_store.runs import Claim, DamagedRun, Page, RunStatistics, Versioned
 from tandem_store.store import (
     ReadTransaction,
     Store,
@@ -51,6 +51,7 @@ __all__ = [
     "AutomationSpec",
     "Claim",
     "ConflictError",
+    "DamagedRun",
     "InvalidCursorError",
     "InvalidFilterError",
     "LeaseLostError",

@@ -50,20 +50,20 @@ class StoredRun:
     @property
     def run_id(self) -> str:
         """The run's id."""
-        return from_column(self.columns["run_id"])
+        run_id = self.columns["run_id"]
+        if type(run_id) is not str:
+            raise self._damaged("has an id that is no text")
+        return from_column(run_id)
 
     @property
     def revision(self) -> int:
         """How often the run was written."""
-        return int(self.columns["revision"])
+        return self._number("revision")
 
     @property
     def schema_version(self) -> int:
         """The shape of the record; greater than ours if a newer version wrote it."""
-        version = self.columns["schema_version"]
-        if type(version) is not int:
-            raise self._damaged(f"has the schema version {version!r}, which is no number")
-        return version
+        return self._number("schema_version")
 
     @property
     def month(self) -> Month:
@@ -114,12 +114,18 @@ class StoredRun:
         A record that a newer version wrote is not judged.
         """
         try:
-            self.record()
+            Versioned(self.record(), self.revision)
         except RecordTooNewError:
             return None
         except StoreError as error:
             return str(error)
         return None
+
+    def _number(self, column: str) -> int:
+        value = self.columns[column]
+        if type(value) is not int:
+            raise self._damaged(f"has the {column} {value!r}, which is no number")
+        return value
 
     def _damaged(self, how: str) -> NotAStoreError:
         return damaged_run(self.columns["run_id"], self.columns["month"], how)

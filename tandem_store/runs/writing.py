@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -12,8 +12,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from tandem_store import engine, partitions
-from tandem_store.errors import ConflictError, NotFoundError
+from tandem_store.errors import ConflictError, NotFoundError, StoreError
 from tandem_store.mapping import from_column, to_column
+from tandem_store.month import Month
 from tandem_store.records import TERMINAL_STATUSES, RunRecord, RunStatus, TenantScope
 from tandem_store.runs import leases, listing, packed
 from tandem_store.runs.admission import admitted, refuse_new_fields, unknown_fields
@@ -44,7 +45,7 @@ def add(connection: Connection, new: Iterable[RunRecord], scope: TenantScope | N
     if len(given) < len(ids):
         twice = from_column(next(one for one, times in given.items() if times > 1))
         raise ConflictError(f"The run {named(twice)} is given twice. Add it once.")
-    partitions.ensure(connection, {run.month for run in ready})
+    _ensure_months(connection, {run.month for run in ready})
     for _ in range(_ATTEMPTS):
         try:
             return _placed(connection, ready)
@@ -163,7 +164,7 @@ def finish(
 def delete(connection: Connection, run_id: str, scope: TenantScope | None) -> None:
     """Remove a run and its document."""
     there = _there(connection, run_id, scope, lock=True)
-    partitions.ensure(connection, [there.month])
+    _ensure_months(connection, [there.month])
     with _all_or_nothing(connection):
         packed.remove(connection, to_column(run_id), there.month, revision=there.revision)
 
@@ -196,7 +197,7 @@ def _swap(
     claim: Claim | None = None,
 ) -> bool:
     """Write the run over what was there; False if something else is there by now."""
-    partitions.ensure(connection, [new.month])
+    _ensure_months(connection, [new.month])
     held = () if claim is None else leases.fence(claim, now_ms=engine.now_ms(connection))
     with _all_or_nothing(connection):
         return packed.replace(
@@ -207,6 +208,16 @@ def _swap(
             revision=there.revision + 1,
             only_if=(runs.c.revision == there.revision, *held, *within(scope)),
         )
+
+
+def _ensure_months(connection: Connection, wanted: Collection[Month]) -> None:
+    try:
+        partitions.ensure(connection, wanted)
+    except StoreError:
+        raise  # refused before anything was written
+    except BaseException:
+        connection.invalidate()  # perhaps between a table and its row in the months
+        raise
 
 
 @contextmanager

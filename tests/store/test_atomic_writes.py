@@ -18,12 +18,12 @@ from tests.store.new_run import new_run
 #: More than any of the writes sends.
 STATEMENTS = 20
 
-BEFORE = new_run("r", status="queued")
+BEFORE = new_run("r", status="queued", detail="before")
 AFTER = new_run("r", detail="another", updated_at_ms=BEFORE.updated_at_ms + 5 * MONTH_MS)
 
 
-class Interruption(BaseException):
-    """What no caller expects."""
+class BrokenOffError(Exception):
+    """Nothing that the store knows, and no KeyboardInterrupt: SQLAlchemy sees to that itself."""
 
 
 def to_after(_run: RunRecord) -> RunRecord:
@@ -53,7 +53,7 @@ def failing_at(connection: Connection, number: int, *, afterwards: bool) -> Iter
             return
         sent.append(statement)
         if len(sent) == number + 1:
-            raise Interruption
+            raise BrokenOffError
 
     name = "after_cursor_execute" if afterwards else "before_cursor_execute"
     event.listen(connection, name, fail)
@@ -71,19 +71,26 @@ def test_a_failure_that_is_swallowed_never_commits_half_a_write(
         claim = start_anew(any_store)
         with suppress(StoreError), any_store.begin() as tx:
             with failing_at(tx.connection, number, afterwards=afterwards) as sent:
-                with suppress(Interruption):
+                with suppress(BrokenOffError):
                     WRITES[write](tx.runs, claim)
         found = state_of(any_store)
         if len(sent) <= number:
             assert number > 1
-            assert found != UNTOUCHED
+            assert found == DONE[write]
             return
-        assert found == UNTOUCHED, sent
+        assert found in (UNTOUCHED, DONE[write]), sent
     pytest.fail(f"{write} sends more than {STATEMENTS} statements")
 
 
-#: The run, whether it is claimed still, and the other run.
-UNTOUCHED = (BEFORE, True, None)
+#: What the run says, None if it is gone; whether it is claimed; and whether the other is there.
+UNTOUCHED = ("before", True, False)
+DONE = {
+    "add": ("before", True, True),
+    "save": ("another", True, False),
+    "update": ("another", True, False),
+    "finish": ("another", False, False),
+    "delete": (None, False, False),
+}
 
 
 def start_anew(store: Store) -> Claim:
@@ -98,8 +105,9 @@ def start_anew(store: Store) -> Claim:
     return claim
 
 
-def state_of(store: Store) -> tuple[RunRecord | None, bool, RunRecord | None]:
+def state_of(store: Store) -> tuple[str | None, bool, bool]:
     """What the store holds; raises if a run has lost its document."""
     with store.read() as tx:
+        run, other = tx.runs.get("r"), tx.runs.get("s")
         claimed = any(claim.worker == "w" for claim in tx.runs.claims())
-        return tx.runs.get("r"), claimed, tx.runs.get("s")
+    return None if run is None else run.detail, claimed, other is not None
