@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from importlib.metadata import version
 from pathlib import Path
 
-from tandem_store import migrate, snapshots
+from tandem_store import __version__, migrate, snapshots
 from tandem_store.engine import database_url, is_absent
 from tandem_store.errors import SourceError, StoreError
 from tandem_store.importer.alone import alone
@@ -76,7 +75,7 @@ class _Import:
         self._store, self._source, self._options = store, source, options
         self._progress, self._scratch = progress, scratch
         root = str(source.root.resolve())
-        self._session = ImportSession(store, root, options.strict, version("tandem-store"))
+        self._session = ImportSession(store, root, options.strict, __version__)
         self._writer = Writer(self._session, options.batch, options.strict, options.confirm_months)
 
     def run(self, total_bytes: int) -> ImportReport:
