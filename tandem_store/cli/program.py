@@ -104,7 +104,7 @@ def _summarise(group: click.Group) -> None:
     for command in group.commands.values():
         if command.short_help is None:
             sentence = inspect.cleandoc(command.help or "").split("\n\n")[0].split(". ")[0]
-            command.short_help = " ".join(sentence.split()).removesuffix(".")
+            command.short_help = f"{' '.join(sentence.split()).removesuffix('.')}."
         if isinstance(command, click.Group):
             _summarise(command)
 

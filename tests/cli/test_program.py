@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ from tandem_store import cli as package
 from tandem_store.cli import exits
 from tandem_store.cli.program import program
 from tandem_store.errors import StoreError
+from tests import legacy_runs
 from tests.cli.terminals import PROGRAM, on_a_real_terminal
 from tests.copying.looking import behind_its_back
+from tests.states import StateDir
 
 Cli = Callable[..., Result]
 
@@ -359,6 +362,34 @@ def test_the_module_is_the_program(any_store_url: str, tmp_path: Path) -> None:
     )
 
     assert f'"revision": "{migrate.HEAD}"' in done.stdout
+
+
+WITHOUT_METADATA = """
+import importlib.metadata as metadata
+known = metadata.version
+def version(name):
+    if name == "tandem-store":
+        raise metadata.PackageNotFoundError(name)
+    return known(name)
+metadata.version = version
+from tandem_store.cli import main
+main()
+"""
+
+
+def test_a_package_without_metadata_imports_all_the_same(store_url: str, tmp_path: Path) -> None:
+    """As from an unpacked archive or a frozen program."""
+    state = StateDir(tmp_path / "state")
+    state.shard(legacy_runs.full_run("one"))
+
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_METADATA, "--db", store_url, "import", str(state.root)],
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.returncode, done.stderr.count("Error")) == (0, 0)
+    assert "The store now holds 1 run in 1 month" in done.stdout
 
 
 def test_nothing_that_a_terminal_obeys_reaches_it(

@@ -36,6 +36,18 @@ def test_lists_are_aligned_text_where_there_is_no_terminal(cli: Cli, add: Add) -
     ]
 
 
+def test_nothing_is_cut_off_where_there_is_no_terminal(cli: Cli, add: Add) -> None:
+    """Whole ids and whole reasons, in one line."""
+    run_id = "automation-v2-run-7815de76-9a82-d52b-d32c-a3b059f0dd4f"
+    add(run_id, status="failed", detail="long\n" * 1_000)
+
+    lines = cli("runs", "list").stdout.splitlines()
+
+    assert len(lines) == 2
+    assert f"  {run_id}  " in lines[1]
+    assert lines[1].endswith(" ".join(["long"] * 1_000))
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -162,7 +174,9 @@ def test_months_and_statistics_add_up(cli: Cli, add: Add) -> None:
     assert (stats["runs"], stats["total_tokens"]) == (3, 2**64 - 2)
     assert [item["status"] for item in stats["items"]] == ["completed", "failed", "completed"]
     assert "2026-05  attached     2" in cli("months", "list").stdout
-    assert cli("stats").stdout.splitlines()[-1].split() == [
+    lines = cli("stats").stdout.splitlines()
+    assert lines[0].split("  ")[0] == "MONTH OF LAST UPDATE"
+    assert lines[-1].split() == [
         "total",
         "3",
         "18,446,744,073,709,551,614",
