@@ -166,7 +166,7 @@ def _salvage_faults(data: Buffer, found: Outline) -> None:
     found.clear()
     groups = [
         (damaged, list(group))
-        for damaged, group in groupby(spans, key=lambda span: _is_damaged(data, span))
+        for damaged, group in groupby(spans, key=lambda span: _is_damaged(data, span, found))
     ]
     for number, (damaged, group) in enumerate(groups, start=1):
         if damaged:
@@ -183,9 +183,10 @@ def _look_for_version(data: Buffer, found: Outline) -> None:
         found.version = version.span(1)
 
 
-def _is_damaged(data: Buffer, span: Span) -> bool:
+def _is_damaged(data: Buffer, span: Span, found: Outline) -> bool:
     if span.fault is not None:
         return span.fault in _SALVAGEABLE
+    found.passed(span.start)
     return not is_whole(data, span.value, span.stop)
 
 
