@@ -65,7 +65,7 @@ def backup_store(
     keep: int | None = None,
     progress: Progress | None = None,
 ) -> BackupReport:
-    """Back a store up into one file, which any tandem-store restores to either database.
+    """Back a store up into one file, which can be restored to either database.
 
     Services may go on reading and writing: the backup shows the store at one moment after the
     call. It has its name only once it was compared with the store row by row and read back, and

@@ -34,9 +34,11 @@ def upgrade(url: str, no_backup: bool, as_json: bool) -> None:
     if backup is not None:
         output.put(f"A backup of it as it was: {backup}")
     if before == migrate.HEAD:
-        output.put(f"{_shown(url)} is at revision {before} already.")
+        output.put(f"{engine.shown(url)} is at revision {before} already.")
     else:
-        output.put(f"{_shown(url)} is now at revision {migrate.HEAD} (was: {before or 'new'}).")
+        output.put(
+            f"{engine.shown(url)} is now at revision {migrate.HEAD} (was: {before or 'new'})."
+        )
 
 
 @db.command()
@@ -48,7 +50,9 @@ def current(url: str, as_json: bool) -> None:
     if as_json:
         output.put_json({"revision": found, "head": migrate.HEAD})
     else:
-        output.put(f"{_shown(url)}: {found or 'no revision'}; this version needs {migrate.HEAD}")
+        output.put(
+            f"{engine.shown(url)}: {found or 'no revision'}; this version needs {migrate.HEAD}"
+        )
 
 
 @db.command()
@@ -61,10 +65,5 @@ def check(url: str, as_json: bool) -> None:
         output.put_json({"revision": migrate.HEAD, "ok": True})
     else:
         output.put(
-            f"{_shown(url)} is at revision {migrate.HEAD}, its tables are as they should be."
+            f"{engine.shown(url)} is at revision {migrate.HEAD}, its tables are as they should be."
         )
-
-
-def _shown(url: str) -> str:
-    # Its text form hides the password.
-    return str(engine.database_url(url))

@@ -75,4 +75,5 @@ def _steps(report: Json, state: str) -> Iterator[tuple[str, str]]:
         yield "Keep the source: the store does not have all of it.", ""
         return
     yield "Compare the store with the source:", f"tandem-store verify {state}"
-    yield "Keep the source until that has passed and a backup is made.", ""
+    yield "Make a backup, best on another disk:", "tandem-store backup backup.db.zst"
+    yield "Keep the source until both are done; verify says whether it may be deleted.", ""

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tandem_store.cli import output
-from tandem_store.cli.places import put_capped, put_name, put_place, put_record
-from tandem_store.cli.text import counted, moment, one_line
+from tandem_store.cli.places import SHOWN, put_capped, put_name, put_place, put_record
+from tandem_store.cli.text import counted, moment, number, one_line
 
 Json = Mapping[str, Any]
 
@@ -48,8 +48,8 @@ def _put_future(report: Json) -> None:
         return
     output.put()
     output.put(f"Warning: {counted(count, 'run')} with a time in the future; a clock was wrong:")
-    for run in runs:
-        place = f"{run['run_id']} at {moment(run['at_ms'])}, in the month {run['month']}"
-        output.put_content(f"  {one_line(place)}")
-    if count > len(runs):
-        output.put(f"  ... and {count - len(runs):,} more.")
+    for run in runs[:SHOWN]:
+        put_name(run["run_id"])
+        output.put_content(f"    {moment(run['at_ms'])}, in the month {run['month']}")
+    if left := count - len(runs[:SHOWN]):
+        output.put(f"  ... and {number(left)} more; --json names up to 1,000.")

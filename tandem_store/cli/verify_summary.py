@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from tandem_store.cli import output
+from tandem_store.cli.places import put_capped, put_name, put_place, put_record
 from tandem_store.cli.text import number, one_line, printable
 from tandem_store.verify import Cause, Difference, Reason, Verdict, VerifyReport
 
-#: How many lines of one list are shown.
-_SHOWN: Final = 20
-_WIDTH: Final = 160
 _VERDICTS: Final = {
     Verdict.SUPERSEDED: "superseded",
     Verdict.SKIPPED: "skipped",
@@ -77,13 +73,11 @@ def put(report: VerifyReport, state: Path) -> None:
     if not report.was_imported and report.differences:
         output.put(f"Nothing in {report.root} was ever imported into this store.")
     else:
-        _put_list("Different", map(_lines, report.differences), len(report.differences))
-    not_read = ((one_line(f"{one.path}: {one.reason}", _WIDTH),) for one in report.not_read)
-    _put_list("Not read", not_read, len(report.not_read))
-    gone = ((one_line(path, _WIDTH),) for path in report.gone)
-    _put_list("Gone from the source since the import", gone, len(report.gone))
-    newer = ((one_line(run_id, _WIDTH),) for run_id in report.newer_in_engine_db)
-    _put_list("Newer in the engine's own database", newer, len(report.newer_in_engine_db))
+        put_capped("Different", report.differences, _put_difference)
+    not_read = [{"path": one.path, "reason": one.reason} for one in report.not_read]
+    put_capped("Not read", not_read, put_place)
+    put_capped("Gone from the source since the import", report.gone, put_name)
+    put_capped("Newer in the engine's own database", report.newer_in_engine_db, put_name)
     output.put()
     output.put(printable(_conclusion(report, state)))
 
@@ -95,23 +89,9 @@ def _counted(what: str, counts: Counter[Verdict], different: int) -> str:
     return f"{number(counts.total() + different)} {what} checked: {', '.join(parts)}."
 
 
-def _lines(one: Difference) -> tuple[str, str]:
+def _put_difference(one: Difference) -> None:
     name = one.run_id if one.automation_id is None else one.automation_id
-    named = one_line(name or "-", _WIDTH)
-    return f"{named}  {one_line(one.what, _WIDTH)}", f"    {one_line(one.path, _WIDTH)}"
-
-
-def _put_list(title: str, items: Iterable[Iterable[str]], count: int) -> None:
-    """A list of items of one or more lines."""
-    if not count:
-        return
-    output.put()
-    output.put(f"{title}: {number(count)}")
-    for lines in islice(items, _SHOWN):
-        for line in lines:
-            output.put(line)
-    if count > _SHOWN:
-        output.put(f"... and {number(count - _SHOWN)} more; --json has all")
+    put_record(f"  {one_line(name) or '-'}", one.path, one.what, style="yellow")
 
 
 def _conclusion(report: VerifyReport, state: Path) -> str:

@@ -50,7 +50,7 @@ def _of_file(context: Context, connection: Connection) -> Iterator[Finding]:
             severity=Severity.WARNING,
             what=(
                 f"The journal mode is {mode!r} instead of 'wal', so readers and writers wait for "
-                "each other; the next write by tandem-store corrects that."
+                "each other; the next write of a service corrects that."
             ),
             command="tandem-store months ensure",
         )

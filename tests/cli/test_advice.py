@@ -22,7 +22,7 @@ from tests.states import StateDir
 PACKAGE = Path(tandem_store.__file__).parent
 MIGRATIONS = PACKAGE.parent / "migrations"
 #: A command in a text. "this tandem-store" is the program itself.
-NAMED = re.compile(r"(?<!this )\btandem-store((?: --db \S+)?(?: (?:[a-z][a-z-]*|--[a-z][a-z-]*))+)")
+NAMED = re.compile(r"(?<!this )\btandem-store(?: --db \S+)?((?: (?:[a-z][a-z-]*|--[a-z][a-z-]*))+)")
 
 
 def texts(path: Path) -> Iterator[str]:
@@ -180,6 +180,7 @@ def test_what_a_copy_lacks_is_told_of_its_source() -> None:
     assert "tandem-store --db missing.db db upgrade" in done.stderr
 
 
+@pytest.mark.usefixtures("elsewhere")
 def test_every_command_of_a_summary_works(tmp_path: Path, store_url: str) -> None:
     """They are run, one after the other, as they were printed."""
     state = StateDir(tmp_path / "a state")
@@ -191,6 +192,11 @@ def test_every_command_of_a_summary_works(tmp_path: Path, store_url: str) -> Non
     words = [shlex.split(line) for line in done.stdout.splitlines() if "  tandem-store " in line]
     ended = [runner.invoke(program, one[1:]) for one in words]
 
-    assert [one[3:] for one in words] == [["quarantine", "list"], ["verify", str(state.root)]]
+    assert [one[3:] for one in words] == [
+        ["quarantine", "list"],
+        ["verify", str(state.root)],
+        ["backup", "backup.db.zst"],
+    ]
     assert "damaged" in ended[0].stdout
     assert "copies checked" in ended[1].stdout
+    assert "To restore it" in ended[2].stdout
