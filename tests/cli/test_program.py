@@ -83,6 +83,7 @@ def test_the_commands_are_those_that_others_rely_on() -> None:
         "db check",
         "db current",
         "db upgrade",
+        "doctor",
         "dump",
         "import",
         "months ensure",
