@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from tandem_store.cli import options, output
+from tandem_store.cli.advice import advised
 from tandem_store.cli.progress import progress_bar
 from tandem_store.cli.text import number, printable, size
 from tandem_store.doctor import Finding, Report, Severity, examine
@@ -37,10 +38,18 @@ def doctor(context: click.Context, url: str, deep: bool, as_json: bool) -> None:
     with progress_bar() as progress:
         report = examine(url, deep=deep, progress=progress)
     if as_json:
-        output.put_json(report.to_json())
+        output.put_json(_with_store(report.to_json()))
     else:
         _put(report)
     context.exit(report.exit_code)
+
+
+def _with_store(report: dict[str, Any]) -> dict[str, Any]:
+    """The report with commands that name the store."""
+    findings = [
+        one | {"command": one["command"] and advised(one["command"])} for one in report["findings"]
+    ]
+    return report | {"findings": findings}
 
 
 def _put(report: Report) -> None:
@@ -57,7 +66,7 @@ def _put(report: Report) -> None:
                 # What mends several in a row is said once.
                 if finding.command and not (following and following.command == finding.command):
                     # In one line however long it is, so that it can be copied.
-                    _line(console, f"      {printable(finding.command)}", "bold")
+                    _line(console, f"      {printable(advised(finding.command))}", "bold")
     console.print()
     if report.not_checked:
         _line(console, printable(f"Not examined: {', '.join(report.not_checked)}."))
