@@ -21,7 +21,7 @@ from tests.store.new_run import new_run
 
 #: Statements that take some seconds, by database.
 SLOW = {
-    "sqlite": "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 2000000) "
+    "sqlite": "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 4000000) "
     "SELECT count(*) FROM c",
     "postgresql": "SELECT pg_sleep(10)",
 }
@@ -60,7 +60,7 @@ def test_the_clean_up_of_an_interrupted_worker_can_write(
     try:
         with impatient.begin() as tx:
             tx.runs.add(new_run("r"))
-            interrupt(0.2)
+            interrupt(0.1)
             tx.connection.execute(text(slow(impatient)))
         pytest.fail("It was not interrupted.")
     except KeyboardInterrupt:
@@ -73,20 +73,18 @@ def test_the_clean_up_of_an_interrupted_worker_can_write(
 
 
 def test_an_interrupted_reader_lets_go_of_what_it_saw(
-    impatient: Store, interrupt: Callable[[float], None]
+    store: Store, interrupt: Callable[[float], None]
 ) -> None:
-    """A snapshot that stays would keep the write-ahead log from being folded in."""
-    if impatient._transactions._engines.write.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL ends the session.")
+    """A snapshot that stays would keep SQLite from folding its write-ahead log in."""
     try:
-        with impatient.read() as tx:
-            interrupt(0.2)
-            tx.connection.execute(text(slow(impatient)))
+        with store.read() as tx:
+            interrupt(0.1)
+            tx.connection.execute(text(slow(store)))
         pytest.fail("It was not interrupted.")
     except KeyboardInterrupt:
-        with impatient.begin() as tx:
+        with store.begin() as tx:
             tx.runs.add(new_run("r"))
-        with impatient._transactions._engines.write.connect() as connection:
+        with store._transactions._engines.write.connect() as connection:
             driver = connection.connection.cursor()
             busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             driver.close()
@@ -107,7 +105,7 @@ def test_a_waiting_thread_has_its_turn_after_an_interrupt(
         try:
             with impatient.begin() as tx:
                 waiting_thread = pool.submit(write)
-                interrupt(0.2)
+                interrupt(0.1)
                 tx.connection.execute(text(slow(impatient)))
         except KeyboardInterrupt:
             waiting_thread.result()

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tandem_store import Store, engine, locking, open_store
-from tandem_store.engine import waiting
 
 
 @pytest.fixture(autouse=True)
@@ -76,4 +75,3 @@ def test_a_short_wait_is_not_told(store: Store, caplog: pytest.LogCaptureFixture
         pass
 
     assert "waited" not in caplog.text
-    assert waiting.BUSY_TIMEOUT_S == 30
