@@ -242,13 +242,13 @@ deleted_runs: Final = Table(
     Column("deleted_at_ms", BigInteger, nullable=False),
 )
 
-# The backups that were made and verified. `location` is where each was written, `digest` the
-# SHA-256 of that file.
+# The backups that were made and verified. `taken_at_ms` is the moment that each shows, `location`
+# where it was written, `digest` the SHA-256 of that file.
 backups: Final = Table(
     "backups",
     metadata,
     Column("id", Surrogate, primary_key=True),
-    Column("finished_at_ms", BigInteger, nullable=False),
+    Column("taken_at_ms", BigInteger, nullable=False),
     Column("location", Text, nullable=False),
     Column("runs", BigInteger, nullable=False),
     Column("digest", LargeBinary(32), nullable=False),

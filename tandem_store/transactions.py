@@ -192,6 +192,11 @@ class _Block(AbstractContextManager[Given]):
         try:
             if (transaction := self._held.transaction) is not None:
                 transaction.__exit__(kind, error, traceback)
+        except AssertionError as failure:
+            # SQLAlchemy is sure that a commit comes to its end, also of one that is interrupted.
+            if isinstance(failure.__context__, KeyboardInterrupt):
+                raise failure.__context__ from None
+            raise
         finally:
             # Not in a function of its own, which could be interrupted as it begins.
             try:

@@ -32,7 +32,7 @@ def upgrade() -> None:
     op.create_table(
         "backups",
         sa.Column("id", SURROGATE, nullable=False),
-        sa.Column("finished_at_ms", sa.BigInteger, nullable=False),
+        sa.Column("taken_at_ms", sa.BigInteger, nullable=False),
         sa.Column("location", sa.Text, nullable=False),
         sa.Column("runs", sa.BigInteger, nullable=False),
         sa.Column("digest", sa.LargeBinary(32), nullable=False),

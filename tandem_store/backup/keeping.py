@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,7 +45,7 @@ def store_name(url: URL) -> str:
 def record(url: URL, report: BackupReport) -> str | None:
     """Write the backup into the store's list; gives the reason if that cannot be done."""
     row = {
-        "finished_at_ms": time.time_ns() // 1_000_000,
+        "taken_at_ms": report.at_ms,
         "location": to_column(str(report.file)),
         "runs": report.content.runs,
         "digest": bytes.fromhex(report.digest),
@@ -82,7 +81,7 @@ def _known(connection: Connection, folder: Path, store: str) -> Sequence[Known]:
     named = re.compile(rf"{re.escape(store)}-{_STAMP}\.db\.zst")
     rows = connection.execute(
         select(backups.c.location, backups.c.digest).order_by(
-            backups.c.finished_at_ms.desc(), backups.c.id.desc()
+            backups.c.taken_at_ms.desc(), backups.c.id.desc()
         )
     )
     # By name alone: the folder may be mounted elsewhere by now.

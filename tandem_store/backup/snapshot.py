@@ -56,6 +56,11 @@ def take(url: URL, target: Path, progress: Progress) -> Snapshot:
         content = taken(url, target, progress)
     except DBAPIError as error:
         raise NotAStoreError(f"{_DAMAGED} [{error.orig}]") from error
+    except NotAStoreError as error:
+        # With a cause it is a failure of the database, such as a table that is gone.
+        if error.__cause__ is None or str(error).startswith(_DAMAGED):
+            raise
+        raise NotAStoreError(f"{_DAMAGED} [{error.__cause__}]") from error
     engine.make_portable(target)
     progress("checking", 0, 1)
     if wrong := engine.integrity(target):

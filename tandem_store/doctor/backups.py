@@ -32,7 +32,7 @@ def check(context: Context) -> Iterator[Finding]:
             command=_COMMAND,
         )
     elif last is not None and changed:
-        days = (context.now_ms - last.finished_at_ms) // MILLISECONDS_PER_DAY
+        days = (context.now_ms - last.taken_at_ms) // MILLISECONDS_PER_DAY
         if days >= _DAYS:
             yield Finding(
                 code="backup_old",
@@ -47,7 +47,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 def _changed(connection: Connection, last: Row[Any], held: int) -> bool:
     updated = connection.execute(select(func.max(runs.c.updated_at_ms))).scalar()
-    return bool(held != last.runs or (updated or 0) > last.finished_at_ms)
+    return bool(held != last.runs or (updated or 0) > last.taken_at_ms)
 
 
 def _are(held: int) -> str:

@@ -12,7 +12,7 @@ from tandem_store.errors import LegacyFormatError, NotAStoreError, StoreError, U
 _LONGEST: Final = 200
 #: What the messages of the library end with.
 _ADVICE: Final = re.compile(
-    r"[.:;]? *(restore the database\b|([A-Z][a-z]+:? )*(the [a-z]+ )?tandem-store ).*$"
+    r"[.:;]? *([Rr]estore the database\b|([A-Z][a-z]+:? )*(the [a-z]+ )?tandem-store ).*$"
 )
 
 #: Of the database. A lost connection, a lock or a missing privilege is none: it ends everything.

@@ -171,6 +171,10 @@ def _become_ours(path: Path) -> None:
 
 def _move(made: Path, path: Path) -> None:
     if log_size(made):
+        # What keeps it from being folded in, such as a full disk, is told by doing it.
+        with translating(), closing(connect(made, "mode=rw")) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    if log_size(made):
         raise StoreError(f"{made} is in use by another program. Run the same command again.")
     with suppress(FileNotFoundError, PermissionError):
         # Whoever made the empty file is to use it.

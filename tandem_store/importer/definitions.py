@@ -53,7 +53,7 @@ def _store(
     newest: dict[str, AutomationSpec] = {}
     for file, known, content in read:
         _note_file(session, tx, import_id, file, known, content)
-        for item in _definitions_of(file, content):
+        for item in definitions_of(file, content):
             if isinstance(item, Copy):
                 row = quarantine_row(import_id, None, file, item, now_ms=session.now_ms())
                 tx.quarantine.add([row])
@@ -64,14 +64,15 @@ def _store(
             tx.automations.put(definition)
 
 
-def _definitions_of(file: SourceFile, content: Content) -> Iterable[AutomationSpec | Copy]:
+def definitions_of(file: SourceFile, content: Content) -> Iterable[AutomationSpec | Copy]:
+    """The definitions in a file, and its faults; a file that is too large is one fault."""
     if content.data is None:
         return [too_large(content.digest, content.size)]
     return definitions_in(file, content.data)
 
 
 def definitions_in(file: SourceFile, data: bytes) -> Iterator[AutomationSpec | Copy]:
-    """The definitions in a file, and its faults."""
+    """The definitions in bytes, and their faults."""
     if not data.strip():
         return
     try:

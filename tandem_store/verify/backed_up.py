@@ -9,8 +9,8 @@ from tandem_store.store import ReadTransaction
 
 
 def is_backed_up(tx: ReadTransaction) -> bool:
-    """Whether a verified backup was finished after the last import had ended."""
-    latest = select(func.max(backups.c.finished_at_ms))
-    finished: int | None = tx.connection.execute(latest).scalar()
+    """Whether a verified backup shows a moment after the last import had ended."""
+    latest = select(func.max(backups.c.taken_at_ms))
+    taken: int | None = tx.connection.execute(latest).scalar()
     imported = tx.ledger.last_finished_at_ms()
-    return finished is not None and (imported is None or finished > imported)
+    return taken is not None and (imported is None or taken > imported)

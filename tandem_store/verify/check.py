@@ -17,6 +17,7 @@ from tandem_store.importer.frozen import frozen
 from tandem_store.importer.options import Progress
 from tandem_store.importer.place import Places
 from tandem_store.importer.pool import Task, jobs_for, perform_all
+from tandem_store.importer.reading import content_of
 from tandem_store.importer.tasks import tasks_for
 from tandem_store.legacy.sources import Passed, Source, SourceFile
 from tandem_store.legacy.state_directory import StateDirectory
@@ -144,11 +145,11 @@ class _Verification:
         definitions = Definitions(tx, self._waiting)
         for file in self._definitions:
             try:
-                data = (self.source.root / file.path).read_bytes()
+                content, _ = content_of(f"{self.source.root}/{file.path}")
             except OSError as error:
                 self._pass(Passed.unreadable(file.path, error))
                 continue
-            for verdict in definitions.verdicts(file, data):
+            for verdict in definitions.verdicts(file, content):
                 self._count(self.report.definitions, verdict)
         for verdict in definitions.overtaken():
             self._count(self.report.definitions, verdict)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tandem_store.importer.copy import Copy
-from tandem_store.importer.definitions import definitions_in, is_newer
+from tandem_store.importer.definitions import definitions_of, is_newer
+from tandem_store.importer.reading import Content
 from tandem_store.legacy.sources import SourceFile
 from tandem_store.records import AutomationSpec
 from tandem_store.store import ReadTransaction
@@ -29,9 +30,9 @@ class Definitions:
     _same: set[str] = field(default_factory=set)
     _overtaken: list[tuple[str, Verdict | Difference]] = field(default_factory=list)
 
-    def verdicts(self, file: SourceFile, data: bytes) -> Iterator[Verdict | Difference]:
+    def verdicts(self, file: SourceFile, content: Content) -> Iterator[Verdict | Difference]:
         """What the store knows of the definitions in one file, but for those overtaken."""
-        for item in definitions_in(file, data):
+        for item in definitions_of(file, content):
             if isinstance(item, Copy):
                 yield self._of_faulty(file.path, item)
             elif (verdict := self._of(file.path, item)) is not None:

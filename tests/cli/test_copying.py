@@ -61,6 +61,7 @@ def test_a_target_with_rows_is_named_without_its_password(
     add("r")
     target = new_postgresql_store().replace("postgres:@", "postgres:secret@")
     assert cli("copy", "--to", target, "--json").exit_code == 0
+    add("another")
 
     done = cli("copy", "--to", target)
 

@@ -129,14 +129,15 @@ def test_what_is_damaged_is_found_by_reading_it(
 
 
 def test_columns_that_do_not_follow_from_the_document_are_found(sound_url: str) -> None:
-    """Counts of nodes stand in both."""
+    """The document has a digest of them, and no advice is left over of the sentence."""
     damage.flip_column(sound_url)
 
     report = examine(sound_url, deep=True)
 
     (finding,) = found(report)
     assert finding.runs == ONE
-    assert "completed_nodes" in finding.what
+    assert "columns and a document that do not agree" in finding.what
+    assert not finding.what.endswith("told by.")
 
 
 def test_unlike_documents_that_were_swapped_are_found(sound_url: str) -> None:

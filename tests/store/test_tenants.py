@@ -107,6 +107,9 @@ WALK: dict[str, Callable[[Runs], Any]] = {
     "count": lambda runs: runs.count() == 1,
     "iterate": lambda runs: [run.run_id for run in runs.iterate()] == ["mine"],
     "documents_by_id": lambda runs: [one.run_id for one in runs.documents_by_id()] == ["mine"],
+    "find_ids": lambda runs: (
+        [runs.find_ids(one, limit=9) for one in ("other", "mine")] == [(), ("mine",)]
+    ),
     "damaged": lambda runs: damaged_ids(runs) == ["mine"],
     "claims": lambda runs: not list(runs.claims()),
     "stats": lambda runs: [entry.runs for entry in runs.stats()] == [1],

@@ -26,7 +26,7 @@ def test_the_last_line_says_how_to_restore_it(any_store_url: str, folder: Path) 
     restored = command(*words)
     assert restored.exit_code == 0, restored.stderr
     assert restored.stdout.startswith("1 run in 1 month, ")
-    assert restored.stdout.endswith(f"The store is now at: sqlite:///{folder / 'new.db'}\n")
+    assert restored.stdout.endswith(f"The store is now at: {folder / 'new.db'}\n")
     assert dump(str(folder / "new.db")) == dump(any_store_url)
 
 
@@ -47,7 +47,7 @@ def test_json_has_it_all(any_store_url: str, folder: Path) -> None:
     assert told["runs"] == back["runs"] == told["tables"]["run_documents"] == 1
     assert told["months"]["2026-05"] == back["months"]["2026-05"] == 1
     assert (told["recorded"], told["removed"], told["left_behind"]) == (True, [], [])
-    assert back["store"] == f"sqlite:///{folder / 'new.db'}"
+    assert back["store"] == str(folder / "new.db")
     assert (back["sealed"], back["upgraded_from"]) == (True, None)
     assert told["seconds"] > 0 < back["seconds"]
 
