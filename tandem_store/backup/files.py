@@ -13,29 +13,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 from tandem_store.errors import NotAStoreError
-
-if sys.version_info >= (3, 14):
-    from compression.zstd import (
-        CompressionParameter,
-        ZstdCompressor,
-        ZstdDecompressor,
-        ZstdError,
-        get_frame_info,
-    )
-else:
-    from backports.zstd import (
-        CompressionParameter,
-        ZstdCompressor,
-        ZstdDecompressor,
-        ZstdError,
-        get_frame_info,
-    )
+from tandem_store.zstd import (
+    CompressionParameter,
+    ZstdCompressor,
+    ZstdDecompressor,
+    ZstdError,
+    get_frame_info,
+)
 
 #: Told how many bytes are done, of how many.
 Progress = Callable[[int, int], None]

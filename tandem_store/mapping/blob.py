@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from typing import Final
 
 from tandem_store.errors import NotAStoreError, UnstorableError
-
-if sys.version_info >= (3, 14):
-    from compression.zstd import (
-        CompressionParameter,
-        ZstdCompressor,
-        ZstdDecompressor,
-        ZstdError,
-        get_frame_info,
-    )
-else:
-    from backports.zstd import (
-        CompressionParameter,
-        ZstdCompressor,
-        ZstdDecompressor,
-        ZstdError,
-        get_frame_info,
-    )
+from tandem_store.zstd import (
+    CompressionParameter,
+    ZstdCompressor,
+    ZstdDecompressor,
+    ZstdError,
+    get_frame_info,
+)
 
 #: What ``pack`` writes into the ``encoding`` column.
 ENCODING: Final = "zstd"

@@ -106,11 +106,11 @@ def test_an_old_database_is_examined_as_far_as_it_goes(empty_url: str) -> None:
 
 
 def _backed_up(url: str, *, days: int, runs: int = 60, location: str = "/none/b.db") -> None:
-    finished = time.time_ns() // 1_000_000 - days * MILLISECONDS_PER_DAY
+    taken = time.time_ns() // 1_000_000 - days * MILLISECONDS_PER_DAY
     with damage.tampering(url) as connection:
         connection.execute(
             insert(schema.backups).values(
-                finished_at_ms=finished, location=location, runs=runs, digest=b"\x00" * 32
+                taken_at_ms=taken, location=location, runs=runs, digest=b"\x00" * 32
             )
         )
 

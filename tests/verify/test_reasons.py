@@ -20,7 +20,7 @@ def backed_up(url: str, *, later_ms: int = 1) -> None:
     """Note a backup, finished so much later than the last import was."""
     with open_store(url) as store, store.begin() as tx:
         last = tx.connection.execute(select(schema.imports.c.finished_at_ms)).scalars().all()
-        row = {"finished_at_ms": max(last) + later_ms, "location": "b", "runs": 2, "digest": b"d"}
+        row = {"taken_at_ms": max(last) + later_ms, "location": "b", "runs": 2, "digest": b"d"}
         tx.connection.execute(insert(schema.backups).values(**row))
 
 
