@@ -11,10 +11,12 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
 import pytest
 from sqlalchemy import text
 
@@ -97,15 +99,23 @@ SERVING: Final[dict[str, tuple[Question, dict[str, Any]]]] = {
     "iterate": (stream, RECORDS),
     "automations": (definitions, DEFINITIONS),
 }
-#: What reads columns alone.
+
+
+def dumped(tx: ReadTransaction) -> list[Any]:
+    """The dump without revisions and claims, which have no checksum."""
+    lines = map(orjson.loads, lines_of(tx))
+    return [{**line, "revision": None} for line in lines if line["kind"] != "claim"]
+
+
+#: What reads columns alone; revisions are left out, as no checksum covers them.
 COUNTING: Final[dict[str, Question]] = {
-    "list": lambda tx: tx.runs.list().items,
+    "list": lambda tx: [replace(one, revision=0) for one in tx.runs.list().items],
     "count": lambda tx: tx.runs.count(),
     "stats": lambda tx: tx.runs.stats(),
     "months": lambda tx: tx.months.list(),
     "claims": lambda tx: [claim.run_id for claim in tx.runs.claims()],
     "quarantine": lambda tx: tx.quarantine.list(),
-    "dump": lambda tx: set(lines_of(tx)),
+    "dump": dumped,
 }
 
 
@@ -170,6 +180,7 @@ def judged(bit: int, path: Path, store: Store, true: dict[str, Any]) -> Counter[
         else:
             counts[f"wrong {name}"] += 1
             wrong.add(name)
+    wrong.discard("claims")  # nor are claims covered
     for name, (_, truth) in SERVING.items():
         served = found[name] or {}
         others = {key for key, one in served.items() if one not in (None, truth.get(key))}
