@@ -65,8 +65,32 @@ def take(url: URL, target: Path, progress: Progress) -> Snapshot:
     progress("checking", 0, 1)
     if wrong := engine.integrity(target):
         raise NotAStoreError(f"{_DAMAGED} [{wrong}]")
+    with _reading(engine.database_url(str(target))) as copy:
+        if missing := _lost_documents(copy):
+            raise NotAStoreError(f"{_DAMAGED} [{missing}]")
     progress("checking", 1, 1)
     return Snapshot(content, now_ms)
+
+
+def _lost_documents(copy: Connection) -> str | None:
+    """The first month that has not a document for each run.
+
+    A comparison does not tell: what the store had lost before is missing on both sides.
+    """
+    documents = content_of("", row_counts(copy)).months
+    runs, months = schema.runs.c, schema.months.c
+    attached = (
+        select(runs.month, func.count())
+        .join(schema.months, months.month == runs.month)
+        .where(months.state == "attached")
+        .group_by(runs.month)
+        .order_by(runs.month)
+    )
+    for key, count in copy.execute(attached):
+        month = Month.of_key(key)
+        if (found := documents.get(month, 0)) != count:
+            return f"month {month.label}: runs {count:,}, documents {found:,}"
+    return None
 
 
 def _from_server(url: URL, target: Path, progress: Progress) -> Content:
