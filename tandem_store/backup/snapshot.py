@@ -165,7 +165,7 @@ def row_counts(connection: Connection) -> dict[str, int]:
 
 
 def _compared(source: Connection, copy: Connection, progress: Progress) -> dict[str, int]:
-    """Read both from end to end; gives the number of rows of each table."""
+    """Read both from end to end; returns the number of rows of each table."""
     ours, theirs = _tables(source), _tables(copy)
     count = _counter(progress, 2 * sum(row_counts(source).values()))
     found = [
