@@ -23,11 +23,13 @@ from tandem_store.copying.parts import DEFAULT_BATCH
 from tandem_store.copying.report import Tally
 from tandem_store.copying.run import Progress
 from tandem_store.errors import NotAStoreError, SchemaBehindError, StoreError
+from tandem_store.failures import because
 from tandem_store.month import Month
 from tandem_store.store import open_any_revision, open_store
 
+_NO_BACKUP: Final = "The store is damaged, so no backup was made of it"
 _DAMAGED: Final = (
-    "The store is damaged, so no backup was made of it; earlier ones are as they were. "
+    f"{_NO_BACKUP}; earlier ones are as they were. "
     "See what is wrong with: tandem-store doctor --deep"
 )
 
@@ -55,21 +57,25 @@ def take(url: URL, target: Path, progress: Progress) -> Snapshot:
     try:
         content = taken(url, target, progress)
     except DBAPIError as error:
-        raise NotAStoreError(f"{_DAMAGED} [{error.orig}]") from error
+        raise _damaged(error.orig) from error
     except NotAStoreError as error:
         # With a cause it is a failure of the database, such as a table that is gone.
-        if error.__cause__ is None or str(error).startswith(_DAMAGED):
+        if error.__cause__ is None or str(error).startswith(_NO_BACKUP):
             raise
-        raise NotAStoreError(f"{_DAMAGED} [{error.__cause__}]") from error
+        raise _damaged(error.__cause__) from error
     engine.make_portable(target)
     progress("checking", 0, 1)
     if wrong := engine.integrity(target):
-        raise NotAStoreError(f"{_DAMAGED} [{wrong}]")
+        raise _damaged(wrong)
     with _reading(engine.database_url(str(target))) as copy:
         if missing := _lost_documents(copy):
-            raise NotAStoreError(f"{_DAMAGED} [{missing}]")
+            raise _damaged(missing)
     progress("checking", 1, 1)
     return Snapshot(content, now_ms)
+
+
+def _damaged(why: object) -> NotAStoreError:
+    return NotAStoreError(because(_DAMAGED, str(why)))
 
 
 def _lost_documents(copy: Connection) -> str | None:
@@ -143,7 +149,7 @@ def content_of(revision: str, rows: dict[str, int]) -> Content:
     names = {name for name in rows if schema.MONTH_TABLE.fullmatch(name)}
     parent = schema.run_documents.name
     if missing := {parent, schema.runs.name} - rows.keys():
-        raise NotAStoreError(f"{_DAMAGED} [no table {', '.join(sorted(missing))}]")
+        raise _damaged(f"no table {', '.join(sorted(missing))}")
     months = {
         Month.parse(name.removeprefix(f"{parent}_").replace("_", "-")): rows[name]
         for name in sorted(names)

@@ -280,7 +280,7 @@ def test_a_store_that_lacks_documents_is_damaged(
     done = command("--db", any_store_url, "backup", folder)
 
     assert done.exit_code == 1
-    assert "doctor --deep" in done.stderr
+    assert done.stderr.endswith("doctor --deep\n")
     assert names(folder) == []
 
 
