@@ -35,8 +35,7 @@ run verify examples/state
 
 say 'What happened lately, and what one run did'
 run runs list --limit 8
-run runs show "$(tandem-store runs list --automation automation-v2-dd27b8f2 --status failed --limit 1 --json |
-  sed -n 's/^ *"run_id": "\(.*\)",$/\1/p')"
+run runs show ad63e6ca
 
 say 'What it cost'
 run stats

@@ -22,11 +22,11 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-from tandem_store import RunFilter, open_store
-
 REPOSITORY: Final = Path(__file__).parents[1]
 PICTURE: Final = REPOSITORY / "docs" / "terminal.svg"
 DATABASE: Final = "demo/runs.db"
+#: A run of the example that failed at its second node.
+SHOWN: Final = "56739d20"
 COLUMNS: Final = 100
 _FONT_FACE: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 _FONTS: Final = "ui-monospace, SFMono-Regular, Menlo, Consolas, DejaVu Sans Mono, monospace"
@@ -69,11 +69,8 @@ def _read(terminal: int) -> bytes:
 
 def main() -> None:
     """Run the commands and write the picture."""
-    with open_store(DATABASE) as store, store.read() as tx:
-        digest = RunFilter(automation_id="automation-v2-dd27b8f2", status="failed")
-        (failed,) = tx.runs.list(digest, limit=1).items
     console = Console(record=True, width=COLUMNS, file=StringIO())
-    for words in (["runs", "list", "--limit", "8"], ["runs", "show", failed.run_id]):
+    for words in (["runs", "list", "--since", "2026-10-25"], ["runs", "show", SHOWN]):
         console.print(Text(f"$ tandem-store {' '.join(words)}", style="bold"))
         program = str(Path(sys.executable).with_name("tandem-store"))
         console.print(Text.from_ansi(captured([program, "--db", DATABASE, *words])))

@@ -123,11 +123,11 @@ _NO_DATABASE: Final = re.compile(r'FATAL: +database ".*" does not exist')
 def translate(error: BaseException) -> StoreError | None:
     """Our error for a driver's failure, bare or wrapped by SQLAlchemy; None: not one we explain.
 
-    The driver's own words stand in brackets at the end, because they are what people search for.
+    The driver's own words stand in brackets, because they are what people search for.
     """
     original = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(original, UnicodeDecodeError):
-        return NotAStoreError(f"{_NO_TEXT} [{original}]")
+        return NotAStoreError(because(_NO_TEXT, str(original)))
     if isinstance(original, sqlite3.Error):
         return _by_words(original) or _match(_SQLITE, _sqlite_code(original), original)
     # By name, because the PostgreSQL driver may not be installed.
@@ -195,7 +195,7 @@ def _match(
 ) -> StoreError | None:
     for prefix, kind, message in known:
         if code.startswith(prefix):
-            return kind(f"{message} [{' '.join(str(original).split())}]")
+            return kind(because(message, str(original)))
     return None
 
 
@@ -203,7 +203,7 @@ def _by_words(original: BaseException) -> StoreError | None:
     words = " ".join(str(original).split())
     for pattern, kind, message in _WORDS:
         if pattern.search(words):
-            return kind(f"{message} [{words}]")
+            return kind(because(message, words))
     return None
 
 
@@ -220,3 +220,14 @@ def translating() -> Iterator[None]:
         if known is None:
             raise
         raise known from error
+
+
+def because(message: str, why: str) -> str:
+    """The message with what the database said, at its end.
+
+    If the message ends with a command, that would be taken for a part of it: then it stands behind
+    the first sentence.
+    """
+    told = f"[{' '.join(why.split())}]"
+    first, stop, rest = message.partition(". ")
+    return f"{first} {told}{stop}{rest}" if "tandem-store " in rest else f"{message} {told}"

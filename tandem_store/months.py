@@ -86,8 +86,8 @@ def ensure(
 ) -> tuple[Month, ...]:
     """Make the tables of the ``wanted`` months, or of the current month and ``ahead`` more.
 
-    Gives those that were missing. A store makes a month by itself when a run needs it; this is for
-    deploys whose services may not make tables, and for who will not wait for it at midnight.
+    Returns those that were missing. A store makes a month by itself when a run needs it; this is
+    for deploys whose services may not make tables, and for who will not wait for it at midnight.
 
     Raises ``MonthDetachedError`` for a month that is detached.
     """

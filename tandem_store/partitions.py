@@ -65,7 +65,7 @@ def existing(connection: Connection) -> list[Month]:
 
 
 def ensure(connection: Connection, months: Iterable[Month]) -> tuple[Month, ...]:
-    """Make the tables of those ``months`` that have none yet; gives those that this call made.
+    """Make the tables of those ``months`` that have none yet; returns those that this call made.
 
     On SQLite they become part of the caller's transaction. On PostgreSQL they are committed at
     once, in a transaction of their own that gives way to those who write.

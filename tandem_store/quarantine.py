@@ -140,7 +140,7 @@ class Quarantine:
             raise _damaged(item_id, error) from error
 
     def discard(self, item_ids: Iterable[int], *, now_ms: int) -> int:
-        """Drop the bytes of items for good; gives how many there were."""
+        """Drop the bytes of items for good; returns how many there were."""
         result = self._connection.execute(
             update(quarantine)
             .where(

@@ -17,7 +17,7 @@ BATCH: Final = 500
 
 
 def ensure(connection: Connection, snapshots: Iterable[Snapshot]) -> dict[bytes, int]:
-    """Store the snapshots that are not there yet; gives the row id of every one by its digest.
+    """Store the snapshots that are not there yet; returns the row id of every one by its digest.
 
     Writes nothing when all are there.
     """

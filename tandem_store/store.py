@@ -164,8 +164,8 @@ class Store:
     ) -> tuple[Month, ...]:
         """Make the tables of the ``wanted`` months, or of the present month and ``ahead`` more.
 
-        Gives those that were missing. A store makes a month by itself when a run needs it; this is
-        for services that may not make tables in PostgreSQL, where a deploy does it for them.
+        Returns those that were missing. A store makes a month by itself when a run needs it; this
+        is for services that may not make tables in PostgreSQL, where a deploy does it for them.
 
         Raises:
             MonthDetachedError: one of the months is detached.

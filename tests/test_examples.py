@@ -50,6 +50,6 @@ def test_the_demo_runs_to_its_end(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    for told in ("quarantine list", "runs show automation-v2-run-", "bytes in one database"):
+    for told in ("quarantine list", "runs show ad63e6ca", "bytes in one database"):
         assert told in done.stdout
     assert "Traceback" not in done.stderr

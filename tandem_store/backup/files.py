@@ -79,7 +79,7 @@ def digest_of(path: Path, progress: Progress) -> str:
 def compress(source: Path, target: Path, progress: Progress) -> str:
     """Write the file as one zstd frame that has its size and a checksum.
 
-    Gives the SHA-256 of the ``source``.
+    Returns the SHA-256 of the ``source``.
     """
     # Measured on a store of 10,000 runs: level 3 takes a third of the time of level 6 and gives
     # 1 % more; workers make it slower, because the documents are compressed already.
@@ -107,7 +107,7 @@ def unpacked_size(path: Path) -> int:
 
 
 def unpack(source: Path, target: Path, progress: Progress) -> str:
-    """Write the file as it was before it was compressed, if it was; gives the source's SHA-256.
+    """Write the file as it was before it was compressed, if it was; returns the source's SHA-256.
 
     Raises ``NotAStoreError`` if the compressed file is damaged or cut off.
     """

@@ -43,7 +43,7 @@ def store_name(url: URL) -> str:
 
 
 def record(url: URL, report: BackupReport) -> str | None:
-    """Write the backup into the store's list; gives the reason if that cannot be done."""
+    """Write the backup into the store's list; returns the reason if that cannot be done."""
     row = {
         "taken_at_ms": report.at_ms,
         "location": to_column(str(report.file)),
@@ -62,7 +62,7 @@ def record(url: URL, report: BackupReport) -> str | None:
 def remove_older(url: URL, folder: Path, keep: int) -> tuple[list[Path], list[Path]]:
     """Remove all but the newest ``keep`` backups of the store that got their names in the folder.
 
-    Gives those removed, and those left because they are not what was written. Other files are not
+    Returns those removed, and those left because they are not what was written. Other files are not
     touched: the store must know the name, and the file have the digest that was written down.
     """
     with open_any_revision(url) as store, store.read() as tx:

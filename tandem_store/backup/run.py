@@ -44,7 +44,7 @@ class Place:
         return self.name is None or self.name.endswith(files.SUFFIX)
 
     def publish(self, made: Path, store: str, at_ms: int) -> Path:
-        """Give the file its name, which it gives back."""
+        """Give the file its name; returns where it is."""
         while True:
             name = self.name or f"{store}-{keeping.stamp(at_ms)}.db{files.SUFFIX}"
             try:

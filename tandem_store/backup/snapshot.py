@@ -23,11 +23,13 @@ from tandem_store.copying.parts import DEFAULT_BATCH
 from tandem_store.copying.report import Tally
 from tandem_store.copying.run import Progress
 from tandem_store.errors import NotAStoreError, SchemaBehindError, StoreError
+from tandem_store.failures import because
 from tandem_store.month import Month
 from tandem_store.store import open_any_revision, open_store
 
+_NO_BACKUP: Final = "The store is damaged, so no backup was made of it"
 _DAMAGED: Final = (
-    "The store is damaged, so no backup was made of it; earlier ones are as they were. "
+    f"{_NO_BACKUP}; earlier ones are as they were. "
     "See what is wrong with: tandem-store doctor --deep"
 )
 
@@ -55,18 +57,46 @@ def take(url: URL, target: Path, progress: Progress) -> Snapshot:
     try:
         content = taken(url, target, progress)
     except DBAPIError as error:
-        raise NotAStoreError(f"{_DAMAGED} [{error.orig}]") from error
+        raise _damaged(error.orig) from error
     except NotAStoreError as error:
         # With a cause it is a failure of the database, such as a table that is gone.
-        if error.__cause__ is None or str(error).startswith(_DAMAGED):
+        if error.__cause__ is None or str(error).startswith(_NO_BACKUP):
             raise
-        raise NotAStoreError(f"{_DAMAGED} [{error.__cause__}]") from error
+        raise _damaged(error.__cause__) from error
     engine.make_portable(target)
     progress("checking", 0, 1)
     if wrong := engine.integrity(target):
-        raise NotAStoreError(f"{_DAMAGED} [{wrong}]")
+        raise _damaged(wrong)
+    with _reading(engine.database_url(str(target))) as copy:
+        if missing := _lost_documents(copy):
+            raise _damaged(missing)
     progress("checking", 1, 1)
     return Snapshot(content, now_ms)
+
+
+def _damaged(why: object) -> NotAStoreError:
+    return NotAStoreError(because(_DAMAGED, str(why)))
+
+
+def _lost_documents(copy: Connection) -> str | None:
+    """The first month that has not a document for each run.
+
+    A comparison does not tell: what the store had lost before is missing on both sides.
+    """
+    documents = content_of("", row_counts(copy)).months
+    runs, months = schema.runs.c, schema.months.c
+    attached = (
+        select(runs.month, func.count())
+        .join(schema.months, months.month == runs.month)
+        .where(months.state == "attached")
+        .group_by(runs.month)
+        .order_by(runs.month)
+    )
+    for key, count in copy.execute(attached):
+        month = Month.of_key(key)
+        if (found := documents.get(month, 0)) != count:
+            return f"month {month.label}: runs {count:,}, documents {found:,}"
+    return None
 
 
 def _from_server(url: URL, target: Path, progress: Progress) -> Content:
@@ -119,7 +149,7 @@ def content_of(revision: str, rows: dict[str, int]) -> Content:
     names = {name for name in rows if schema.MONTH_TABLE.fullmatch(name)}
     parent = schema.run_documents.name
     if missing := {parent, schema.runs.name} - rows.keys():
-        raise NotAStoreError(f"{_DAMAGED} [no table {', '.join(sorted(missing))}]")
+        raise _damaged(f"no table {', '.join(sorted(missing))}")
     months = {
         Month.parse(name.removeprefix(f"{parent}_").replace("_", "-")): rows[name]
         for name in sorted(names)
@@ -141,7 +171,7 @@ def row_counts(connection: Connection) -> dict[str, int]:
 
 
 def _compared(source: Connection, copy: Connection, progress: Progress) -> dict[str, int]:
-    """Read both from end to end; gives the number of rows of each table."""
+    """Read both from end to end; returns the number of rows of each table."""
     ours, theirs = _tables(source), _tables(copy)
     count = _counter(progress, 2 * sum(row_counts(source).values()))
     found = [

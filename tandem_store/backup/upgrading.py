@@ -17,7 +17,7 @@ from tandem_store.errors import StoreError
 def upgrade_after_backup(url: str | URL) -> tuple[str | None, BackupReport | None]:
     """Upgrade a database as ``migrate.upgrade``, and back an SQLite file up before.
 
-    Gives the revision that it was at, and the backup: beside the file, called after it, the new
+    Returns the revision that it was at, and the backup: beside the file, called after it, the new
     revision and the moment. There is none if nothing had to be upgraded, for a new file, on
     PostgreSQL, or if another process did the upgrade meanwhile and made it.
 

@@ -28,9 +28,10 @@ from tandem_store.cli.text import moment, number, size
 def backup(url: str, target: str, keep: int | None, as_json: bool) -> None:
     """Back the store up into FILE, while services go on reading and writing.
 
-    The file has its name only once it was compared with the store, row by row, and read back. It is
-    one SQLite file, from PostgreSQL too, compressed if its name ends in .zst, and is never written
-    over an existing file. If FILE is a folder, the backup is called after the store and the moment.
+    The file gets its name only after it was compared with the store, row by row, and read back.
+    It is one SQLite file, from PostgreSQL too, compressed if its name ends in .zst. An existing
+    file is never overwritten. If FILE is a folder, the backup is named after the store and the
+    time.
     """
     if keep is not None and not Path(target).is_dir():
         raise click.UsageError(
@@ -45,15 +46,16 @@ def backup(url: str, target: str, keep: int | None, as_json: bool) -> None:
         _put_backup(report)
 
 
-@click.command(short_help="Make a store of a backup.")
+@click.command(short_help="Restore a backup into a new database.")
 @click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
 @options.database
 @options.as_json
 def restore(url: str, source: Path, as_json: bool) -> None:
-    """Make a store of the backup FILE, in the database that --db names, which must be new.
+    """Restore the backup FILE into the database that --db names, which must be new.
 
-    The backup is checked first and only read; one of an older revision is upgraded in the store.
-    Before all of it is there nobody can open the store. Interrupted, run the same command again.
+    The backup is checked first and only read; one of an older revision is upgraded in the new
+    database. The store cannot be opened before it is complete. Interrupted, run the same command
+    again.
     """
     with progress_bar() as progress:
         report = restore_store(source, url, progress=progress)

@@ -21,8 +21,8 @@ def copy(context: click.Context, url: str, source: str | None, target: str, as_j
     """Copy all of a store, SQLite or PostgreSQL, into a new database of either kind.
 
     Stop what writes to the store first. The target is made and upgraded if need be, and cannot be
-    opened before it was compared with the source, row by row. Interrupted, the same command goes
-    on. Ends with exit code 4 if anything differs.
+    opened before it was compared with the source, row by row. Interrupted or killed, the same
+    command goes on. Ends with exit code 4 if anything differs.
     """
     if source is not None:
         # What the source lacks is told with a command that is for the source.

@@ -9,10 +9,10 @@ from tandem_store.backup import upgrade_after_backup
 from tandem_store.cli import options, output
 
 
-@click.group(short_help="Upgrade the database, or ask where it stands.")
+@click.group(short_help="Upgrade the database, or check its revision and tables.")
 @options.database
 def db(url: str) -> None:
-    """Upgrade the database, or ask where it stands."""
+    """Upgrade the database, or check its revision and tables."""
 
 
 @db.command()
@@ -20,11 +20,11 @@ def db(url: str) -> None:
 @click.option("--no-backup", is_flag=True, help="Upgrade an SQLite file without a backup.")
 @options.as_json
 def upgrade(url: str, no_backup: bool, as_json: bool) -> None:
-    """Bring the database to the revision that this version needs, making it if need be.
+    """Upgrade the database to the revision that this version needs, or make it.
 
     Many processes may do it at once: one upgrades, the others wait. An SQLite file of an older
-    revision is backed up first, beside it. On PostgreSQL make a backup yourself before, with
-    pg_dump: tandem-store backup only reads a store of the revision that it needs.
+    revision is backed up first, beside it. On PostgreSQL make a backup with pg_dump first:
+    tandem-store backup reads only a store at the revision that this version needs.
     """
     before, made = (migrate.upgrade(url), None) if no_backup else upgrade_after_backup(url)
     backup = None if made is None else str(made.file)
@@ -45,7 +45,7 @@ def upgrade(url: str, no_backup: bool, as_json: bool) -> None:
 @options.database
 @options.as_json
 def current(url: str, as_json: bool) -> None:
-    """Say which revision the database is at, and which this version needs."""
+    """Show the revision of the database, and the one that this version needs."""
     found = migrate.current(url)
     if as_json:
         output.put_json({"revision": found, "head": migrate.HEAD})
@@ -59,7 +59,9 @@ def current(url: str, as_json: bool) -> None:
 @options.database
 @options.as_json
 def check(url: str, as_json: bool) -> None:
-    """Fail unless the database is at the revision needed and nobody altered its tables."""
+    """Check the revision and the tables; fail unless they are as this version needs them.
+
+    Quick, for deploys: it reads no runs. doctor looks at the rows, too."""
     migrate.check(url)
     if as_json:
         output.put_json({"revision": migrate.HEAD, "ok": True})

@@ -25,15 +25,16 @@ _GROUPS: Final = {
 }
 
 
-@click.command(short_help="Look for damage, and for what waits to be done.")
-@click.option("--deep", is_flag=True, help="Read and decode every document, too.")
+@click.command(short_help="Look for damage, unsafe settings and open tasks.")
+@click.option("--deep", is_flag=True, help="Read and decode every document as well.")
 @options.database
 @options.as_json
 @click.pass_context
 def doctor(context: click.Context, url: str, deep: bool, as_json: bool) -> None:
-    """Look for damage, unsafe settings and what waits to be done; changes nothing.
+    """Look for damage, unsafe settings and open tasks; changes nothing.
 
-    Each finding has the command that mends it. Ends with exit code 1 if something must be done.
+    Findings name the command that helps. Ends with exit code 1 if something must be done, and with
+    0 if there are only warnings.
     """
     with progress_bar() as progress:
         report = examine(url, deep=deep, progress=progress)

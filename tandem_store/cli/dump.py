@@ -13,7 +13,7 @@ from tandem_store.dump import dump_lines
 
 @click.command()
 @options.database
-@click.option("--json", is_flag=True, expose_value=False, help="The same: it is JSON anyway.")
+@click.option("--json", is_flag=True, expose_value=False, help="No effect: it is always JSON.")
 def dump(url: str) -> None:
     """Print the whole store as sorted JSON Lines.
 

@@ -23,8 +23,8 @@ from tandem_store.importer import (
 @click.argument("state", type=click.Path(path_type=Path))
 @options.database
 @click.option("--dry-run", is_flag=True, help="Read everything, write nothing.")
-@click.option("--strict", is_flag=True, help="Scan first, and import only what is clean.")
-@click.option("--months", is_flag=True, help="Show what came of the copies of every month.")
+@click.option("--strict", is_flag=True, help="Put incomplete copies into quarantine.")
+@click.option("--months", is_flag=True, help="Show the counts of every month.")
 @options.jobs
 @options.allowed_roots
 @options.confirmed
@@ -44,8 +44,9 @@ def import_command(
 ) -> None:
     """Import STATE: a state directory of the engine, its data folder, or one hot file.
 
-    STATE is only read. A new database is made; what was imported before is not imported again, so
-    an import that was interrupted is finished by the same command.
+    STATE is only read. A database that is not there yet is made. What was imported before is not
+    imported again; interrupted, the same command goes on. Asks before the store gets more than
+    600 months. Ends with exit code 3 if anything was not read or is in quarantine.
     """
     chosen = ImportOptions(
         jobs=jobs, strict=strict, dry_run=dry_run, allow_roots=allow_roots, confirm_months=yes

@@ -49,7 +49,7 @@ def as_json(command: Command) -> Command:
 
 def confirmed(command: Command) -> Command:
     """``--yes``, given as ``yes``."""
-    return click.option("--yes", is_flag=True, help="Do not ask.")(command)
+    return click.option("--yes", is_flag=True, help="Answer every question with yes.")(command)
 
 
 def jobs(command: Command) -> Command:
@@ -58,7 +58,7 @@ def jobs(command: Command) -> Command:
         "--jobs",
         type=click.IntRange(1, 256),
         show_default="the cores; 1 for a small source",
-        help="Parser processes.",
+        help="Number of parser processes.",
     )(command)
 
 

@@ -64,7 +64,7 @@ def program(url: str) -> None:
     \b
     Exit codes:
       0    done
-      1    error
+      1    error, or doctor found something that must be done
       2    wrong usage
       3    done, but something of the source is in quarantine or was not read
       4    verify or copy found a difference

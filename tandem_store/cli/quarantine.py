@@ -14,15 +14,15 @@ from tandem_store.importer.retry import retry_quarantined
 from tandem_store.quarantine import Quarantine, QuarantineItem
 
 
-@click.group(short_help="What could not be imported: list, show, retry, discard.")
+@click.group(short_help="Items that could not be imported: list, show, retry, discard.")
 @options.database
 def quarantine(url: str) -> None:
-    """What could not be imported as it stands: list it, show it, retry it, discard it."""
+    """Items that could not be imported as they stand: list, show, retry, discard."""
 
 
 @quarantine.command("list")
 @options.database
-@click.option("--discarded", is_flag=True, help="The discarded items too.")
+@click.option("--discarded", is_flag=True, help="List discarded items too.")
 @options.as_json
 def list_items(url: str, discarded: bool, as_json: bool) -> None:
     """List the items: number, path, reason, and size in bytes."""
@@ -39,7 +39,7 @@ def list_items(url: str, discarded: bool, as_json: bool) -> None:
 @quarantine.command("show")
 @click.argument("item_id", metavar="ID", type=int)
 @options.database
-@click.option("--raw", is_flag=True, help="Write the kept bytes as they are, and nothing else.")
+@click.option("--raw", is_flag=True, help="Write only the kept bytes, unchanged.")
 @options.as_json
 def show_item(url: str, item_id: int, raw: bool, as_json: bool) -> None:
     """Show one item: where it stood, what was wrong, and how it begins."""
@@ -59,7 +59,7 @@ def show_item(url: str, item_id: int, raw: bool, as_json: bool) -> None:
 @options.as_json
 @click.pass_context
 def retry(context: click.Context, url: str, item_ids: tuple[int, ...], as_json: bool) -> None:
-    """Read kept bytes again with this version of the program; all items if none is named."""
+    """Try to import items again with this version of the program; all, if none is named."""
     if not item_ids:
         with open_store(url) as store, store.read() as tx:
             item_ids = tuple(item.id for item in tx.quarantine.list())
@@ -74,14 +74,14 @@ def retry(context: click.Context, url: str, item_ids: tuple[int, ...], as_json: 
 @quarantine.command("discard")
 @click.argument("item_ids", metavar="ID...", type=int, nargs=-1)
 @options.database
-@click.option("--all", "everything", is_flag=True, help="Every item.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be discarded.")
+@click.option("--all", "everything", is_flag=True, help="Discard every item.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be discarded.")
 @options.confirmed
 @options.as_json
 def discard(
     url: str, item_ids: tuple[int, ...], everything: bool, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
-    """Drop the kept bytes of items for good; asks first."""
+    """Delete the kept bytes of items for good; asks first."""
     if everything == bool(item_ids):
         raise click.UsageError("Name items by their numbers, or all of them with --all.")
     with open_store(url) as store:

@@ -61,7 +61,7 @@ def put_list(items: Sequence[QuarantineItem]) -> None:
     output.put()
     output.put("Look at one: tandem-store quarantine show ID")
     output.put("Read them again with this version: tandem-store quarantine retry")
-    output.put("Drop their bytes for good: tandem-store quarantine discard ID")
+    output.put("Delete their bytes for good: tandem-store quarantine discard ID")
 
 
 def _row(item: QuarantineItem) -> tuple[str, ...]:

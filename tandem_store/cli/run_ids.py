@@ -68,9 +68,13 @@ def _ambiguous(given: str, found: tuple[str, ...]) -> Refusal:
 def _unknown(tx: ReadTransaction, given: str) -> NotFoundError:
     none = f"There is no run {_named(given)}"
     if item := _quarantined(tx, given):
+        fate = (
+            "was discarded from quarantine, where it was"
+            if item.discarded
+            else "is in quarantine as"
+        )
         return NotFoundError(
-            f"{none}: it is in quarantine as item {item.id}. "
-            f"See it: tandem-store quarantine show {item.id}"
+            f"{none}: it {fate} item {item.id}. See it: tandem-store quarantine show {item.id}"
         )
     if entry := _read(tx, given):
         return NotFoundError(
@@ -84,11 +88,15 @@ def _quarantined(tx: ReadTransaction, given: str) -> QuarantineItem | None:
     # A damaged file names its run by its own name, a damaged entry by its key.
     if not given:
         return None
-    for item in tx.quarantine.list():
+    for item in sorted(tx.quarantine.list(include_discarded=True), key=_is_discarded):
         name = item.key or item.path.rpartition("/")[2].removesuffix(".json")
         if name.startswith(given) or _tail(name).startswith(given):
             return item
     return None
+
+
+def _is_discarded(item: QuarantineItem) -> bool:
+    return item.discarded
 
 
 def _read(tx: ReadTransaction, given: str) -> Entry | None:

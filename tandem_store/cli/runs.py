@@ -34,11 +34,27 @@ def _conditions(command: Command) -> Command:
         click.option(
             "--automation", metavar="ID", multiple=True, help="Of this automation; repeatable."
         ),
-        click.option("--status", type=click.Choice(STATUSES), multiple=True, help="Repeatable."),
-        click.option("--stop-kind", type=click.Choice(STOP_KINDS), multiple=True),
-        click.option("--trigger", metavar="TYPE", multiple=True, help="Started so; repeatable."),
+        click.option(
+            "--status",
+            type=click.Choice(STATUSES),
+            multiple=True,
+            help="With this status; repeatable.",
+        ),
+        click.option(
+            "--stop-kind",
+            type=click.Choice(STOP_KINDS),
+            multiple=True,
+            help="Stopped in this way; repeatable.",
+        ),
+        click.option(
+            "--trigger", metavar="TYPE", multiple=True, help="Started by this trigger; repeatable."
+        ),
         click.option("--text", metavar="TEXT", help="In ids, failures or details, in any case."),
-        click.option("--terminal/--open", default=None, help="Those that ended, or may go on."),
+        click.option(
+            "--terminal/--open",
+            default=None,
+            help="Only runs that have ended, or that have not.",
+        ),
         click.option("--org", metavar="ID", help="Of this organisation."),
         click.option("--workspace", metavar="ID", help="Of this workspace."),
         click.option(
@@ -63,16 +79,18 @@ def _conditions(command: Command) -> Command:
 @runs.command("list")
 @options.database
 @_conditions
-@click.option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True)
-@click.option("--cursor", metavar="TEXT", help="Where the page before ended.")
-@click.option("--absolute", is_flag=True, help="Times of creation on a terminal too, not ages.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000), default=50, show_default=True, help="How many runs."
+)
+@click.option("--cursor", metavar="TEXT", help="What the previous page printed.")
+@click.option("--absolute", is_flag=True, help="Show times instead of ages.")
 @options.as_json
 def list_runs(
     url: str, limit: int, cursor: str | None, absolute: bool, as_json: bool, **conditions: Any
 ) -> None:
     """List runs, newest created first.
 
-    A terminal shows short ids, ages, and reasons cut to its width; a pipe gets all of it.
+    A terminal shows short ids, ages, and reasons cut to its width; a pipe gets everything in full.
     """
     asked = Question.of(conditions, cursor, now=datetime.now(UTC))
     with open_store(url) as store, store.read() as tx:
@@ -89,16 +107,18 @@ def list_runs(
 @runs.command("show")
 @click.argument("run_id", metavar="ID")
 @options.database
-@click.option("--node", metavar="NODE", help="Show the output of this node alone.")
-@click.option("--events", is_flag=True, help="Show all events, not the last ones alone.")
-@click.option("--origin", is_flag=True, help="Show the copies that it came from and their fates.")
+@click.option("--node", metavar="NODE", help="Show only the output of this node.")
+@click.option("--events", is_flag=True, help="Show all events, not only the last ones.")
+@click.option(
+    "--origin", is_flag=True, help="Show the copies that it came from, with their outcomes."
+)
 @options.as_json
 def show_run(
     url: str, run_id: str, node: str | None, events: bool, origin: bool, as_json: bool
 ) -> None:
     """Show one run; as JSON, the whole record as the engine writes it.
 
-    ID may be cut to its beginning, also without automation-v2-run-, if no other run begins so.
+    ID may be any unique beginning of a run's id, with or without automation-v2-run-.
     """
     if node is not None and origin:
         raise click.UsageError("--node and --origin exclude each other.")

@@ -19,10 +19,10 @@ from tandem_store.runs import RunStatistics
 @options.database
 @options.as_json
 def stats(url: str, as_json: bool) -> None:
-    """Add up runs by the month of their last update, and by status.
+    """Count runs by the month of their last update and by status.
 
-    With their tokens and their estimated cost in US dollars. A run that is changed moves into the
-    month of the change.
+    With the sums of their tokens and of their estimated cost in US dollars. A run that is changed
+    moves to the month of the change.
     """
     with open_store(url) as store, store.read() as tx:
         note_unsettled(tx)

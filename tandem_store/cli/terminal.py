@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import textwrap
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 #: Wider than anything that is drawn, for what nobody looks at through a window.
 _ENDLESS: Final = 10_000_000
+#: A command that a sentence names in the middle.
+_IN_PARENTHESES: Final = re.compile(r"\(tandem-store [^()]*\)")
+_UNBROKEN: Final = "\xa0"
 
 
 def is_terminal() -> bool:
@@ -49,7 +53,8 @@ def drawn(picture: RenderableType) -> str:
 def folded(text: str, stream: IO[str]) -> str:
     """The text with lines that are too long for the terminal broken between words.
 
-    A command of ours is not broken, so that it can be copied; it begins a line of its own.
+    A command of ours is not broken, so that it can be copied; unless it stands in parentheses, it
+    begins a line of its own.
     """
     if not stream.isatty():
         return text
@@ -60,6 +65,7 @@ def folded(text: str, stream: IO[str]) -> str:
 def _lines(line: str, columns: int) -> list[str]:
     if len(line) <= columns:
         return [line]
+    line = _IN_PARENTHESES.sub(lambda match: match[0].replace(" ", _UNBROKEN), line)
     words, command, rest = line.partition("tandem-store ")
     indent = " " * (len(line) - len(line.lstrip()))
     broken = textwrap.wrap(
@@ -69,4 +75,5 @@ def _lines(line: str, columns: int) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return [*broken, f"{indent}{command}{rest}"] if command else broken
+    lines = [*broken, f"{indent}{command}{rest}"] if command else broken
+    return [one.replace(_UNBROKEN, " ") for one in lines]

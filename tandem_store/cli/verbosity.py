@@ -22,7 +22,7 @@ def verbose(command: Command) -> Command:
         is_flag=True,
         expose_value=False,
         callback=_begin,
-        help="Say on stderr what is being done, instead of a progress bar.",
+        help="Log to stderr what is being done, instead of a progress bar.",
     )(command)
 
 

@@ -101,7 +101,10 @@ def _conclusion(report: VerifyReport, state: Path) -> str:
         # All the differences say the same.
         reasons = [one for one in reasons if one.cause is not Cause.DIFFERENT]
     if not reasons:
-        return f"The source may be deleted: the store has it all, and a backup.{_lost(report)}"
+        return (
+            "The source may be deleted: all its runs and definitions are in the store, and a "
+            f"backup was made since.{_lost(report)}"
+        )
     because = "; ".join(_sentence(one, state) for one in reasons)
     if [one.cause for one in reasons] == [Cause.NO_BACKUP]:
         return f"The source may be deleted once a backup is made: {because}.{_lost(report)}"
@@ -128,4 +131,5 @@ def _lost(report: VerifyReport) -> str:
     if not total:
         return ""
     what, digests = ("copy", "digest") if total == 1 else ("copies", "digests")
-    return f" With it go {' and '.join(parts)} {what}, of which the store has only the {digests}."
+    lost = f"{' and '.join(parts)} {what}"
+    return f" That also deletes {lost}, of which the store has only the {digests}."

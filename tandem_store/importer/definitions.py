@@ -26,7 +26,7 @@ _Read = tuple[SourceFile, KnownFile | None, Content]
 def import_definitions(session: ImportSession, root: Path, found: list[Found]) -> list[Passed]:
     """Store the definitions of new and changed files, the newest of each automation.
 
-    Gives the files that could not be read.
+    Returns the files that could not be read.
     """
     passed: list[Passed] = []
     read: list[_Read] = []

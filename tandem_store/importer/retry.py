@@ -164,7 +164,7 @@ def _piece(item: QuarantineItem, data: bytes) -> Piece:
 
 
 def _retry_runs(tx: Transaction, entry: Entry, copies: list[Copy]) -> str | None:
-    """Store the runs of an item; gives what still is wrong with it, having written nothing."""
+    """Store the runs of an item; returns what still is wrong with it, having written nothing."""
     judged = [(copy, *_judged(tx, entry, copy)) for copy in copies]
     faults = [fault for _, fault, _ in judged if fault is not None]
     if faults or not copies:
@@ -209,7 +209,7 @@ def _write(tx: Transaction, copy: Copy) -> int:
 
 
 def _retry_definitions(tx: Transaction, item: QuarantineItem, data: bytes) -> str | None:
-    """Store the definition of an item; gives what still is wrong with it."""
+    """Store the definition of an item; returns what still is wrong with it."""
     # A definition out of the older file of all is kept alone, as if it had a file of its own.
     file = SourceFile(Source.DEFINITION, Layout.DEFINITION, item.path, len(data), 0)
     for found in definitions_in(file, data):

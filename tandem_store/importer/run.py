@@ -130,7 +130,7 @@ class _Import:
         return report
 
     def _settle(self) -> dict[str, str]:
-        """Judge what is open and end the import; gives what could not be read again, and why."""
+        """Judge what is open and end the import; returns what could not be read again, and why."""
         settlement = Settlement(
             self._session,
             Places(self._source.root),

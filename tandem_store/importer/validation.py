@@ -15,7 +15,7 @@ _known_good: set[bytes] = set()
 
 
 def check_run(record: Any) -> LiftedSnapshot:
-    """Raise ``LegacyFormatError`` unless the value is a well-formed run; gives its snapshot."""
+    """Raise ``LegacyFormatError`` unless the value is a well-formed run; returns its snapshot."""
     lifted = LiftedSnapshot.of(record) if isinstance(record, dict) else LiftedSnapshot()
     if lifted.shared is None:
         read_run(record)

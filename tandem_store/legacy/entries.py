@@ -126,7 +126,7 @@ def _outline_object(data: Buffer, start: int, found: Outline) -> None:
 
 
 def _outline_map(data: Buffer, head: Head, found: Outline) -> int:
-    """Add the entries of one map of runs; gives where it ends, which damage may have moved."""
+    """Add the entries of one map of runs; returns where it ends, which damage may have moved."""
     inside = Members(data, head.value + 1, found.faults)
     while entry := inside.head():
         if member := inside.member(entry):

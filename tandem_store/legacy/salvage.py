@@ -134,7 +134,7 @@ class _Nesting:
         return candidate.around[0] in self._closed or candidate.inside < 2
 
     def _read(self, at: int, stop: int, following: int) -> int:
-        """Open and close brackets up to ``stop``; gives where the last one was.
+        """Open and close brackets up to ``stop``; returns where the last one was.
 
         ``following`` is where the next candidate begins.
         """

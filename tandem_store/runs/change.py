@@ -22,7 +22,7 @@ def changed(before: RunRecord, change: Change, *, now_ms: int) -> RunRecord:
     run that is not queued has no ``scheduler``. One that ended has a ``finished_at_ms``, which it
     keeps if it goes on again.
 
-    Raises ``ValueError`` if ``change`` gives no run, or one with another id.
+    Raises ``ValueError`` if ``change`` returns no run, or one with another id.
     """
     after = change(before)
     if not isinstance(after, RunRecord) or after.run_id != before.run_id:

@@ -104,7 +104,7 @@ _QUEUED: Final = literal(RunStatus.QUEUED.value, literal_execute=True)
 
 @lru_cache(256)
 def _taking(selection: Selection, *, include_imported: bool) -> tuple[Executable, ...]:
-    """Two statements to try in turn, each of which takes one run and gives its claim."""
+    """Two statements to try in turn, each of which takes one run and returns its claim."""
     conditions = [*selection.conditions(unindexed), runs.c.schema_version <= STORED_VERSION]
     if not include_imported:
         conditions.append(not_(runs.c.imported))

@@ -101,7 +101,7 @@ class Runs(RunReader):
         claim: Claim | None = None,
         allow_unknown: bool = False,
     ) -> Versioned:
-        """Read a run, apply ``change`` to it and write it back; gives what was written.
+        """Read a run, apply ``change`` to it and write it back; returns what was written.
 
         If another writer comes in between, it starts again, so ``change`` may be called twice and
         must do nothing but return the changed run. What follows from a change, follows:
@@ -110,13 +110,13 @@ class Runs(RunReader):
         ``finished_at_ms``.
 
         Any status may follow any other. A run that leaves a terminal status for one that is not has
-        the former as ``reopened_from`` in what is given, which is logged as well. It keeps its
+        the former as ``reopened_from`` of the result, which is logged as well. It keeps its
         ``finished_at_ms``, also when it ends again, as in the engine; ``run.changed`` with
         ``finished_at_ms=None`` begins anew.
 
-        With ``claim``, only as long as that worker's lease lasts and the run has not ended. A field
-        of the record itself that ``change`` adds and this version does not know is refused as a
-        mistyped name, unless ``allow_unknown``.
+        With ``claim``, only as long as that worker's lease lasts and the run has not ended. A new
+        top-level field that this version does not know is refused as a mistyped name, unless
+        ``allow_unknown``.
 
         Raises:
             NotFoundError: there is no run with this id.

@@ -38,7 +38,7 @@ _ATTEMPTS: Final = 3
 
 
 def add(connection: Connection, new: Iterable[RunRecord], scope: TenantScope | None) -> list[int]:
-    """Store new runs, all or none of them; gives the revision of each."""
+    """Store new runs, all or none of them; returns the revision of each."""
     ready = [admitted(run, scope).packed for run in new]
     ids = [run.columns["run_id"] for run in ready]
     given = Counter(ids)
@@ -76,7 +76,7 @@ def save(
     force: bool,
     allow_unknown: bool,
 ) -> int:
-    """Write a run over the stored one with its id; gives the new revision."""
+    """Write a run over the stored one with its id; returns the new revision."""
     if not force and expected_revision is not None and type(expected_revision) is not int:
         raise TypeError(f"expected_revision is a whole number, not {expected_revision!r}")
     checked, new = admitted(run, scope)

@@ -18,6 +18,7 @@ from tandem_store import (
     UnfinishedCopyError,
     engine,
     open_store,
+    partitions,
     schema,
     version_row,
 )
@@ -262,6 +263,24 @@ def test_a_store_that_lacks_a_table_is_damaged(
     assert done.exit_code == 1
     assert "The store is damaged, so no backup was made" in done.stderr
     assert "SELECT" not in done.stderr
+    assert names(folder) == []
+
+
+@pytest.mark.parametrize("drop", [True, False], ids=["table", "rows"])
+def test_a_store_that_lacks_documents_is_damaged(
+    any_store_url: str, folder: Path, drop: bool
+) -> None:
+    """A comparison finds store and copy equal, because both lack them."""
+    with open_store(any_store_url) as store, store.begin() as tx:
+        tx.runs.add(new_run("r"))
+        table = partitions.table_name(tx.runs.list().items[0].month)
+    with behind_its_back(any_store_url) as connection:
+        connection.exec_driver_sql(f"DROP TABLE {table}" if drop else f"DELETE FROM {table}")
+
+    done = command("--db", any_store_url, "backup", folder)
+
+    assert done.exit_code == 1
+    assert done.stderr.endswith("doctor --deep\n")
     assert names(folder) == []
 
 

@@ -78,6 +78,10 @@ def test_a_run_in_quarantine_is_said_to_be_there(cli: Cli, tmp_path: Path) -> No
         assert f"it is in quarantine as item {item}" in done.stderr
         assert f"tandem-store quarantine show {item}" in done.stderr
 
+    cli("quarantine", "discard", str(item), "--yes")
+    told = cli("runs", "show", "7815de76").stderr
+    assert f"it was discarded from quarantine, where it was item {item}" in told
+
 
 @pytest.mark.parametrize("given", ["gone", "automation-v2-run-gone"])
 def test_a_run_that_only_the_ledger_knows_is_said_to_have_been_read(

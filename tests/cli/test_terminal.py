@@ -131,6 +131,10 @@ def test_the_origins_of_a_run_are_records(
             "Do it: tandem-store --db x stats",
             ["Do it:", "tandem-store --db x stats"],
         ),
+        (
+            "Keep it: two wait (tandem-store stats); no more (tandem-store dump).",
+            ["Keep it: two", "wait", "(tandem-store stats);", "no more", "(tandem-store dump)."],
+        ),
         ("See a-very-long-name-of-a-file", ["See", "a-very-long-name-of-a-file"]),
     ],
 )

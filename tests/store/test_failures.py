@@ -34,6 +34,7 @@ from tandem_store import (
     schema,
 )
 from tandem_store.cli.program import program
+from tandem_store.failures import translate
 from tests.store.new_run import new_run
 
 
@@ -217,3 +218,11 @@ def test_an_unknown_failure_shows_no_sql(store_url: str, monkeypatch: pytest.Mon
     assert "secret" not in told.stderr
     assert "defect" not in told.stderr
     assert engine.in_words(ValueError("no")) is None
+
+
+def test_a_command_at_the_end_stays_there() -> None:
+    """What the database said would be copied with it."""
+    missing = translate(sqlite3.OperationalError("no such table: runs"))
+
+    assert str(missing).endswith("See what is wrong with: tandem-store doctor")
+    assert "[no such table: runs]" in str(missing)

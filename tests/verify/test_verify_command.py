@@ -72,7 +72,11 @@ def lead_out(state: StateDir, url: str) -> None:
 @pytest.mark.parametrize(
     ("spoil", "exit_code", "sentence"),
     [
-        (spoil_nothing, 0, "The source may be deleted: the store has it all, and a backup."),
+        (
+            spoil_nothing,
+            0,
+            "The source may be deleted: all its runs and definitions are in the store",
+        ),
         (lose_backup, 0, "The source may be deleted once a backup is made"),
         (lose_definitions, 4, "Keep the source: 1 difference"),
         (add_definition, 4, "Keep the source: 1 difference"),
@@ -123,7 +127,9 @@ def test_what_goes_with_the_source_is_told(clean: StateDir, url: str) -> None:
 
     line = last_line(command(url, "verify", str(clean.root)))
 
-    assert line.endswith("With it go 1 superseded copy, of which the store has only the digest.")
+    assert line.endswith(
+        "That also deletes 1 superseded copy, of which the store has only the digest."
+    )
 
 
 def test_a_directory_that_was_never_imported_is_one_sentence(
