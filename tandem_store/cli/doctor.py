@@ -11,7 +11,7 @@ import click
 from tandem_store.cli import options, output
 from tandem_store.cli.advice import advised
 from tandem_store.cli.progress import progress_bar
-from tandem_store.cli.text import number, printable, size
+from tandem_store.cli.text import counted, number, printable, size
 from tandem_store.doctor import Finding, Report, Severity, examine
 
 if TYPE_CHECKING:
@@ -92,17 +92,16 @@ def _subject(report: Report) -> str:
     if "bytes" in report.sizes:
         facts.append(size(report.sizes["bytes"]))
     if "runs" in report.checked:
-        facts.append(f"{number(report.checked['runs'])} runs")
+        facts.append(counted(report.checked["runs"], "run"))
     if "documents" in report.checked:
-        facts.append(f"{number(report.checked['documents'])} documents read")
+        facts.append(f"{counted(report.checked['documents'], 'document')} read")
     return f"{report.database}: {', '.join(facts)}"
 
 
 def _verdict(report: Report) -> str:
     must, should = len(report.of(Severity.ERROR)), len(report.of(Severity.WARNING))
     if must:
-        first = "1 thing must be done" if must == 1 else f"{number(must)} things must be done"
-        return f"{first}, those marked ✗."
+        return f"{counted(must, 'thing')} must be done, marked with ✗."
     if should:
         return f"Nothing has to be done; {number(should)} should be, marked with !."
     return "Nothing has to be done."

@@ -59,6 +59,19 @@ def test_a_sound_store_ends_with_0_and_a_sentence(sound_url: str) -> None:
     assert "60 runs, 60 documents read" in done.stdout
 
 
+def test_one_of_a_kind_is_told_as_one(store_url: str, sound_sqlite: str) -> None:
+    """One run, one document, one thing to do."""
+    with open_store(store_url) as store, store.begin() as tx:
+        tx.runs.add(new_run("only"))
+    damage.interrupt_import(sound_sqlite)
+
+    first = run(store_url, "doctor", "--deep").stdout.splitlines()[0]
+    last = run(sound_sqlite, "doctor").stdout.splitlines()[-1]
+
+    assert first.endswith(", 1 run, 1 document read")
+    assert last == "1 thing must be done, marked with ✗."
+
+
 @pytest.mark.parametrize("width", [44, 80, 140])
 def test_the_worst_comes_first_and_commands_can_be_copied(sound_sqlite: str, width: int) -> None:
     """No line but a command is wider than the terminal, and no command is broken."""
@@ -74,7 +87,7 @@ def test_the_worst_comes_first_and_commands_can_be_copied(sound_sqlite: str, wid
     assert commands[1].startswith("tandem-store import /")
     for line in lines[1:]:
         assert len(line) <= width or line.strip() in commands
-    assert lines[-1] == "3 things must be done, those marked ✗."
+    assert lines[-1] == "3 things must be done, marked with ✗."
 
 
 def test_what_was_stored_cannot_obey_the_terminal(sound_sqlite: str) -> None:
