@@ -15,6 +15,16 @@ from tandem_store.errors import StoreError
 DEFAULT_SCHEMA: Final = "tandem_store"
 #: A password in a URL within a URL, its special characters spelled out or not.
 _NESTED_PASSWORD: Final = re.compile(r"((?:/|%2F){2}[^/@&?]*?(?::|%3A))[^/@&?]+?(?:@|%40)", re.I)
+_NO_URL: Final = (
+    "This is not a database URL. Write sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE, "
+    "and in a password %40 for @, %3A for : and %2F for /"
+)
+_NO_OPTIONS: Final = (
+    "Options after the ? of an SQLite URL are not supported; leave them out, and write a ? in the "
+    "name of the file as %3F"
+)
+#: How a URL begins that lacks slashes.
+_SCHEME: Final = re.compile(r"(sqlite|postgres(ql)?)(\+\w+)?:", re.I)
 #: Bytes of a name that PostgreSQL keeps.
 _LONGEST_NAME: Final = 63
 
@@ -30,16 +40,20 @@ def database_url(text: str | URL) -> URL:
             "The name of the database is empty. Give a file, or a URL such as sqlite:///runs.db"
         )
     if isinstance(text, str) and "://" not in text:
+        _refuse_scheme(text)
         return _sqlite_url(URL.create("sqlite", database=text))
     try:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
         # Not the parser's words: without a host it takes the password for a port, and quotes it.
-        raise StoreError(
-            "This is not a database URL. Write sqlite:///FILE or postgresql+psycopg://USER@HOST/"
-            "DATABASE, and in a password %40 for @, %3A for : and %2F for /"
-        ) from error
+        raise StoreError(_NO_URL) from error
+    if "@" in (url.host or ""):
+        # The end of a password with an @ in it, which every message about the host would show.
+        raise StoreError(_NO_URL)
     if url.drivername in {"sqlite", "sqlite+pysqlite"}:
+        if isinstance(text, str) and "?" in text and not url.query:
+            # The parser drops what is no option, and the name would be that of another file.
+            raise StoreError(_NO_OPTIONS)
         return _sqlite_url(url)
     if url.drivername in {"postgresql", "postgresql+psycopg"}:
         _refuse_schema(schema_of(url))
@@ -62,6 +76,16 @@ def _refuse_schema(name: str) -> None:
         )
 
 
+def _refuse_scheme(path: str) -> None:
+    # It would become a file of that name, or a folder "sqlite:" be missed. Not quoted: it may hold
+    # a password.
+    if _SCHEME.match(path):
+        raise StoreError(
+            "The URL of the database lacks slashes: write sqlite:///FILE or "
+            "postgresql+psycopg://USER@HOST/DATABASE"
+        )
+
+
 def _sqlite_url(url: URL) -> URL:
     name = url.database or ""
     if url.host:
@@ -76,10 +100,13 @@ def _sqlite_url(url: URL) -> URL:
             "database. Use a file, for tests in a temporary folder."
         )
     if url.query:
-        raise StoreError("Options after the ? of an SQLite URL are not supported; leave them out.")
+        raise StoreError(_NO_OPTIONS)
     path = Path(name).absolute()
     if path.is_dir():
         raise StoreError(f"{path} is a folder. Name a file in it, as {path / 'runs.db'}")
+    if path.exists() and not path.is_file():
+        # A new database takes the place of an empty file: also of a device, if root says so.
+        raise StoreError(f"{path} is a device, a pipe or a socket. Name a file instead.")
     return url.set(drivername="sqlite", database=str(path))
 
 

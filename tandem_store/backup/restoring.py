@@ -89,7 +89,7 @@ def _refuse_source(file: Path) -> None:
     if not (files.is_zstd(file) or files.is_sqlite(file)):
         raise NotAStoreError(
             f"{file} is no backup: it is neither an SQLite file nor a compressed one. Name a file "
-            "that was made with: tandem-store backup"
+            "that was made with: tandem-store backup FILE"
         )
     if log := _log_beside(file):
         raise StoreError(

@@ -19,6 +19,8 @@ from tandem_store.errors import StoreError
 # Possessive: what names a store is not taken for a shorter command that names none.
 _WORDS: Final = re.compile(r"\btandem-store(?P<words>(?: [a-z][a-z-]*+)++)(?! --(?:db|from)\b)")
 _URL: Final = f"{__name__}.url"
+#: All before the last @ of what is no URL but looks like one.
+_CREDENTIALS: Final = re.compile(r"(://).*@", re.DOTALL)
 
 
 class Suggestion(NamedTuple):
@@ -59,8 +61,8 @@ def spelled(url: str) -> str:
     try:
         whole, safe = database_url(url).render_as_string(hide_password=False), shown(url)
     except StoreError:
-        # None that the program would have taken; what is no URL holds no password either.
-        return url
+        # None that the program takes, but perhaps a password that the parser stumbled over.
+        return _CREDENTIALS.sub(r"\1***@", url)
     return url if safe == whole else safe
 
 

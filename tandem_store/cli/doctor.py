@@ -11,7 +11,7 @@ import click
 from tandem_store.cli import options, output
 from tandem_store.cli.advice import advised
 from tandem_store.cli.progress import progress_bar
-from tandem_store.cli.text import number, printable, size
+from tandem_store.cli.text import counted, number, printable, size
 from tandem_store.doctor import Finding, Report, Severity, examine
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ def _put(report: Report) -> None:
                     _line(console, f"      {printable(advised(finding.command))}", "bold")
     console.print()
     if report.not_checked:
-        _line(console, printable(f"Not examined: {', '.join(report.not_checked)}."))
-    _line(console, _verdict(report))
+        _put_words(console, f"Not examined: {', '.join(report.not_checked)}.")
+    _put_words(console, _verdict(report))
 
 
 def _put_finding(console: Console, finding: Finding, mark: str, style: str) -> None:
@@ -84,6 +84,14 @@ def _put_finding(console: Console, finding: Finding, mark: str, style: str) -> N
         first = Text("    ")
 
 
+def _put_words(console: Console, text: str) -> None:
+    from rich.text import Text
+
+    for line in Text(printable(text)).wrap(console, console.width):
+        line.rstrip()
+        console.print(line, soft_wrap=True)
+
+
 def _line(console: Console, text: str, style: str = "") -> None:
     console.print(text, style=style or None, markup=False, soft_wrap=True)
 
@@ -93,17 +101,16 @@ def _subject(report: Report) -> str:
     if "bytes" in report.sizes:
         facts.append(size(report.sizes["bytes"]))
     if "runs" in report.checked:
-        facts.append(f"{number(report.checked['runs'])} runs")
+        facts.append(counted(report.checked["runs"], "run"))
     if "documents" in report.checked:
-        facts.append(f"{number(report.checked['documents'])} documents read")
+        facts.append(f"{counted(report.checked['documents'], 'document')} read")
     return f"{report.database}: {', '.join(facts)}"
 
 
 def _verdict(report: Report) -> str:
     must, should = len(report.of(Severity.ERROR)), len(report.of(Severity.WARNING))
     if must:
-        first = "1 thing must be done" if must == 1 else f"{number(must)} things must be done"
-        return f"{first}, those marked ✗."
+        return f"{counted(must, 'thing')} must be done, marked with ✗."
     if should:
         return f"Nothing has to be done; {number(should)} should be, marked with !."
     return "Nothing has to be done."

@@ -76,4 +76,4 @@ def _steps(report: Json, state: str) -> Iterator[tuple[str, str]]:
         return
     yield "Compare the store with the source:", f"tandem-store verify {state}"
     yield "Make a backup, best on another disk:", "tandem-store backup backup.db.zst"
-    yield "Keep the source until both are done; verify says whether it may be deleted.", ""
+    yield "Keep the source until all of this is done; verify says whether it may be deleted.", ""

@@ -95,15 +95,18 @@ def put_item(item: QuarantineItem, kept: bytes | None) -> None:
 
 def put_retried(items: Sequence[Retried]) -> None:
     """What came of each item, and of all."""
+    if not items:
+        output.put("Nothing is in quarantine.")
+        return
     for item in items:
         sign = "imported" if item.resolved else "still in quarantine"
+        if item.discarded:
+            sign = "was discarded before"
         put_record(f"{item.id}  {sign}", item.path, "" if item.resolved else item.message)
-    left = sum(not item.resolved for item in items)
-    output.put(
-        f"Imported {counted(len(items) - left, 'item')}; {number(left)} still in quarantine."
-        if items
-        else "Nothing is in quarantine."
-    )
+    imported, discarded = sum(one.resolved for one in items), sum(one.discarded for one in items)
+    left = len(items) - imported - discarded
+    before = f"; {number(discarded)} discarded before" if discarded else ""
+    output.put(f"Imported {counted(imported, 'item')}; {number(left)} still in quarantine{before}.")
 
 
 def note_plan(items: Sequence[QuarantineItem]) -> None:

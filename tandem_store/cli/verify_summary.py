@@ -26,7 +26,7 @@ _REASONS: Final = {
     Cause.DIFFERENT: (
         "1 difference",
         "{count} differences",
-        "see above; {import_} takes what is new or has changed",
+        "see above; {import_} takes what is new or has changed, but not what was deleted",
     ),
     Cause.NO_COPY: ("not a single copy of a run was found in it", "", "is its disk mounted?"),
     Cause.NOT_READ: (

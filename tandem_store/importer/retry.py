@@ -39,23 +39,27 @@ _GONE: Final = "its bytes are not in the source any more"
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """What came of one item: ``resolved`` if it left the quarantine, and why or why not."""
+    """What came of one item: ``resolved`` if it left the quarantine, and why or why not.
+
+    ``discarded`` if somebody had discarded it before, so that there was nothing to read.
+    """
 
     id: int
     path: str
     resolved: bool
     message: str
+    discarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RetryReport:
-    """What came of every item, in the order asked for."""
+    """What came of every item, in the order asked for, each once."""
 
     items: list[Retried] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
-        """0, or 3 when something stays in quarantine."""
+        """0, or 3 when something stays in quarantine, or had been discarded."""
         return 0 if all(item.resolved for item in self.items) else 3
 
     def to_json(self) -> dict[str, Any]:
@@ -67,6 +71,7 @@ class RetryReport:
                     "path": item.path,
                     "resolved": item.resolved,
                     "message": item.message,
+                    "discarded": item.discarded,
                 }
                 for item in self.items
             ]
@@ -82,7 +87,7 @@ def retry_quarantined(url: str | URL, item_ids: Sequence[int]) -> RetryReport:
     """
     report = RetryReport()
     with alone(url), open_store(url) as store:
-        for item_id in item_ids:
+        for item_id in dict.fromkeys(item_ids):
             with store.begin() as tx:
                 report.items.append(_retry(tx, tx.quarantine.get(item_id)))
     return report
@@ -90,7 +95,7 @@ def retry_quarantined(url: str | URL, item_ids: Sequence[int]) -> RetryReport:
 
 def _retry(tx: Transaction, item: QuarantineItem) -> Retried:
     if item.discarded:
-        return Retried(item.id, item.path, False, "was discarded")
+        return Retried(item.id, item.path, False, "its bytes are gone", discarded=True)
     if item.size > LARGEST_RECORD and item.layout != Layout.RUNS.value:
         why = f"still too large: {item.size:,} bytes, and at most {LARGEST_RECORD:,} are read"
         return Retried(item.id, item.path, False, why)

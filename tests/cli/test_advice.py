@@ -120,6 +120,7 @@ def test_without_another_store_nothing_is_put_in() -> None:
         ("postgresql://u@h/d", "postgresql://u@h/d"),
         ("postgresql://u:secret@h/d", "postgresql+psycopg://u:***@h/d"),
         ("postgresql://h/d?password=secret", "postgresql+psycopg://h/d?password=hidden"),
+        ("postgresql://u:sec@ret@h/d", "postgresql://***@h/d"),
     ],
 )
 def test_a_url_is_shown_as_it_was_typed_but_for_a_password(url: str, shown: str) -> None:

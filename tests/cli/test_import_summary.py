@@ -183,3 +183,4 @@ def test_the_end_says_what_to_do_next(
         f"tandem-store {command}" for command in commands
     ]
     assert lines[1].startswith("  1. ")
+    assert "both" not in lines[-1]  # there may be one thing, or three

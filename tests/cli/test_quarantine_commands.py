@@ -133,3 +133,15 @@ def test_a_terminal_shows_records_and_what_to_do(
     ]
     words = without_style(shown).partition("Delete their bytes for good:")[2].split()
     assert words[-3:] == ["quarantine", "discard", "ID"]
+
+
+def test_an_item_is_tried_and_counted_once(cli: Cli, item: int, store: Store) -> None:
+    """A number that is named twice, also of one whose bytes are gone."""
+    with store.begin() as tx:
+        tx.quarantine.discard([item], now_ms=2)
+
+    done = cli("quarantine", "retry", str(item), str(item))
+
+    assert done.exit_code == 3
+    assert done.stdout.count(f"{item}  was discarded before") == 1
+    assert done.stdout.endswith("Imported 0 items; 0 still in quarantine; 1 discarded before.\n")

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import delete
 
-from tandem_store import open_store
+from tandem_store import open_store, schema
 from tandem_store.cli.program import program
 from tandem_store.engine import database_url, sqlite_path
 from tests.doctor import damage
@@ -59,6 +60,34 @@ def test_a_sound_store_ends_with_0_and_a_sentence(sound_url: str) -> None:
     assert "60 runs, 60 documents read" in done.stdout
 
 
+def test_one_of_a_kind_is_told_as_one(store_url: str) -> None:
+    """One run, one document, one thing to do."""
+    with open_store(store_url) as store, store.begin() as tx:
+        tx.runs.add(new_run("only"))
+
+    lines = run(store_url, "doctor", "--deep").stdout.splitlines()
+    with open_store(store_url) as store, store.begin() as tx:
+        tx.connection.execute(delete(schema.months))
+    last = run(store_url, "doctor").stdout.splitlines()[-1]
+
+    assert lines[0].endswith(", 1 run, 1 document read")
+    assert last == "1 thing must be done, marked with ✗."
+
+
+@pytest.mark.parametrize("width", [44, 80])
+def test_the_end_is_broken_between_words(empty_url: str, width: int) -> None:
+    """A list of what was not examined, where there are no tables, is longer than a line."""
+    with sqlite3.connect(file_of(empty_url)) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+
+    lines = run(empty_url, "doctor", width=width).stdout.splitlines()[1:]
+
+    end = lines[[line.startswith("Not examined: ") for line in lines].index(True) :]
+    assert len(end) > 2
+    assert max(map(len, end)) <= width
+
+
 @pytest.mark.parametrize("width", [44, 80, 140])
 def test_the_worst_comes_first_and_commands_can_be_copied(sound_sqlite: str, width: int) -> None:
     """No line but a command is wider than the terminal, and no command is broken."""
@@ -74,7 +103,7 @@ def test_the_worst_comes_first_and_commands_can_be_copied(sound_sqlite: str, wid
     assert commands[1].startswith("tandem-store import /")
     for line in lines[1:]:
         assert len(line) <= width or line.strip() in commands
-    assert lines[-1] == "3 things must be done, those marked ✗."
+    assert lines[-1] == "3 things must be done, marked with ✗."
 
 
 def test_what_was_stored_cannot_obey_the_terminal(sound_sqlite: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import os
 import re
 import sqlite3
 import threading
@@ -64,6 +65,9 @@ class TestNaming:
             ("postgresql+asyncpg://host/db", "postgresql\\+psycopg://"),
             ("://", "not a database URL"),
             ("sqlite:///x.db?mode=ro", "Options after the \\?"),
+            ("sqlite:///is it?.db", "a \\? in the name of the file as %3F"),
+            ("sqlite:runs.db", "lacks slashes: write sqlite:///FILE"),
+            ("postgresql:/host/db", "lacks slashes"),
             ("sqlite://runs.db", "write sqlite:///FILE"),
             ("sqlite://folder/runs.db", "write sqlite:///FILE"),
             ("", "name of the database is empty"),
@@ -89,6 +93,27 @@ class TestNaming:
             database_url("postgresql://me:s3cret/db")
 
         assert "s3cret" not in str(caught.value)
+
+    def test_what_follows_an_at_sign_in_a_password_is_no_host(self) -> None:
+        """It would be told as the host that cannot be reached."""
+        with pytest.raises(StoreError, match="in a password %40 for @") as caught:
+            database_url("postgresql://me:s3@cret@host/db")
+
+        assert "cret" not in str(caught.value)
+
+    def test_a_question_mark_in_a_name_is_spelled_out(self, tmp_path: Path) -> None:
+        """Behind a bare one the parser looks for options, and forgets what is none."""
+        url = database_url(f"sqlite:///{tmp_path}/is it%3F.db")
+
+        assert engine.sqlite_path(url) == tmp_path / "is it?.db"
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with a name")
+    def test_what_is_no_file_is_refused(self, tmp_path: Path) -> None:
+        """A new database would take the place of a device, if root says so."""
+        os.mkfifo(tmp_path / "pipe")
+
+        with pytest.raises(StoreError, match="Name a file instead"):
+            database_url(str(tmp_path / "pipe"))
 
     @pytest.mark.parametrize(
         "url",

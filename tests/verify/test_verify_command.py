@@ -119,6 +119,19 @@ def test_all_reasons_are_told_the_most_important_first(clean: StateDir, url: str
     assert places == sorted(places)
 
 
+def test_an_import_is_not_advised_for_what_was_deleted(clean: StateDir, url: str) -> None:
+    """It brings back no run that somebody deleted from the store, and no difference would go."""
+    imported(url, clean.root)
+    with open_store(url) as store, store.begin() as tx:
+        tx.runs.delete("one")
+    imported(url, clean.root)
+
+    done = command(url, "verify", str(clean.root))
+
+    assert done.exit_code == 4
+    assert "takes what is new or has changed, but not what was deleted)" in last_line(done)
+
+
 def test_what_goes_with_the_source_is_told(clean: StateDir, url: str) -> None:
     """The store has no more than the digests of copies that lost."""
     clean.root_hot({"one": run("one", updated_at_ms=run("one")["updated_at_ms"] - 1)})
