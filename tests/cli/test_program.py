@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import text
 
+import tandem_store_command
 from tandem_store import __version__, migrate, open_store
 from tandem_store import cli as package
 from tandem_store.cli import exits
@@ -363,6 +365,37 @@ def test_the_module_is_the_program(any_store_url: str, tmp_path: Path) -> None:
     )
 
     assert f'"revision": "{migrate.HEAD}"' in done.stdout
+
+
+INTERRUPTED_IMPORT = """
+import sys
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "tandem_store.store":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupt())
+from tandem_store_command import main
+main()
+"""
+
+
+def test_an_interrupt_before_the_program_has_begun_is_a_sentence(tmp_path: Path) -> None:
+    """Its import takes long enough to be interrupted by whoever sees a slip in what was typed."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_IMPORT, "--db", str(tmp_path / "runs.db"), "stats"],
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "Error: Interrupted before anything was done.\n"
+
+
+def test_the_script_runs_the_module_that_can_be_interrupted() -> None:
+    """In the scripts of an installed package too."""
+    (script,) = metadata.entry_points(group="console_scripts", name="tandem-store")
+
+    assert script.load() is tandem_store_command.main
 
 
 WITHOUT_METADATA = """
