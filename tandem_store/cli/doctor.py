@@ -69,8 +69,8 @@ def _put(report: Report) -> None:
                     _line(console, f"      {printable(advised(finding.command))}", "bold")
     console.print()
     if report.not_checked:
-        _line(console, printable(f"Not examined: {', '.join(report.not_checked)}."))
-    _line(console, _verdict(report))
+        _put_words(console, f"Not examined: {', '.join(report.not_checked)}.")
+    _put_words(console, _verdict(report))
 
 
 def _put_finding(console: Console, finding: Finding, mark: str, style: str) -> None:
@@ -81,6 +81,14 @@ def _put_finding(console: Console, finding: Finding, mark: str, style: str) -> N
         line.rstrip()
         console.print(first + line, soft_wrap=True)
         first = Text("    ")
+
+
+def _put_words(console: Console, text: str) -> None:
+    from rich.text import Text
+
+    for line in Text(printable(text)).wrap(console, console.width):
+        line.rstrip()
+        console.print(line, soft_wrap=True)
 
 
 def _line(console: Console, text: str, style: str = "") -> None:

@@ -74,6 +74,20 @@ def test_one_of_a_kind_is_told_as_one(store_url: str) -> None:
     assert last == "1 thing must be done, marked with ✗."
 
 
+@pytest.mark.parametrize("width", [44, 80])
+def test_the_end_is_broken_between_words(empty_url: str, width: int) -> None:
+    """A list of what was not examined, where there are no tables, is longer than a line."""
+    with sqlite3.connect(file_of(empty_url)) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+
+    lines = run(empty_url, "doctor", width=width).stdout.splitlines()[1:]
+
+    end = lines[[line.startswith("Not examined: ") for line in lines].index(True) :]
+    assert len(end) > 2
+    assert max(map(len, end)) <= width
+
+
 @pytest.mark.parametrize("width", [44, 80, 140])
 def test_the_worst_comes_first_and_commands_can_be_copied(sound_sqlite: str, width: int) -> None:
     """No line but a command is wider than the terminal, and no command is broken."""
