@@ -19,8 +19,8 @@ from tandem_store.errors import StoreError
 # Possessive: what names a store is not taken for a shorter command that names none.
 _WORDS: Final = re.compile(r"\btandem-store(?P<words>(?: [a-z][a-z-]*+)++)(?! --(?:db|from)\b)")
 _URL: Final = f"{__name__}.url"
-#: All before the last @ of what is no URL but looks like one.
-_CREDENTIALS: Final = re.compile(r"(://).*@", re.DOTALL)
+#: All before the last @ of what was meant as a URL of a server.
+_CREDENTIALS: Final = re.compile(r"^(postgres[^/]*://).*@", re.IGNORECASE | re.DOTALL)
 
 
 class Suggestion(NamedTuple):
