@@ -6,7 +6,7 @@ import shlex
 
 from tandem_store import ReadTransaction
 from tandem_store.cli import output
-from tandem_store.cli.text import number
+from tandem_store.cli.text import counted
 
 
 def note_unsettled(tx: ReadTransaction) -> None:
@@ -14,9 +14,10 @@ def note_unsettled(tx: ReadTransaction) -> None:
     if not tx.ledger.is_interrupted():
         return
     waiting = tx.ledger.unsettled()
+    read = f"; {counted(waiting, 'run')} of those read are still to be reconciled"
     output.note(
-        f"Note: an import was not finished, so runs may be missing; {number(waiting)} "
-        f"{'run is' if waiting == 1 else 'runs are'} still being reconciled."
+        "Note: an import was not finished, so an unknown number of runs is missing"
+        f"{read if waiting else ''}."
     )
     for one in tx.ledger.unfinished():
         strict = " --strict" if one.strict else ""

@@ -56,7 +56,7 @@ _REASONS: Final = {
         "tandem-store quarantine list",
     ),
     Cause.NO_BACKUP: (
-        "no backup of the store was made since its last import",
+        "no backup that was made since its last import is where it was written",
         "",
         "tandem-store backup FILE",
     ),
@@ -102,8 +102,8 @@ def _conclusion(report: VerifyReport, state: Path) -> str:
         reasons = [one for one in reasons if one.cause is not Cause.DIFFERENT]
     if not reasons:
         return (
-            "The source may be deleted: all its runs and definitions are in the store, and a "
-            f"backup was made since.{_lost(report)}"
+            "The source may be deleted: all its runs and definitions are in the store, and in "
+            f"its backup {report.backup}.{_lost(report)}"
         )
     because = "; ".join(_sentence(one, state) for one in reasons)
     if [one.cause for one in reasons] == [Cause.NO_BACKUP]:

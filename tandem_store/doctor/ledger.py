@@ -32,12 +32,16 @@ def check_imports(context: Context) -> Iterator[Finding]:
             code="import_unfinished",
             severity=Severity.ERROR,
             what=(
-                f"The import of {one.root} was not finished, unless it goes on just now: runs may "
-                f"be missing. Read and not judged yet: {counted(waiting[one.id], 'run')}."
+                f"The import of {one.root} was not finished, unless it goes on just now: an "
+                f"unknown number of runs was not read yet{_unjudged(waiting[one.id])}."
             ),
             command=f"tandem-store import {shlex.quote(one.root)}{strict}",
             count=waiting[one.id],
         )
+
+
+def _unjudged(count: int) -> str:
+    return f", and {counted(count, 'run')} that were read not compared yet" if count else ""
 
 
 def check_quarantine(context: Context) -> Iterator[Finding]:

@@ -102,7 +102,8 @@ def copies_of_file(file: SourceFile, data: bytes) -> list[Copy]:
     """The copy in the bytes of a shard or context run; none if a context run is no run."""
     try:
         record = record_in(file, data)
-        return [] if record is None else [_well_formed(record)]
+        is_no_run = record is None and file.layout is Layout.CONTEXT
+        return [] if is_no_run else [_well_formed(record)]
     except NewerVersionError as error:
         return [_hopeless(data, "newer_schema_version", str(error))]
     except UnstorableError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, NoReturn
 
 from sqlalchemy import Connection
 
@@ -27,6 +28,14 @@ class RunReader:
     def __init__(self, connection: Connection, scope: TenantScope | None = None) -> None:
         self._connection = connection
         self._scope = scope
+
+    if not TYPE_CHECKING:  # with it, a type checker would let any name pass
+
+        def __getattr__(self, name: str) -> NoReturn:
+            reads = type(self) is RunReader
+            hint = "; this transaction only reads, so begin one that writes: store.begin()"
+            words = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(words + hint * reads, name=name, obj=self)
 
     def get(self, run_id: str) -> RunRecord | None:
         """The whole run, or None if there is none with this id.

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from pathlib import Path
 
+from sqlalchemy import select
+
+from tandem_store.mapping import from_column
 from tandem_store.schema import backups
 from tandem_store.store import ReadTransaction
 
 
-def is_backed_up(tx: ReadTransaction) -> bool:
-    """Whether a verified backup shows a moment after the last import had ended."""
-    latest = select(func.max(backups.c.taken_at_ms))
-    taken: int | None = tx.connection.execute(latest).scalar()
-    imported = tx.ledger.last_finished_at_ms()
-    return taken is not None and (imported is None or taken > imported)
+def backup_since_import(tx: ReadTransaction) -> str | None:
+    """Returns where the newest backup is that shows a moment after the last import had ended.
+
+    Only one that is still where it was written counts: that it was made is no proof that it is
+    there.
+    """
+    made = select(backups.c.location).order_by(backups.c.taken_at_ms.desc())
+    if (imported := tx.ledger.last_finished_at_ms()) is not None:
+        made = made.where(backups.c.taken_at_ms > imported)
+    locations = map(from_column, tx.connection.execute(made).scalars())
+    return next((one for one in locations if Path(one).is_file()), None)

@@ -22,7 +22,7 @@ from tandem_store.importer.tasks import tasks_for
 from tandem_store.legacy.sources import Passed, Source, SourceFile
 from tandem_store.legacy.state_directory import StateDirectory
 from tandem_store.store import ReadTransaction, Store, open_store
-from tandem_store.verify.backed_up import is_backed_up
+from tandem_store.verify.backed_up import backup_since_import
 from tandem_store.verify.comparison import Comparison
 from tandem_store.verify.definitions import Definitions
 from tandem_store.verify.known import Found
@@ -104,7 +104,7 @@ class _Verification:
         report = self.report
         report.was_imported = tx.ledger.has_read(report.root)
         report.is_interrupted = any(one.root == report.root for one in tx.ledger.unfinished())
-        report.is_backed_up = is_backed_up(tx)
+        report.backup = backup_since_import(tx)
 
     def _files(self) -> Iterator[SourceFile]:
         """The files with copies of runs; definitions are set aside, and what was passed noted."""

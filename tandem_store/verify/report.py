@@ -48,8 +48,8 @@ class VerifyReport:
 
     ``gone`` are files of runs that were imported and are not in the source any more,
     ``was_imported`` says whether the store knows the directory or anything in it,
-    ``is_interrupted`` whether an import of it was begun and not ended, and ``is_backed_up`` whether
-    a backup of the store was made since its last import.
+    ``is_interrupted`` whether an import of it was begun and not ended, and ``backup`` where a
+    backup is that was made of the store since its last import.
     """
 
     root: str
@@ -61,7 +61,7 @@ class VerifyReport:
     newer_in_engine_db: list[str] = field(default_factory=list)
     was_imported: bool = False
     is_interrupted: bool = False
-    is_backed_up: bool = False
+    backup: str | None = None
 
     @property
     def checked(self) -> int:
@@ -97,7 +97,7 @@ class VerifyReport:
             Cause.NEWER_IN_ENGINE_DB: len(self.newer_in_engine_db),
             Cause.ONLY_IN_SOURCE: self._both(Verdict.ONLY_IN_SOURCE),
             Cause.QUARANTINED: self._both(Verdict.QUARANTINED),
-            Cause.NO_BACKUP: int(not self.is_backed_up),
+            Cause.NO_BACKUP: int(self.backup is None),
         }
         return [Reason(cause, counts[cause]) for cause in Cause if counts[cause]]
 

@@ -224,3 +224,13 @@ def test_bytes_too_many_to_keep_are_read_from_the_source_again(
 
     assert still_damaged.message.startswith("still ")
     assert "not in the source" in gone.message
+
+
+@pytest.mark.parametrize("text", ["null", '{"schema_version": 1, "run": null}'])
+def test_a_shard_that_holds_nothing_is_quarantined(state: StateDir, url: str, text: str) -> None:
+    """Whatever may have held a run ends in the ledger."""
+    state.shard(run("one")).write_text(text)
+
+    report = imported(url, state.root)
+
+    assert [item["reason"] for item in report["quarantined"]] == ["damaged"]

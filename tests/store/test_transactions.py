@@ -364,3 +364,11 @@ class TestMovedFiles:
                 way()
         with open_store(store_url) as again, again.read() as tx:
             assert tx.runs.count() == 0
+
+
+def test_what_writes_is_missed_in_a_reading_transaction(store: Store) -> None:
+    """The message names the transaction that has it; a typing error in one that writes does not."""
+    with store.read() as tx, pytest.raises(AttributeError, match=r"begin one that writes: store"):
+        tx.runs.add(new_run("r"))  # type: ignore[attr-defined]
+    with store.begin() as tx, pytest.raises(AttributeError, match=r"no attribute 'ad'$"):
+        tx.runs.ad(new_run("r"))  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from tandem_store import open_store, schema
+from tandem_store.backup import backup_store
 from tandem_store.verify import Cause, Verdict, verify_state
 from tests.importer.reading import imported
 from tests.states import StateDir, definition, run
@@ -20,7 +21,7 @@ def backed_up(url: str, *, later_ms: int = 1) -> None:
     """Note a backup, finished so much later than the last import was."""
     with open_store(url) as store, store.begin() as tx:
         last = tx.connection.execute(select(schema.imports.c.finished_at_ms)).scalars().all()
-        row = {"taken_at_ms": max(last) + later_ms, "location": "b", "runs": 2, "digest": b"d"}
+        row = {"taken_at_ms": max(last) + later_ms, "location": __file__, "runs": 2, "digest": b"d"}
         tx.connection.execute(insert(schema.backups).values(**row))
 
 
@@ -181,3 +182,14 @@ def test_no_copy_of_a_run_is_no_pass(tmp_path: Path, url: str, with_definition: 
     imported(url, bare.root)
 
     assert Cause.NO_COPY in causes(url, bare)
+
+
+def test_a_backup_that_is_gone_is_no_backup(clean: StateDir, url: str, tmp_path: Path) -> None:
+    """That it was made is no proof that it is there."""
+    imported(url, clean.root)
+    backup_store(url, tmp_path / "b.db")
+    assert causes(url, clean) == []
+
+    (tmp_path / "b.db").unlink()
+
+    assert causes(url, clean) == [Cause.NO_BACKUP]
