@@ -247,7 +247,7 @@ def test_an_interruption_ends_with_130_and_the_command_to_go_on(
         ("postgresql://u:secret@h/d", "postgresql+psycopg://u:***@h/d"),
         ("--db=postgresql://h/d?password=secret", "--db=postgresql+psycopg://h/d?password="),
         ("sqlite:///runs.db", "sqlite:///runs.db"),
-        ("other://u:x@h", "other://u:x@h"),
+        ("other://u:x@h", "other://***@h"),
     ],
 )
 def test_the_command_to_go_on_has_no_password(
