@@ -20,7 +20,7 @@ from tandem_store.errors import StoreError
 _WORDS: Final = re.compile(r"\btandem-store(?P<words>(?: [a-z][a-z-]*+)++)(?! --(?:db|from)\b)")
 _URL: Final = f"{__name__}.url"
 #: All before the last @ of what was meant as a URL of a server.
-_CREDENTIALS: Final = re.compile(r"^(postgres[^/]*://).*@", re.IGNORECASE | re.DOTALL)
+_CREDENTIALS: Final = re.compile(r"^([a-z][\w+.-]*://).*@", re.IGNORECASE | re.DOTALL)
 
 
 class Suggestion(NamedTuple):
