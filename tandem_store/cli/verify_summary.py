@@ -56,7 +56,7 @@ _REASONS: Final = {
         "tandem-store quarantine list",
     ),
     Cause.NO_BACKUP: (
-        "no backup that was made since its last import is where it was written",
+        "no backup made since the last import was found",
         "",
         "tandem-store backup FILE",
     ),
