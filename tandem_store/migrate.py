@@ -136,8 +136,8 @@ def check(url: str | URL) -> None:
 def _refuse_damage(connection: Connection) -> None:
     if connection.dialect.name != "sqlite":
         return
-    size = health.pragma(connection, "page_count") * health.pragma(connection, "page_size")
-    if size <= _SMALL and (damage := health.damage(connection, thorough=False, limit=1)):
+    small = engine.page_bytes(connection) <= _SMALL
+    if small and (damage := health.damage(connection, thorough=False, limit=1)):
         raise NotAStoreError(
             f"The database file is damaged ({damage[0]}). Run: tandem-store doctor --deep"
         )
