@@ -28,7 +28,7 @@ from sqlalchemy import URL, make_url
 
 from benchmarks.generate import write_shards
 from benchmarks.measure import Measurement, measure
-from tandem_store import migrate
+from tandem_store.database import revisions
 from tandem_store.dump import dump_lines
 
 _MEGABYTE: Final = 1_000_000
@@ -75,7 +75,7 @@ def take_turn(url: str, state: Path, jobs: int, runs: int) -> tuple[Measurement,
 
     Raises ``click.ClickException`` if not all ``runs`` arrived.
     """
-    migrate.upgrade(url)
+    revisions.upgrade(url)
     line = [sys.executable, "-m", "tandem_store", "--db", url, "import", str(state)]
     measurement = measure([*line, "--jobs", str(jobs), "--json"])
     if (arrived := orjson.loads(measurement.output)["runs"]) != runs:

@@ -23,10 +23,11 @@ import orjson
 
 from benchmarks.table import head, machine, row
 from benchmarks.workload import Workload
-from tandem_store import RunFilter, RunRecord, Store, TenantScope, migrate, open_store, partitions
+from tandem_store import RunFilter, RunRecord, Store, TenantScope, open_store
+from tandem_store.database import partitions, revisions
 from tandem_store.legacy import compact_for_hot_storage, history_shard_path
 from tandem_store.mapping import rows_of
-from tandem_store.runs.packed import PackedRun, place
+from tandem_store.runs.storage import PackedRun, place
 
 #: Distinct runs; a larger store repeats their documents under other ids, times and tenants.
 DISTINCT: Final = 1_000
@@ -178,7 +179,7 @@ def new_store() -> Iterator[Store]:
     """An empty SQLite store that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="tandem-store-bench-") as folder:
         url = f"sqlite:///{folder}/runs.db"
-        migrate.upgrade(url)
+        revisions.upgrade(url)
         with open_store(url) as store:
             yield store
 

@@ -14,8 +14,8 @@ from typing import Final
 import click
 
 from benchmarks.table import head, machine, row
-from tandem_store.legacy.entries import outline
-from tandem_store.legacy.salvage import salvage
+from tandem_store.importer.source.salvage.damaged_ranges import salvage
+from tandem_store.importer.source.salvage.entries import outline
 
 _KILOBYTE: Final = 1_000
 

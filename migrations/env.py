@@ -15,7 +15,13 @@ from alembic.util import CommandError
 from sqlalchemy import URL, Connection, func, inspect, select
 from sqlalchemy.schema import CreateSchema
 
-from tandem_store import engine, migrate, schema, version_row
+from tandem_store import models
+from tandem_store.database import revisions, version_table
+from tandem_store.database.dialect import broken_references
+from tandem_store.database.engines import create_engines
+from tandem_store.database.locks import exclusive, noted
+from tandem_store.database.sqlite_files import made_whole
+from tandem_store.database.urls import database_url, schema_of, sqlite_path
 from tandem_store.errors import StoreError, StoreLockedError
 
 #: Seconds that a deploy waits for another one's upgrade; a data revision may take minutes.
@@ -32,7 +38,7 @@ if config.config_file_name is not None and config.file_config.has_section("logge
 def database() -> URL:
     """The database that the caller, the environment or alembic.ini names, in this order."""
     named = config.attributes.get("url") or os.environ.get("TANDEM_STORE_URL")
-    return engine.database_url(named or config.get_main_option("sqlalchemy.url") or "")
+    return database_url(named or config.get_main_option("sqlalchemy.url") or "")
 
 
 def changes_the_database() -> bool:
@@ -46,7 +52,7 @@ def changes_the_database() -> bool:
 
 def place(url: URL) -> AbstractContextManager[URL]:
     """The database to open, which is made first by a command that may do so."""
-    return engine.made_whole(url) if changes_the_database() else nullcontext(url)
+    return made_whole(url) if changes_the_database() else nullcontext(url)
 
 
 @contextmanager
@@ -56,12 +62,12 @@ def file_lock(url: URL) -> Iterator[None]:
     A lock inside the database is not enough: Alembic reads the revision before its transaction, so
     two processes would both find the old one.
     """
-    path = engine.sqlite_path(url)
+    path = sqlite_path(url)
     if path is None:
         yield
         return
     busy = f"Another process is upgrading {path}; try again later."
-    with engine.exclusive(Path(f"{path}.lock"), patience_s=PATIENCE_S, busy=busy):
+    with exclusive(Path(f"{path}.lock"), patience_s=PATIENCE_S, busy=busy):
         yield
 
 
@@ -74,7 +80,7 @@ def advisory_lock(connection: Connection) -> Iterator[None]:
     """
     connection.execution_options(isolation_level="AUTOCOMMIT")
     deadline = time.monotonic() + PATIENCE_S
-    with engine.noted("another process that is upgrading the database"):
+    with noted("another process that is upgrading the database"):
         while not connection.scalar(select(func.pg_try_advisory_lock(UPGRADE_LOCK))):
             if time.monotonic() > deadline:
                 raise StoreLockedError(
@@ -93,27 +99,27 @@ def advisory_lock(connection: Connection) -> Iterator[None]:
 
 def include_name(name: str | None, kind: str, _parents: object) -> bool:
     """Months come and go with the data; comparing them with the models would drop them."""
-    return not (kind == "table" and schema.MONTH_TABLE.fullmatch(name or ""))
+    return not (kind == "table" and models.MONTH_TABLE.fullmatch(name or ""))
 
 
 def refuse_broken_references(*_: object, **__: object) -> None:
     """Undo a revision that leaves rows referring to nothing; SQLite does not check by itself."""
-    if broken := engine.broken_references(context.get_bind()):
+    if broken := broken_references(context.get_bind()):
         raise StoreError(f"The migration would leave broken references in {', '.join(broken)}.")
 
 
 def run(connection: Connection) -> None:
     """Run the command on an open connection, each revision in one transaction."""
-    found = version_row.stored(connection)
-    version_row.refuse_unfinished(found)
+    found = version_table.stored(connection)
+    version_table.refuse_unfinished(found)
     config.attributes["found"] = found
     # Alembic commits only what it began itself.
     connection.rollback()
-    if (before := config.attributes.get("before")) and found not in {None, migrate.HEAD}:
+    if (before := config.attributes.get("before")) and found not in {None, revisions.HEAD}:
         before()
     context.configure(
         connection=connection,
-        target_metadata=schema.metadata,
+        target_metadata=models.metadata,
         version_table="tandem_store_version",
         include_name=include_name,
         compare_type=True,
@@ -141,11 +147,11 @@ def main() -> None:
     """Lock, make, open, run, close."""
     url = database()
     with file_lock(url), place(url) as made:
-        engines = engine.create_engines(made, foreign_keys=False)
+        engines = create_engines(made, foreign_keys=False)
         try:
             with engines.write.connect() as connection:
-                if engine.sqlite_path(url) is None:
-                    run_on_postgresql(connection, engine.schema_of(url))
+                if sqlite_path(url) is None:
+                    run_on_postgresql(connection, schema_of(url))
                 else:
                     run(connection)
         finally:

@@ -4,7 +4,7 @@ Rules of this folder; delete what does not apply, answer what does.
 
 * A migration is frozen history. It imports alembic and sqlalchemy only and declares the tables it
   touches itself: code of today would mean something else to it tomorrow.
-* Number it: `alembic revision --rev-id 0002 -m "..."`, and set `HEAD` in tandem_store/migrate.py.
+* Number it: `alembic revision --rev-id 0002 -m "..."`, and set `HEAD` in tandem_store/database/revisions.py.
 * One purpose. The first line of this docstring says what users gain.
 * It runs on SQLite and on PostgreSQL, in one transaction, with foreign keys off on SQLite; a broken
   reference undoes it.

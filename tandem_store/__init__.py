@@ -3,6 +3,7 @@
 ``open_store`` is where to begin, ``upgrade`` makes what it opens.
 """
 
+from tandem_store.database.revisions import upgrade
 from tandem_store.errors import (
     ConflictError,
     InvalidCursorError,
@@ -22,7 +23,6 @@ from tandem_store.errors import (
     UnfinishedCopyError,
     UnstorableError,
 )
-from tandem_store.migrate import upgrade
 from tandem_store.month import Month
 from tandem_store.records import (
     ANY_DEPLOYMENT,

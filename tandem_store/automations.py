@@ -8,10 +8,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from tandem_store.damage import DAMAGE, damaged
+from tandem_store.database.damaged_rows import DAMAGE, damaged
 from tandem_store.errors import NotAStoreError, RecordTooNewError, UnstorableError
-from tandem_store.legacy.json_text import canonical, dumps, loads
-from tandem_store.legacy.verdict import read_automation
+from tandem_store.jsontext import canonical, dumps, loads
 from tandem_store.mapping import (
     STORED_VERSION,
     from_column,
@@ -20,9 +19,10 @@ from tandem_store.mapping import (
     to_column,
     unpack,
 )
-from tandem_store.mapping.blob import ENCODING
+from tandem_store.mapping.compression import ENCODING
+from tandem_store.models import automations
 from tandem_store.records import AutomationSpec
-from tandem_store.schema import automations
+from tandem_store.records.reading import read_automation
 
 _TEXTS: Final = ("automation_id", "name", "status")
 _TIME: Final = "updated_at_ms"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from tandem_store.legacy.json_text import canonical
+from tandem_store.jsontext import canonical
 from tandem_store.mapping import to_column
 from tandem_store.store import ReadTransaction, open_store
 

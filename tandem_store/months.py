@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, func, or_, select
 
-from tandem_store import partitions
-from tandem_store.damage import stored_month
+from tandem_store.database import partitions
+from tandem_store.database.damaged_rows import stored_month
+from tandem_store.models import months, runs
 from tandem_store.month import Month
-from tandem_store.schema import months, runs
 
 #: How many months ``ensure`` makes beyond the current one: enough for a deploy every eight weeks.
 AHEAD: Final = 2

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, func, select, update
 
-from tandem_store.bulk import insert_rows
-from tandem_store.damage import DAMAGE, damaged
+from tandem_store.database.bulk import insert_rows
+from tandem_store.database.damaged_rows import DAMAGE, damaged
 from tandem_store.errors import NotAStoreError, NotFoundError
 from tandem_store.mapping import from_column, to_column, unpack
-from tandem_store.mapping.blob import LARGEST_DOCUMENT
-from tandem_store.schema import import_entries, import_files, quarantine
+from tandem_store.mapping.compression import LARGEST_DOCUMENT
+from tandem_store.models import import_entries, import_files, quarantine
 
 #: How many ids are named in one statement.
 _BATCH: Final = 500

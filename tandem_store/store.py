@@ -16,8 +16,13 @@ from typing import Final, Self
 
 from sqlalchemy import URL, Connection
 
-from tandem_store import engine, migrate, months
+from tandem_store import months
 from tandem_store.automations import Automations
+from tandem_store.database import revisions, urls
+from tandem_store.database.commit_lock import note_library
+from tandem_store.database.engines import create_engines
+from tandem_store.database.transactions import Transactions
+from tandem_store.database.urls import database_url, sqlite_path
 from tandem_store.errors import TenantScopeError
 from tandem_store.ledger import Ledger, LedgerReader
 from tandem_store.month import Month
@@ -25,7 +30,6 @@ from tandem_store.months import Months
 from tandem_store.quarantine import Quarantine
 from tandem_store.records import TenantScope
 from tandem_store.runs import RunReader, Runs
-from tandem_store.transactions import Transactions
 
 _log: Final = logging.getLogger(__name__)
 
@@ -226,16 +230,16 @@ def open_store(url: str | URL) -> Store:
     ...     tx.runs.count()
     0
     """
-    store = Store(Transactions(engine.create_engines(url)))
+    store = Store(Transactions(create_engines(url)))
     try:
         with store.read() as tx:
-            migrate.refuse_unless_current(tx.connection)
+            revisions.refuse_unless_current(tx.connection)
     except BaseException:
         store.close()
         raise
-    _log.debug("opened %s", engine.shown(url))
-    if engine.sqlite_path(engine.database_url(url)) is not None:
-        engine.note_library()
+    _log.debug("opened %s", urls.shown(url))
+    if sqlite_path(database_url(url)) is not None:
+        note_library()
     return store
 
 
@@ -246,4 +250,4 @@ def open_any_revision(url: str | URL) -> Store:
 
     Raises ``StoreError`` when the URL is refused.
     """
-    return Store(Transactions(engine.create_engines(url), prepares=False))
+    return Store(Transactions(create_engines(url), prepares=False))

@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 from sqlalchemy import URL, Pool, create_engine, event, make_url, text
 
-from tandem_store import migrate
-from tandem_store.engine import DEFAULT_SCHEMA, Engines, create_engines, database_url
+from tandem_store.database import revisions
+from tandem_store.database.engines import Engines, create_engines
+from tandem_store.database.urls import DEFAULT_SCHEMA, database_url
 
 REPOSITORY = Path(__file__).parents[1]
 #: Names a PostgreSQL server to test with, as its administrator.
@@ -72,7 +73,7 @@ def empty_url(tmp_path: Path) -> str:
 def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One migrated SQLite file a session; tests get copies, which is 50 times faster."""
     path = tmp_path_factory.mktemp("template") / "store.db"
-    migrate.upgrade(f"sqlite:///{path}")
+    revisions.upgrade(f"sqlite:///{path}")
     return path
 
 
@@ -184,7 +185,7 @@ def postgresql_template(postgresql_server: URL) -> Iterator[str]:
     """The name of one migrated PostgreSQL database a session, to be copied."""
     name = f"migrated_{uuid.uuid4().hex}"  # Several sessions may share an outside server.
     _administer(postgresql_server, f"CREATE DATABASE {name}")
-    migrate.upgrade(postgresql_server.set(database=name))
+    revisions.upgrade(postgresql_server.set(database=name))
     yield name
     _administer(postgresql_server, f"DROP DATABASE {name}")
 

@@ -14,16 +14,19 @@ from sqlalchemy import URL, Column, Connection, MetaData, Table, func, inspect, 
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.exc import DBAPIError
 
-from tandem_store import engine, migrate, schema
+from tandem_store import models
+from tandem_store.backup.atomic_file import refuse_unless_room
 from tandem_store.backup.report import Content
-from tandem_store.backup.workspace import refuse_unless_room
 from tandem_store.copying import copy_store, parts
 from tandem_store.copying.comparison import tally
+from tandem_store.copying.job import Progress
 from tandem_store.copying.parts import DEFAULT_BATCH
 from tandem_store.copying.report import Tally
-from tandem_store.copying.run import Progress
+from tandem_store.database import portable_files, revisions
+from tandem_store.database.error_translation import because
+from tandem_store.database.portable_files import copy_pages, make_portable, page_bytes
+from tandem_store.database.urls import database_url, sqlite_path
 from tandem_store.errors import NotAStoreError, SchemaBehindError, StoreError
-from tandem_store.failures import because
 from tandem_store.month import Month
 from tandem_store.store import open_any_revision, open_store
 
@@ -53,7 +56,7 @@ def take(url: URL, target: Path, progress: Progress) -> Snapshot:
     """
     target.touch(mode=0o600)
     now_ms = time.time_ns() // 1_000_000
-    taken = _from_file if engine.sqlite_path(url) is not None else _from_server
+    taken = _from_file if sqlite_path(url) is not None else _from_server
     try:
         content = taken(url, target, progress)
     except DBAPIError as error:
@@ -63,11 +66,11 @@ def take(url: URL, target: Path, progress: Progress) -> Snapshot:
         if error.__cause__ is None or str(error).startswith(_NO_BACKUP):
             raise
         raise _damaged(error.__cause__) from error
-    engine.make_portable(target)
+    make_portable(target)
     progress("checking", 0, 1)
-    if wrong := engine.integrity(target):
+    if wrong := portable_files.integrity(target):
         raise _damaged(wrong)
-    with _reading(engine.database_url(str(target))) as copy:
+    with _reading(database_url(str(target))) as copy:
         if missing := _lost_documents(copy):
             raise _damaged(missing)
     progress("checking", 1, 1)
@@ -84,10 +87,10 @@ def _lost_documents(copy: Connection) -> str | None:
     A comparison does not tell: what the store had lost before is missing on both sides.
     """
     documents = content_of("", row_counts(copy)).months
-    runs, months = schema.runs.c, schema.months.c
+    runs, months = models.runs.c, models.months.c
     attached = (
         select(runs.month, func.count())
-        .join(schema.months, months.month == runs.month)
+        .join(models.months, months.month == runs.month)
         .where(months.state == "attached")
         .group_by(runs.month)
         .order_by(runs.month)
@@ -107,15 +110,15 @@ def _from_server(url: URL, target: Path, progress: Progress) -> Content:
     report = copy_store(url, str(target), progress=progress)
     if report.differences:
         raise _differs([one.what for one in report.differences])
-    return Content(migrate.HEAD, report.tables, report.months, tuple(report.left_behind))
+    return Content(revisions.HEAD, report.tables, report.months, tuple(report.left_behind))
 
 
 def _from_file(url: URL, target: Path, progress: Progress) -> Content:
     with _reading(url) as source:
         revision = readable_revision(source)
-        refuse_unless_room(target.parent, engine.page_bytes(source))
-        engine.copy_pages(source, target, partial(progress, "backing up"))
-        with _reading(engine.database_url(str(target))) as copy:
+        refuse_unless_room(target.parent, page_bytes(source))
+        copy_pages(source, target, partial(progress, "backing up"))
+        with _reading(database_url(str(target))) as copy:
             found = _compared(source, copy, progress)
     return content_of(revision, found)
 
@@ -133,12 +136,12 @@ def readable_revision(connection: Connection) -> str:
     if the database has no tables.
     """
     try:
-        migrate.refuse_unless_current(connection)
+        revisions.refuse_unless_current(connection)
     except SchemaBehindError as error:
         if error.found is None:
             raise
         return error.found
-    return migrate.HEAD
+    return revisions.HEAD
 
 
 def content_of(revision: str, rows: dict[str, int]) -> Content:
@@ -146,9 +149,9 @@ def content_of(revision: str, rows: dict[str, int]) -> Content:
 
     Raises ``NotAStoreError`` if one is missing that every store has.
     """
-    names = {name for name in rows if schema.MONTH_TABLE.fullmatch(name)}
-    parent = schema.run_documents.name
-    if missing := {parent, schema.runs.name} - rows.keys():
+    names = {name for name in rows if models.MONTH_TABLE.fullmatch(name)}
+    parent = models.run_documents.name
+    if missing := {parent, models.runs.name} - rows.keys():
         raise _damaged(f"no table {', '.join(sorted(missing))}")
     months = {
         Month.parse(name.removeprefix(f"{parent}_").replace("_", "-")): rows[name]

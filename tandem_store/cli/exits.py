@@ -12,10 +12,10 @@ from typing import IO, Any, Final
 
 import click
 
-from tandem_store.cli.advice import advised, spelled
+from tandem_store.cli.suggested_commands import advised, spelled
 from tandem_store.cli.terminal import folded
-from tandem_store.cli.text import printable
-from tandem_store.engine import in_words
+from tandem_store.cli.views.text import printable
+from tandem_store.database.error_translation import in_words
 from tandem_store.errors import SchemaAheadError, SchemaBehindError, StoreError, StoreLockedError
 
 FAILED: Final = 1

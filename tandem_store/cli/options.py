@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import click
 from click.core import ParameterSource
 
-from tandem_store.cli import advice
+from tandem_store.cli import suggested_commands
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -76,13 +76,13 @@ def allowed_roots(command: Command) -> Command:
 
 def _outermost_url(context: click.Context, parameter: click.Parameter, value: str) -> str:
     if context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE:
-        advice.concerns(context, value)
+        suggested_commands.concerns(context, value)
     return value
 
 
 def _nearest_url(context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
     if value is not None:
-        advice.concerns(context, value)
+        suggested_commands.concerns(context, value)
         return value
     outer = context.parent
     while value is None and outer is not None:

@@ -10,12 +10,13 @@ from typing import Any, Final
 
 import click
 
-from tandem_store.cli import table, terminal
-from tandem_store.cli.advice import advised
-from tandem_store.cli.table import Cell
-from tandem_store.cli.text import printable
+from tandem_store.cli import terminal
+from tandem_store.cli.suggested_commands import advised
+from tandem_store.cli.views import table
+from tandem_store.cli.views.table import Cell
+from tandem_store.cli.views.text import printable
 from tandem_store.errors import LegacyFormatError
-from tandem_store.legacy.json_text import pretty
+from tandem_store.jsontext import pretty
 
 # What JSON allows raw and a terminal would obey all the same.
 _RAW: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")

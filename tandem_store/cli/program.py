@@ -13,19 +13,19 @@ import click
 
 import tandem_store
 from tandem_store.cli import options
-from tandem_store.cli.backup import backup, restore
-from tandem_store.cli.copying import copy
-from tandem_store.cli.database import db
-from tandem_store.cli.doctor import doctor
-from tandem_store.cli.dump import dump
+from tandem_store.cli.commands.backup import backup, restore
+from tandem_store.cli.commands.copying import copy
+from tandem_store.cli.commands.database import db
+from tandem_store.cli.commands.doctor import doctor
+from tandem_store.cli.commands.dump import dump
+from tandem_store.cli.commands.importing import import_command
+from tandem_store.cli.commands.months import months
+from tandem_store.cli.commands.quarantine import quarantine
+from tandem_store.cli.commands.runs import runs
+from tandem_store.cli.commands.statistics import stats
+from tandem_store.cli.commands.verifying import verify
 from tandem_store.cli.exits import FAILED, sentences
-from tandem_store.cli.importing import import_command
-from tandem_store.cli.months import months
-from tandem_store.cli.quarantine import quarantine
-from tandem_store.cli.runs import runs
-from tandem_store.cli.statistics import stats
 from tandem_store.cli.verbosity import verbose
-from tandem_store.cli.verifying import verify
 
 
 class Program(click.Group):

@@ -8,10 +8,10 @@ from typing import Final
 
 from tandem_store import NotFoundError, ReadTransaction
 from tandem_store.cli.exits import Refusal
-from tandem_store.cli.text import one_line
+from tandem_store.cli.views.text import one_line
 from tandem_store.ledger import Entry
 from tandem_store.quarantine import QuarantineItem
-from tandem_store.runs.finding import PREFIXES
+from tandem_store.runs.id_search import PREFIXES
 
 #: How many of the runs that are meant perhaps are named.
 NAMED: Final = 10

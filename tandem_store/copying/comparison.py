@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Row
 
-from tandem_store import schema
+from tandem_store import models
 from tandem_store.copying import parts
 from tandem_store.copying.parts import Batch, Part
 from tandem_store.copying.report import Difference, Tally
@@ -30,7 +30,7 @@ def differences(
         if wanted != found:
             yield Difference(ours.name, wanted, found)
     # A run whose document is missing, or in a month that should not be, is in no part.
-    runs = schema.runs.name
+    runs = models.runs.name
     total = Tally(counts(source)[runs]), Tally(counts(target)[runs])
     if total[0] != total[1]:
         yield Difference(runs, *total)

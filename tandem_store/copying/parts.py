@@ -25,7 +25,8 @@ from sqlalchemy import (
     tuple_,
 )
 
-from tandem_store import partitions, schema
+from tandem_store import models
+from tandem_store.database import partitions
 from tandem_store.month import Month
 
 Key = tuple[Any, ...]
@@ -73,7 +74,7 @@ def of_table(table: Table) -> Part:
 
 def of_month(connection: Connection, month: Month) -> Part:
     """The runs of one month, each beside its document."""
-    runs, documents = schema.runs, partitions.document_table(connection, month)
+    runs, documents = models.runs, partitions.document_table(connection, month)
     # The month is said of the document, so that PostgreSQL looks into one partition, and not of the
     # run, where it says nothing new: SQLite would then sort the whole month for every batch.
     rows = select(*runs.c, *documents.c).join_from(
@@ -88,19 +89,19 @@ def of_month(connection: Connection, month: Month) -> Part:
 
 
 #: Not parts: the runs and their documents are, month by month.
-_BY_MONTH: Final = (schema.runs, schema.run_documents)
+_BY_MONTH: Final = (models.runs, models.run_documents)
 
 
 def before_runs() -> list[Table]:
     """The tables that runs may refer to, each behind those that it refers to."""
-    tables = schema.metadata.sorted_tables
-    return [table for table in tables[: tables.index(schema.runs)] if table not in _BY_MONTH]
+    tables = models.metadata.sorted_tables
+    return [table for table in tables[: tables.index(models.runs)] if table not in _BY_MONTH]
 
 
 def after_runs() -> list[Table]:
     """The tables that may refer to runs, each behind those that it refers to."""
-    tables = schema.metadata.sorted_tables
-    return [table for table in tables[tables.index(schema.runs) :] if table not in _BY_MONTH]
+    tables = models.metadata.sorted_tables
+    return [table for table in tables[tables.index(models.runs) :] if table not in _BY_MONTH]
 
 
 def batches(

@@ -10,9 +10,10 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Row, func, select
 
-from tandem_store import migrate, partitions, schema, version_row
+from tandem_store import models
 from tandem_store.copying import parts
 from tandem_store.copying.parts import Part
+from tandem_store.database import partitions, revisions, version_table
 from tandem_store.month import Month
 
 
@@ -24,7 +25,7 @@ class Source:
 
     def months(self) -> Sequence[Row[Any]]:
         """The rows of all months, oldest first."""
-        table = schema.months
+        table = models.months
         return self.connection.execute(select(table).order_by(table.c.month)).all()
 
     def attached(self) -> list[Month]:
@@ -33,7 +34,7 @@ class Source:
 
     def runs_by_month(self) -> dict[Month, int]:
         """How many runs each attached month holds."""
-        month = schema.runs.c.month
+        month = models.runs.c.month
         held = self.connection.execute(select(month, func.count()).group_by(month)).all()
         rows = {key: count for key, count in held}  # noqa: C416  a row is not a tuple to mypy
         return {month: rows.get(month.key, 0) for month in self.attached()}
@@ -49,10 +50,10 @@ class Source:
         Made from the numbers of rows, the months and the imports, whose times no two stores share:
         also if the source was moved, its copy goes on; if it was written to since, it does not.
         """
-        imports = self.connection.execute(select(schema.imports).order_by(schema.imports.c.id))
+        imports = self.connection.execute(select(models.imports).order_by(models.imports.c.id))
         facts = [counts(self.connection), [*map(tuple, self.months())], [*map(tuple, imports)]]
         digest = hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS))
-        return version_row.copying_mark(migrate.HEAD, digest.hexdigest()[:16])
+        return version_table.copying_mark(revisions.HEAD, digest.hexdigest()[:16])
 
 
 def parts_of(connection: Connection, months: Sequence[Month]) -> Iterator[Part]:
@@ -70,6 +71,6 @@ def counts(connection: Connection) -> dict[str, int]:
     """How many rows each table has; documents are as many as runs."""
     return {
         str(table.name): connection.execute(select(func.count()).select_from(table)).scalar_one()
-        for table in schema.metadata.sorted_tables
-        if table is not schema.run_documents
+        for table in models.metadata.sorted_tables
+        if table is not models.run_documents
     }

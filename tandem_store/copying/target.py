@@ -9,9 +9,12 @@ from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Row, Table, delete, inspect, select
 
-from tandem_store import engine, migrate, partitions, schema, version_row
-from tandem_store.bulk import insert_rows
+from tandem_store import models
 from tandem_store.copying.parts import Part
+from tandem_store.database import partitions, revisions, urls, version_table
+from tandem_store.database.bulk import insert_rows
+from tandem_store.database.dialect import number_on
+from tandem_store.database.urls import is_absent
 from tandem_store.errors import StoreError
 from tandem_store.month import Month
 from tandem_store.store import Store, open_any_revision
@@ -35,7 +38,7 @@ class Target:
         one waits for it, so that what is read from then on is all that there will be.
         """
         with self.store.begin() as tx:
-            if not version_row.replace(tx.connection, self.mark, self.mark):
+            if not version_table.replace(tx.connection, self.mark, self.mark):
                 raise StoreError(
                     "Somebody changed the revision of the target while it was copied into. "
                     "Empty it, then copy again."
@@ -45,15 +48,15 @@ class Target:
     def make_months(self, rows: Sequence[Row[Any]]) -> None:
         """Make the months as the source has them, with their states and times."""
         with self.store.read() as tx:
-            made = set(tx.connection.scalars(select(schema.months.c.month)))
+            made = set(tx.connection.scalars(select(models.months.c.month)))
         wanted = [row.month for row in rows if row.state == "attached" and row.month not in made]
         for first in range(0, len(wanted), MONTHS):
             with self.store.begin() as tx:
                 some = map(Month.of_key, wanted[first : first + MONTHS])
                 partitions.ensure(tx.connection, some)
         with self.begin() as connection:
-            connection.execute(delete(schema.months))
-            insert_rows(connection, schema.months, [row._asdict() for row in rows])
+            connection.execute(delete(models.months))
+            insert_rows(connection, models.months, [row._asdict() for row in rows])
 
     def add(self, connection: Connection, part: Part, rows: Sequence[Row[Any]]) -> None:
         """Insert rows of a part, each of which may be rows of several tables side by side."""
@@ -68,8 +71,8 @@ class Target:
     def finish(self) -> None:
         """Let everybody in."""
         with self.begin() as connection:
-            engine.number_on(connection, schema.metadata.sorted_tables)
-            version_row.replace(connection, self.mark, migrate.HEAD)
+            number_on(connection, models.metadata.sorted_tables)
+            version_table.replace(connection, self.mark, revisions.HEAD)
 
 
 @contextmanager
@@ -82,14 +85,14 @@ def prepared(url: URL, mark: str) -> Iterator[Target]:
     """
     found = found_in(url)
     if found != mark:
-        if version_row.is_unfinished(found):
+        if version_table.is_unfinished(found):
             raise StoreError(
-                f"{engine.shown(url)} is an unfinished copy of another store, or of this one "
+                f"{urls.shown(url)} is an unfinished copy of another store, or of this one "
                 "before it was written to or upgraded. Remove that database, or name another, "
                 "then copy again."
             )
         _refuse_unless_empty(url)
-        migrate.upgrade(url)
+        revisions.upgrade(url)
     store = open_any_revision(url)
     try:
         if found != mark:
@@ -101,39 +104,39 @@ def prepared(url: URL, mark: str) -> Iterator[Target]:
 
 def found_in(url: URL) -> str | None:
     """Its revision, or the mark of an unfinished copy; None if there is nothing yet."""
-    if engine.is_absent(url):
+    if is_absent(url):
         return None
     with open_any_revision(url) as store, store.read() as tx:
-        return version_row.stored(tx.connection)
+        return version_table.stored(tx.connection)
 
 
 def _refuse_unless_empty(url: URL) -> None:
     # Before it is upgraded: what is refused shall stay as it is.
-    if engine.is_absent(url):
+    if is_absent(url):
         return
     with open_any_revision(url) as store, store.read() as tx:
         there = set(inspect(tx.connection).get_table_names())
-        tables = [table for table in schema.metadata.sorted_tables if table.name in there]
+        tables = [table for table in models.metadata.sorted_tables if table.name in there]
         _refuse_rows(tx.connection, tables, url)
 
 
 def _close_to_others(store: Store, url: URL, mark: str) -> None:
     with store.begin() as tx:
-        _refuse_rows(tx.connection, schema.metadata.sorted_tables, url)
+        _refuse_rows(tx.connection, models.metadata.sorted_tables, url)
         # Made ahead by a deploy, perhaps; the months of the source come with times of their own.
         partitions.unmake(tx.connection, [one.month for one in tx.months.states()])
-        version_row.replace(tx.connection, migrate.HEAD, mark)
+        version_table.replace(tx.connection, revisions.HEAD, mark)
 
 
 def _refuse_rows(connection: Connection, tables: Sequence[Table], url: URL) -> None:
     for table in tables:
         # Its key alone, because an older table may lack other columns.
         rows = select(*table.primary_key).limit(1)
-        if table is schema.months:
+        if table is models.months:
             rows = rows.where(table.c.state != "attached")  # those hold nothing, as there is no run
         if connection.execute(rows).first() is not None:
             raise StoreError(
-                f"{engine.shown(url)} is not empty: there are rows in {table.name}. A store is "
+                f"{urls.shown(url)} is not empty: there are rows in {table.name}. A store is "
                 "only copied into a new database: name another file, another database, or "
                 "another ?schema=..."
             )

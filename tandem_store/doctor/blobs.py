@@ -15,9 +15,9 @@ from tandem_store.doctor.decoding import DAMAGED, reason
 from tandem_store.doctor.findings import LISTED, Finding, Severity, counted, named
 from tandem_store.doctor.keys import Keys
 from tandem_store.errors import NotAStoreError, RecordTooNewError
-from tandem_store.legacy.json_text import canonical, loads
+from tandem_store.jsontext import canonical, loads
 from tandem_store.mapping import from_column, unpack
-from tandem_store.schema import automation_snapshots, automations, quarantine, runs
+from tandem_store.models import automation_snapshots, automations, quarantine, runs
 
 
 @dataclass(slots=True)

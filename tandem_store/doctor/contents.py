@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import select
 
-from tandem_store import partitions, structure
+from tandem_store.database import partitions, table_check
 from tandem_store.doctor.context import Context
 from tandem_store.doctor.decoding import DAMAGED, UNREADABLE, reason
 from tandem_store.doctor.findings import LISTED, NAMED, Finding, Severity, counted, named
@@ -17,9 +17,9 @@ from tandem_store.doctor.keys import Keys
 from tandem_store.errors import RecordTooNewError
 from tandem_store.mapping import from_column, rows_of
 from tandem_store.mapping.snapshot import LiftedSnapshot
+from tandem_store.models import runs
 from tandem_store.month import Month
-from tandem_store.runs.whole import StoredRun, read_many, read_one
-from tandem_store.schema import runs
+from tandem_store.runs.documents import StoredRun, read_many, read_one
 
 #: Snapshots are examined once each, not with every run that has one.
 _NO_SNAPSHOT: Final = LiftedSnapshot()
@@ -28,7 +28,7 @@ _NO_SNAPSHOT: Final = LiftedSnapshot()
 def check(context: Context) -> Iterator[Finding]:
     """The runs of each month whose documents can be read; each damaged one by id and month."""
     with context.read() as connection:
-        months = sorted(structure.readable_months(connection))
+        months = sorted(table_check.readable_months(connection))
     reading = _Reading(context, context.report.checked.get("runs", 0))
     for month in months:
         yield from reading.month(month)

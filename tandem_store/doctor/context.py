@@ -11,10 +11,12 @@ from typing import Final
 
 from sqlalchemy import URL, Connection
 
-from tandem_store import engine
+from tandem_store.database import urls
+from tandem_store.database.engines import Engines
+from tandem_store.database.table_check import Mend
+from tandem_store.database.urls import schema_of, sqlite_path
 from tandem_store.doctor.findings import Report
 from tandem_store.month import Month
-from tandem_store.structure import Mend
 
 #: Called with the phase, how much is done, and how much there is.
 Progress = Callable[[str, int, int], None]
@@ -28,7 +30,7 @@ class Context:
     """One examination. Each check reads in transactions of its own, so none lasts for long."""
 
     url: URL
-    engines: engine.Engines
+    engines: Engines
     now_ms: int
     progress: Progress
     report: Report
@@ -39,7 +41,7 @@ class Context:
     @property
     def path(self) -> Path | None:
         """The file of an SQLite database."""
-        return engine.sqlite_path(self.url)
+        return sqlite_path(self.url)
 
     @property
     def deep(self) -> bool:
@@ -62,10 +64,10 @@ class Context:
         if how is Mend.ENSURE and month is not None:
             return f"tandem-store months ensure {month}"
         if how is Mend.COPY:
-            source = shlex.quote(engine.shown(self.url))
+            source = shlex.quote(urls.shown(self.url))
             return f"tandem-store copy --from {source} --to {NEW}"
         if how is Mend.ATTACH and month is not None:
-            schema = engine.schema_of(self.url)
+            schema = schema_of(self.url)
             return psql(
                 f'ALTER TABLE "{schema}".run_documents ATTACH PARTITION '
                 f'"{schema}".run_documents_{month.suffix} '

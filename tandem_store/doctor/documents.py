@@ -8,29 +8,30 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, func, select
 
-from tandem_store import partitions, schema, structure
+from tandem_store import models
+from tandem_store.database import partitions, table_check
 from tandem_store.doctor.context import Context
 from tandem_store.doctor.decoding import UNREADABLE, reason
 from tandem_store.doctor.findings import LISTED, Finding, Severity, counted, named
 from tandem_store.mapping import from_column
+from tandem_store.models import months, runs
 from tandem_store.month import Month
-from tandem_store.schema import months, runs
 
 
 def check(context: Context) -> Iterator[Finding]:
     """Each month by itself; then runs of no month, and documents where none should be."""
     with context.read() as connection:
         held = _held(connection)
-        readable = structure.readable_months(connection)
+        readable = table_check.readable_months(connection)
         detached = _detached(context, connection)
     context.report.checked["runs"] = sum(held.values())
     for key in sorted({*held, *(month.key for month in readable)}):
-        month = structure.month_of(key)
+        month = table_check.month_of(key)
         if month in readable and month is not None:
             yield from _of_month(context, month)
         elif key not in detached:
             yield _month_gone(context, key, held[key])
-    if context.path is not None and schema.run_documents.name in context.tables:
+    if context.path is not None and models.run_documents.name in context.tables:
         yield from _in_parent(context)
 
 
@@ -122,7 +123,7 @@ def _detached(context: Context, connection: Connection) -> set[int]:
 
 
 def _month_gone(context: Context, key: int, count: int) -> Finding:
-    month = structure.month_of(key)
+    month = table_check.month_of(key)
     label = str(key) if month is None else month.label
     return Finding(
         code="document_missing",
@@ -139,7 +140,7 @@ def _month_gone(context: Context, key: int, count: int) -> Finding:
 
 def _in_parent(context: Context) -> Iterator[Finding]:
     """On SQLite the parent is but the shape of the months, and nobody reads it."""
-    parent = schema.run_documents
+    parent = models.run_documents
     with context.read() as connection:
         count = connection.execute(select(func.count()).select_from(parent)).scalar_one()
         ids = connection.execute(select(parent.c.run_id).limit(LISTED)).scalars().all()

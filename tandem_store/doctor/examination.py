@@ -13,7 +13,10 @@ from typing import Final
 from sqlalchemy import URL, select
 from sqlalchemy.exc import DBAPIError
 
-from tandem_store import engine, migrate, schema, structure
+from tandem_store import models
+from tandem_store.database import revisions, table_check, urls
+from tandem_store.database.engines import create_engines
+from tandem_store.database.urls import database_url
 from tandem_store.doctor import backups as backup_check
 from tandem_store.doctor import (
     blobs,
@@ -87,9 +90,9 @@ def examine(url: str | URL, *, deep: bool = False, progress: Progress | None = N
         NotAStoreError: the database is another program's.
         StoreLockedError: another process is in the way.
     """
-    target = engine.database_url(url)
-    report = Report(database=engine.shown(target), deep=deep)
-    engines = engine.create_engines(target)
+    target = database_url(url)
+    report = Report(database=urls.shown(target), deep=deep)
+    engines = create_engines(target)
     context = Context(
         url=target,
         engines=engines,
@@ -111,7 +114,7 @@ def _reached(context: Context) -> bool:
     """Whether anything can be read at all; says so if not."""
     try:
         with context.read() as connection:
-            context.tables = structure.table_names(connection)
+            context.tables = table_check.table_names(connection)
     except NotAStoreError as error:
         if not _is_damage(error):
             raise
@@ -123,9 +126,9 @@ def _reached(context: Context) -> bool:
 
 
 def _last_backup(context: Context) -> str | None:
-    if schema.backups.name not in context.tables:
+    if models.backups.name not in context.tables:
         return None
-    newest = select(schema.backups.c.location).order_by(schema.backups.c.id.desc()).limit(1)
+    newest = select(models.backups.c.location).order_by(models.backups.c.id.desc()).limit(1)
     with context.read() as connection:
         location: str | None = connection.execute(newest).scalar()
     return location if location and Path(location).is_file() else None
@@ -140,7 +143,7 @@ def _made(context: Context, check: Check) -> Iterator[Finding]:
         yield from check.make(context)
     except UNREADABLE as error:
         # At another revision, what is asked for may not be there, which is a finding already.
-        if isinstance(error, DBAPIError) and context.report.revision != migrate.HEAD:
+        if isinstance(error, DBAPIError) and context.report.revision != revisions.HEAD:
             context.report.not_checked.append(check.name)
         else:
             yield _unreadable(context, check.name, error)

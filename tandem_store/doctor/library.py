@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
+from tandem_store.database import commit_lock
+from tandem_store.database.integrity import has_wal_reset_bug
 from tandem_store.doctor.context import Context
 from tandem_store.doctor.findings import Finding, Severity
-from tandem_store.engine import checkpoints, has_wal_reset_bug
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -16,12 +17,12 @@ def check(context: Context) -> Iterator[Finding]:
         return
     protected = (
         "A lock protects tandem-store's own processes, not other programs"
-        if checkpoints.IS_NEEDED
+        if commit_lock.IS_NEEDED
         else "This system has no lock that could prevent it"
     )
     yield Finding(
         code="sqlite_wal_reset_bug",
-        severity=Severity.INFO if checkpoints.IS_NEEDED else Severity.WARNING,
+        severity=Severity.INFO if commit_lock.IS_NEEDED else Severity.WARNING,
         what=(
             f"Python is linked with SQLite {sqlite3.sqlite_version}, which can lose writes when "
             'several processes write to one file (sqlite.org/wal.html, "The WAL-Reset Bug"). '

@@ -11,11 +11,12 @@ from sqlalchemy import Select, cast, column, func, quoted_name, select, table
 from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.exc import DBAPIError
 
-from tandem_store import schema
+from tandem_store import models
+from tandem_store.database import integrity
+from tandem_store.database.urls import schema_of
 from tandem_store.doctor.context import Context, psql, sqlite3_shell
 from tandem_store.doctor.decoding import reason
 from tandem_store.doctor.findings import Finding, Severity, counted, named
-from tandem_store.engine import health, schema_of
 from tandem_store.errors import StoreError
 
 # What PostgreSQL knows of them, as far as it is asked here.
@@ -45,7 +46,7 @@ _OF_INDEX: Final = re.compile(r"missing from index |wrong # of entries in index 
 _DAMAGE: Final = "XX"
 
 #: Examined with the runs that they are about.
-_BY_RUN: Final = (schema.runs, schema.run_documents)
+_BY_RUN: Final = (models.runs, models.run_documents)
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -58,7 +59,7 @@ def check(context: Context) -> Iterator[Finding]:
             yield from _amcheck(context)
         return
     with context.read() as connection:
-        found = health.damage(connection, thorough=context.deep, limit=100)
+        found = integrity.damage(connection, thorough=context.deep, limit=100)
     of_indexes = [line for line in found if _OF_INDEX.search(line)]
     if len(of_indexes) < len(found):
         command = context.restore()
@@ -87,11 +88,11 @@ def check_references(context: Context) -> Iterator[Finding]:
     """
     if context.path is None:
         return
-    for one in schema.metadata.sorted_tables:
+    for one in models.metadata.sorted_tables:
         if one in _BY_RUN or one.name not in context.tables:
             continue
         with context.read() as connection:
-            broken = list(islice(health.broken_rows(connection, one.name), 10_000))
+            broken = list(islice(integrity.broken_rows(connection, one.name), 10_000))
         if broken:
             numbers = named([str(number) for number, _ in broken])
             yield Finding(

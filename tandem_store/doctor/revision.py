@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tandem_store import migrate, version_row
+from tandem_store.database import revisions, version_table
 from tandem_store.doctor.context import Context
 from tandem_store.doctor.findings import Finding, Severity
 from tandem_store.errors import (
@@ -13,16 +13,16 @@ from tandem_store.errors import (
     StoreError,
     UnfinishedCopyError,
 )
-from tandem_store.schema import runs
+from tandem_store.models import runs
 
 
 def check(context: Context) -> Iterator[Finding]:
     """Behind, ahead, half a copy, or none of ours."""
     with context.read() as connection:
-        found = version_row.stored(connection)
+        found = version_table.stored(connection)
         context.report.revision = found
         try:
-            migrate.refuse_unless_current(connection)
+            revisions.refuse_unless_current(connection)
         except StoreError as error:
             yield _finding(context, error)
 

@@ -10,10 +10,10 @@ from typing import Final
 
 from sqlalchemy import Connection, column, func, select, table
 
+from tandem_store.database import integrity
+from tandem_store.database.sqlite_files import PAGE_SIZE
 from tandem_store.doctor.context import Context, psql
 from tandem_store.doctor.findings import Finding, Severity
-from tandem_store.engine import health
-from tandem_store.engine.files import PAGE_SIZE
 
 #: File systems of other machines, on which the locks and the shared memory of SQLite do not work.
 _NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "fuse.sshfs"})
@@ -43,7 +43,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _of_file(context: Context, connection: Connection) -> Iterator[Finding]:
-    mode = health.pragma(connection, "journal_mode")
+    mode = integrity.pragma(connection, "journal_mode")
     if mode != "wal":
         yield Finding(
             code="journal_mode",
@@ -54,7 +54,7 @@ def _of_file(context: Context, connection: Connection) -> Iterator[Finding]:
             ),
             command="tandem-store months ensure",
         )
-    size, vacuum = (int(health.pragma(connection, n)) for n in ("page_size", "auto_vacuum"))
+    size, vacuum = (int(integrity.pragma(connection, n)) for n in ("page_size", "auto_vacuum"))
     if size != PAGE_SIZE or vacuum != _INCREMENTAL:
         yield Finding(
             code="file_format",

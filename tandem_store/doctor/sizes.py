@@ -8,9 +8,10 @@ from typing import Final
 
 from sqlalchemy import column, func, select, table
 
+from tandem_store.database import integrity
+from tandem_store.database.urls import schema_of
 from tandem_store.doctor.context import Context, psql, sqlite3_shell
 from tandem_store.doctor.findings import Finding, Severity
-from tandem_store.engine import health, schema_of
 
 #: Less is not worth anybody's while: bytes, and the part of all.
 _WORTH: Final = 16_000_000
@@ -39,7 +40,7 @@ def check(context: Context) -> Iterator[Finding]:
 def _of_file(context: Context, path: Path) -> Iterator[Finding]:
     with context.read() as connection:
         page, pages, free = (
-            int(health.pragma(connection, name))
+            int(integrity.pragma(connection, name))
             for name in ("page_size", "page_count", "freelist_count")
         )
     log = Path(f"{path}-wal")

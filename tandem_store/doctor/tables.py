@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tandem_store import migrate, structure
+from tandem_store.database import revisions, table_check
 from tandem_store.doctor.context import Context
 from tandem_store.doctor.findings import Finding, Severity
 
@@ -14,9 +14,9 @@ _HARMLESS = frozenset({"table_unknown"})
 
 def check(context: Context) -> Iterator[Finding]:
     """At another revision the months alone, because the others have to differ."""
-    at_head = context.report.revision == migrate.HEAD
+    at_head = context.report.revision == revisions.HEAD
     with context.read() as connection:
-        flaws = structure.flaws if at_head else structure.month_flaws
+        flaws = table_check.flaws if at_head else table_check.month_flaws
         for flaw in flaws(connection):
             yield Finding(
                 code=flaw.code,

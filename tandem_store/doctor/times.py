@@ -11,7 +11,7 @@ from sqlalchemy import func, or_, select
 from tandem_store.doctor.context import Context
 from tandem_store.doctor.findings import LISTED, Finding, Severity, counted, named
 from tandem_store.mapping import from_column
-from tandem_store.schema import runs
+from tandem_store.models import runs
 
 #: Milliseconds by which clocks of different machines may differ.
 _TOLERANCE_MS: Final = 3_600_000

@@ -2,15 +2,15 @@
 
 ``plan_import`` says what there is, ``import_state`` brings it in, ``retry_quarantined`` looks again
 at what could not be. The package is one story, in this order: ``plan`` walks the source, ``scan``
-reads it through ``pool`` (``reading``, ``cutting``), ``writer`` stores and keeps the ledger,
-``settle`` judges what has several copies, ``report`` accounts for every one.
+reads it through ``worker_pool`` (``parsing``, ``splitting``), ``storing`` writes runs and ledger,
+``reconcile`` decides about runs with several copies, ``report`` accounts for every one.
 """
 
+from tandem_store.importer.job import import_state
 from tandem_store.importer.options import ImportOptions
 from tandem_store.importer.plan import ImportPlan, plan_import
 from tandem_store.importer.report import ImportReport
 from tandem_store.importer.retry import Retried, RetryReport, retry_quarantined
-from tandem_store.importer.run import import_state
 from tandem_store.importer.session import ManyMonthsError
 
 __all__ = [

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from tandem_store.errors import LegacyFormatError, UnstorableError
-from tandem_store.importer.copy import Copy, Fault
+from tandem_store.importer.copies import Copy, Fault
 from tandem_store.importer.ledger_rows import quarantine_row
-from tandem_store.importer.reading import Content, content_of, raw_of, too_large
+from tandem_store.importer.parsing import Content, content_of, raw_of, too_large
 from tandem_store.importer.session import ImportSession
+from tandem_store.importer.source.kinds import Layout, Passed, SourceFile
+from tandem_store.jsontext import dumps, loads
 from tandem_store.ledger import KnownFile
-from tandem_store.legacy.json_text import dumps, loads
-from tandem_store.legacy.sources import Layout, Passed, SourceFile
-from tandem_store.legacy.verdict import read_automation
 from tandem_store.mapping import refuse_long_id, to_column
 from tandem_store.records import AutomationSpec
+from tandem_store.records.reading import read_automation
 from tandem_store.store import Transaction
 
 Found = tuple[SourceFile, KnownFile | None]

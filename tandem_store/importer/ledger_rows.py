@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tandem_store.importer.copy import Copy
-from tandem_store.legacy.copies import Facts
-from tandem_store.legacy.sources import SourceFile
+from tandem_store.importer.choice.facts import Facts
+from tandem_store.importer.copies import Copy
+from tandem_store.importer.source.kinds import SourceFile
 from tandem_store.mapping import LARGEST_BIGINT, LONGEST_ID, is_longer, to_column
 from tandem_store.month import LAST_MILLISECOND, Month
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tandem_store.legacy.sources import SourceFile
+from tandem_store.importer.source.kinds import SourceFile
 
 #: Told the phase, what is done and what there is to do (bytes while scanning, runs while settling).
 Progress = Callable[[str, int, int], None]

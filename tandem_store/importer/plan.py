@@ -10,11 +10,11 @@ from typing import Final
 
 from sqlalchemy import URL
 
-from tandem_store.engine import database_url, is_absent, shown, sqlite_path
-from tandem_store.importer.frozen import LARGEST_IN_MEMORY
+from tandem_store.database.urls import database_url, is_absent, shown, sqlite_path
+from tandem_store.importer.file_snapshot import LARGEST_IN_MEMORY
 from tandem_store.importer.options import ImportOptions
-from tandem_store.legacy.sources import Passed, Source, SourceFile
-from tandem_store.legacy.state_directory import StateDirectory
+from tandem_store.importer.source.directory import StateDirectory
+from tandem_store.importer.source.kinds import Passed, Source, SourceFile
 
 #: Bytes of database for a byte of source, on the safe side: measured 0.2 to 0.3 with the ledger.
 _SHARE: Final = 0.4

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tandem_store.importer.truncation import Truncated
+from tandem_store.importer.choice.choose import Outcome
+from tandem_store.importer.source.kinds import Passed, Source
+from tandem_store.importer.truncated_files import Truncated
 from tandem_store.ledger import DatedRun, Tally
-from tandem_store.legacy.choice import Outcome
-from tandem_store.legacy.sources import Passed, Source
 from tandem_store.month import Month
 from tandem_store.quarantine import QuarantineItem
 

@@ -10,28 +10,28 @@ from typing import Any, Final
 
 from sqlalchemy import URL
 
-from tandem_store import partitions
+from tandem_store.database import partitions
 from tandem_store.errors import SourceError
-from tandem_store.importer.alone import alone
-from tandem_store.importer.copy import Copy, Range
-from tandem_store.importer.cutting import cut
+from tandem_store.importer.choice.choose import Candidate, Fate, Outcome, judge
+from tandem_store.importer.copies import Copy, Range
 from tandem_store.importer.definitions import definitions_in, is_newer
-from tandem_store.importer.frozen import Frozen, frozen
+from tandem_store.importer.file_snapshot import Frozen, frozen
 from tandem_store.importer.ledger_rows import entry_row
-from tandem_store.importer.place import file_of
-from tandem_store.importer.pool import perform
-from tandem_store.importer.reading import Piece, copies_of_file, copies_of_pieces
+from tandem_store.importer.lock import alone
+from tandem_store.importer.parsing import Piece, copies_of_file, copies_of_pieces
+from tandem_store.importer.reconcile import stored_candidate
 from tandem_store.importer.session import ImportSession
-from tandem_store.importer.settle import stored_candidate
+from tandem_store.importer.source.kinds import Layout, Source, SourceFile
+from tandem_store.importer.source.salvage.members import Flaw
+from tandem_store.importer.source.salvage.tokens import LARGEST_RECORD, value_at
+from tandem_store.importer.source_reader import file_of
+from tandem_store.importer.splitting import cut
+from tandem_store.importer.worker_pool import perform
 from tandem_store.ledger import Entry
-from tandem_store.legacy.choice import Candidate, Fate, Outcome, judge
-from tandem_store.legacy.members import Flaw
-from tandem_store.legacy.sources import Layout, Source, SourceFile
-from tandem_store.legacy.tokens import LARGEST_RECORD, value_at
 from tandem_store.mapping import from_column, to_column
 from tandem_store.quarantine import QuarantineItem
 from tandem_store.runs import listing
-from tandem_store.runs.packed import place, replace
+from tandem_store.runs.storage import place, replace
 from tandem_store.store import Transaction, open_store
 
 _GONE: Final = "its bytes are not in the source any more"

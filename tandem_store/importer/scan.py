@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Final
 
 from tandem_store.errors import SourceError
-from tandem_store.importer.cutting import cut
-from tandem_store.importer.frozen import frozen
+from tandem_store.importer.file_snapshot import frozen
 from tandem_store.importer.options import ImportOptions, Progress
-from tandem_store.importer.pool import Task, jobs_for, perform_all
+from tandem_store.importer.source.directory import StateDirectory
+from tandem_store.importer.source.kinds import Passed, Source, SourceFile
+from tandem_store.importer.splitting import cut
+from tandem_store.importer.storing import Writer
 from tandem_store.importer.tasks import tasks_for
-from tandem_store.importer.writer import Writer
+from tandem_store.importer.worker_pool import Task, jobs_for, perform_all
 from tandem_store.ledger import KnownFile
-from tandem_store.legacy.sources import Passed, Source, SourceFile
-from tandem_store.legacy.state_directory import StateDirectory
 from tandem_store.mapping import LONGEST_TOGETHER, is_longer, to_column
 from tandem_store.store import Store
 

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from sqlalchemy.exc import IntegrityError
 
-from tandem_store import partitions
+from tandem_store.database import partitions
 from tandem_store.errors import StoreError, StoreLockedError
-from tandem_store.importer.sameness import holds_all
+from tandem_store.importer.moved_directory import holds_all
 from tandem_store.ledger import Import
 from tandem_store.mapping import to_column
 from tandem_store.month import Month

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from tandem_store.importer.pool import Task
-from tandem_store.legacy.sources import Layout, SourceFile
+from tandem_store.importer.source.kinds import Layout, SourceFile
+from tandem_store.importer.worker_pool import Task
 
 #: Files and bytes of one task of small files.
 _FILES: Final = 64

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tandem_store.legacy.verdict import read_run
 from tandem_store.mapping import LiftedSnapshot
 from tandem_store.records import ExecutionProfile
+from tandem_store.records.reading import read_run
 
 #: How many snapshots are remembered as good; a process that reads more starts over.
 _REMEMBERED: Final = 10_000

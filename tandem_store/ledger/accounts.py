@@ -12,8 +12,8 @@ from sqlalchemy import Connection, func, or_, select
 
 from tandem_store.ledger.rows import DatedRun, Tally
 from tandem_store.mapping import from_column
+from tandem_store.models import import_entries, import_files, quarantine, runs
 from tandem_store.month import Month
-from tandem_store.schema import import_entries, import_files, quarantine, runs
 
 #: How many ids are named in one statement.
 BATCH: Final = 500

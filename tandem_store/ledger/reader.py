@@ -22,7 +22,7 @@ from tandem_store.ledger.rows import (
     path_of,
 )
 from tandem_store.mapping import from_column, to_column
-from tandem_store.schema import import_directories, import_entries, import_files, imports
+from tandem_store.models import import_directories, import_entries, import_files, imports
 
 #: Well-formed copies and stubs.
 _WHOLE: Final = (1, 2)

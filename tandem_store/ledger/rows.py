@@ -8,8 +8,8 @@ from typing import Any, Final
 from sqlalchemy import Row, Select, bindparam, select
 
 from tandem_store.mapping import from_column
+from tandem_store.models import import_directories, import_entries, import_files, imports
 from tandem_store.month import Month
-from tandem_store.schema import import_directories, import_entries, import_files, imports
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert, update
 
-from tandem_store.bulk import insert_rows
+from tandem_store.database.bulk import insert_rows
 from tandem_store.ledger.reader import LedgerReader
 from tandem_store.ledger.rows import IMPORTS, NO_DIGEST, Import
 from tandem_store.mapping import to_column
-from tandem_store.schema import import_directories, import_entries, import_files, imports
+from tandem_store.models import import_directories, import_entries, import_files, imports
 
 
 class Ledger(LedgerReader):

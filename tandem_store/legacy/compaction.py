@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tandem_store.legacy.json_text import WHITE_SPACE
+from tandem_store.jsontext import WHITE_SPACE
 from tandem_store.month import MILLISECONDS_PER_DAY
 from tandem_store.records import AutomationSpec, RunRecord
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tandem_store.errors import LegacyFormatError
-from tandem_store.legacy.json_text import WHITE_SPACE, decode, loads
-from tandem_store.legacy.verdict import read_automation
+from tandem_store.jsontext import WHITE_SPACE, decode, loads
 from tandem_store.records import AutomationSpec
+from tandem_store.records.reading import read_automation
 
 _FILE: Final = "automations_v2.json"
 

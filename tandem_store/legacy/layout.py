@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from tandem_store.legacy.json_text import WHITE_SPACE
+from tandem_store.jsontext import WHITE_SPACE
 from tandem_store.month import civil_month
 from tandem_store.records import RunRecord
 

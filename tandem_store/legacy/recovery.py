@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Any, Final, TypeVar
 
 from tandem_store.errors import LegacyFormatError
-from tandem_store.legacy.json_text import WHITE_SPACE
-from tandem_store.legacy.verdict import read, read_run
+from tandem_store.jsontext import WHITE_SPACE
 from tandem_store.records import (
     AutomationSpec,
     ExecutionProfile,
@@ -18,6 +17,7 @@ from tandem_store.records import (
     TenantContext,
     WorkflowLearningRunSummary,
 )
+from tandem_store.records.reading import read, read_run
 
 _Kept = TypeVar("_Kept", bound=Record)
 

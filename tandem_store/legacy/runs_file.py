@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tandem_store.errors import LegacyFormatError
-from tandem_store.legacy.json_text import WHITE_SPACE, decode, loads, pretty
+from tandem_store.jsontext import WHITE_SPACE, decode, loads, pretty
 from tandem_store.legacy.recovery import recover_entry
-from tandem_store.legacy.verdict import read_run
 from tandem_store.records import RunRecord
+from tandem_store.records.reading import read_run
 
 #: The only version of files and records that the engine writes.
 SCHEMA_VERSION: Final = 1

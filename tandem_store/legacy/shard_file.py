@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tandem_store.errors import LegacyFormatError
-from tandem_store.legacy.json_text import decode, loads, pretty
+from tandem_store.jsontext import decode, loads, pretty
 from tandem_store.legacy.runs_file import SCHEMA_VERSION, checked_version
-from tandem_store.legacy.verdict import read_run
 from tandem_store.records import RunRecord
+from tandem_store.records.reading import read_run
 
 _FILE: Final = "automation v2 run history shard"
 

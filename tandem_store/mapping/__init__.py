@@ -4,12 +4,12 @@ A run is stored in three rows: its columns (``runs``), the rest of its record (`
 and the definition it ran with (``automation_snapshots``), which many runs share.
 """
 
-from tandem_store.mapping.blob import pack, unpack
+from tandem_store.column_types import from_column, to_column
+from tandem_store.mapping.compression import pack, unpack
 from tandem_store.mapping.limits import LONGEST_ID, LONGEST_TOGETHER, is_longer, refuse_long_id
 from tandem_store.mapping.overlay import lay, lift
 from tandem_store.mapping.rows import LARGEST_BIGINT, STORED_VERSION, RunRows, record_of, rows_of
 from tandem_store.mapping.snapshot import LiftedSnapshot, Snapshot
-from tandem_store.mapping.text import from_column, to_column
 
 __all__ = [
     "LARGEST_BIGINT",

@@ -17,13 +17,13 @@ from typing import Any, Final
 
 import orjson
 
-from tandem_store.damage import DAMAGE, damaged_run
+from tandem_store.column_types import from_column, to_column
+from tandem_store.database.damaged_rows import DAMAGE, damaged_run
 from tandem_store.errors import NotAStoreError, UnstorableError
-from tandem_store.mapping.agreement import columns_digest, is_addressed_by, snapshot_digest
+from tandem_store.mapping.digests import columns_digest, is_addressed_by, snapshot_digest
 from tandem_store.mapping.limits import refuse_long_id, refuse_long_texts
 from tandem_store.mapping.overlay import lay
 from tandem_store.mapping.snapshot import LiftedSnapshot, Snapshot
-from tandem_store.mapping.text import from_column, to_column
 from tandem_store.month import LAST_MILLISECOND, Month
 
 #: The shape of the records that this version writes.

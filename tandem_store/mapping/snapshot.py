@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from tandem_store.legacy.json_text import canonical, dumps
+from tandem_store.jsontext import canonical, dumps
 from tandem_store.mapping.overlay import lift
 
 

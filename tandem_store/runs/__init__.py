@@ -4,13 +4,13 @@ Everything here works on an open connection and never commits.
 """
 
 from tandem_store.runs.claims import Claim
+from tandem_store.runs.documents import StoredRun, Versioned
 from tandem_store.runs.listing import Page
-from tandem_store.runs.packed import PackedRun
 from tandem_store.runs.reader import RunReader
-from tandem_store.runs.repository import Runs
 from tandem_store.runs.statistics import RunStatistics
+from tandem_store.runs.storage import PackedRun
 from tandem_store.runs.stream import DamagedRun
-from tandem_store.runs.whole import StoredRun, Versioned
+from tandem_store.runs.writer import Runs
 
 __all__ = [
     "Claim",

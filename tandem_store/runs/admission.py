@@ -8,12 +8,12 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from tandem_store.errors import LegacyFormatError, TenantScopeError, UnstorableError
-from tandem_store.legacy.verdict import read_run
 from tandem_store.mapping import rows_of
 from tandem_store.records import RunRecord, TenantScope
+from tandem_store.records.reading import read_run
 from tandem_store.records.run import meant
 from tandem_store.runs.naming import named
-from tandem_store.runs.packed import PackedRun
+from tandem_store.runs.storage import PackedRun
 
 #: What goes wrong while a record is spelled out that ``model_copy`` or ``model_construct`` made of
 #: anything at all.

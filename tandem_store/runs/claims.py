@@ -26,12 +26,12 @@ from sqlalchemy import (
     update,
 )
 
-from tandem_store import engine
-from tandem_store.damage import DAMAGE, damaged
+from tandem_store.database import dialect
+from tandem_store.database.damaged_rows import DAMAGE, damaged
 from tandem_store.mapping import STORED_VERSION, from_column, to_column
+from tandem_store.models import runs, unindexed
 from tandem_store.records import RunStatus, TenantScope
 from tandem_store.runs.selection import Selection, within
-from tandem_store.schema import runs, unindexed
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -74,7 +74,7 @@ def take(
     """
     if not worker.strip():
         raise ValueError("A worker needs a name that is not blank, as host and process id.")
-    now_ms = engine.now_ms(connection)
+    now_ms = dialect.now_ms(connection)
     values = {
         "new_worker": to_column(worker),
         "new_expiry": now_ms + milliseconds(lease),

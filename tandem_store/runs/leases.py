@@ -15,14 +15,14 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, select, update
 
-from tandem_store import engine
+from tandem_store.database import dialect
 from tandem_store.errors import LeaseLostError
 from tandem_store.mapping import from_column, to_column
+from tandem_store.models import runs
 from tandem_store.records import TERMINAL_STATUSES, TenantScope
 from tandem_store.runs.claims import Claim, milliseconds
 from tandem_store.runs.naming import named
 from tandem_store.runs.selection import within
-from tandem_store.schema import runs
 
 _TERMINAL: Final = frozenset(status.value for status in TERMINAL_STATUSES)
 
@@ -117,7 +117,7 @@ def _still_held(
     if found is None:
         raise lost(claim)
     row = found._asdict()
-    now_ms = engine.now_ms(connection)
+    now_ms = dialect.now_ms(connection)
     refuse_unless_held(claim, row, now_ms=now_ms)
     if not may_have_ended:
         refuse_if_ended(claim, row)

@@ -8,16 +8,16 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, tuple_
 
-from tandem_store.damage import DAMAGE, damaged_run, stored_month
+from tandem_store.column_types import MARK
+from tandem_store.database.damaged_rows import DAMAGE, damaged_run, stored_month
 from tandem_store.errors import RecordTooNewError
 from tandem_store.mapping import STORED_VERSION, from_column
-from tandem_store.mapping.text import MARK
+from tandem_store.models import runs
 from tandem_store.month import Month
 from tandem_store.records import RunStatus, RunSummary, StopKind, TenantScope
-from tandem_store.runs import cursor as cursors
-from tandem_store.runs.cursor import Position, Side
+from tandem_store.runs import pagination as cursors
+from tandem_store.runs.pagination import Position, Side
 from tandem_store.runs.selection import Selection, within
-from tandem_store.schema import runs
 
 #: The most that one page may hold.
 LARGEST_PAGE: Final = 1_000

@@ -9,13 +9,13 @@ from sqlalchemy import Connection
 
 from tandem_store.mapping import to_column
 from tandem_store.records import RunFilter, RunRecord, TenantScope
-from tandem_store.runs import finding, listing, stream
+from tandem_store.runs import id_search, listing, stream
 from tandem_store.runs.claims import Claim, claims
+from tandem_store.runs.documents import StoredRun, Versioned, read_one
 from tandem_store.runs.listing import Page
 from tandem_store.runs.selection import Selection
 from tandem_store.runs.statistics import RunStatistics, statistics
 from tandem_store.runs.stream import DamagedRun
-from tandem_store.runs.whole import StoredRun, Versioned, read_one
 
 
 class RunReader:
@@ -89,7 +89,7 @@ class RunReader:
         ...     tx.runs.find_ids("run-", limit=2)
         ('run-1', 'run-2')
         """
-        return finding.ids(self._connection, beginning, limit, self._scope)
+        return id_search.ids(self._connection, beginning, limit, self._scope)
 
     def list(
         self,

@@ -13,6 +13,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from tandem_store.mapping import to_column
+from tandem_store.models import runs
 from tandem_store.records import (
     ANY_DEPLOYMENT,
     RECOVERED_CONTEXT_RUN,
@@ -20,7 +21,6 @@ from tandem_store.records import (
     RunFilter,
     TenantScope,
 )
-from tandem_store.schema import runs
 
 _TERMINAL: Final = sorted(status.value for status in TERMINAL_STATUSES)
 #: Where ``text`` is looked for.

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Integer, Numeric, Row, cast, func, literal, select
 
-from tandem_store.damage import DAMAGE, damaged, stored_month
+from tandem_store.database.damaged_rows import DAMAGE, damaged, stored_month
 from tandem_store.mapping import from_column
+from tandem_store.models import runs
 from tandem_store.month import Month
 from tandem_store.runs.selection import Selection
-from tandem_store.schema import runs
 
 _LOW_BITS: Final = 32
 _DECIMAL: Final = Numeric(asdecimal=False)

@@ -9,16 +9,16 @@ from typing import Final
 
 from sqlalchemy import Connection, Row, select
 
-from tandem_store.damage import stored_month
+from tandem_store.database.damaged_rows import stored_month
 from tandem_store.errors import StoreError
 from tandem_store.mapping import from_column
+from tandem_store.models import runs
 from tandem_store.month import Month
 from tandem_store.records import TenantScope
-from tandem_store.runs.cursor import Position
+from tandem_store.runs.documents import StoredRun, read_many, read_one
 from tandem_store.runs.listing import ordered
+from tandem_store.runs.pagination import Position
 from tandem_store.runs.selection import Selection, within
-from tandem_store.runs.whole import StoredRun, read_many, read_one
-from tandem_store.schema import runs
 
 #: How many whole runs are in memory at a time; one has been seen to weigh some megabytes.
 BATCH: Final = 50

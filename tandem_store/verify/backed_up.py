@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from tandem_store.mapping import from_column
-from tandem_store.schema import backups
+from tandem_store.models import backups
 from tandem_store.store import ReadTransaction
 
 

@@ -10,24 +10,24 @@ from pathlib import Path
 from typing import Final
 
 from tandem_store.errors import SourceError
-from tandem_store.importer.copy import Reading
-from tandem_store.importer.cutting import cut
-from tandem_store.importer.engine_db import newer_in_engine_database
-from tandem_store.importer.frozen import frozen
+from tandem_store.importer.copies import Reading
+from tandem_store.importer.file_snapshot import frozen
+from tandem_store.importer.newer_engine import newer_in_engine_database
 from tandem_store.importer.options import Progress
-from tandem_store.importer.place import Places
-from tandem_store.importer.pool import Task, jobs_for, perform_all
-from tandem_store.importer.reading import content_of
+from tandem_store.importer.parsing import content_of
+from tandem_store.importer.source.directory import StateDirectory
+from tandem_store.importer.source.kinds import Passed, Source, SourceFile
+from tandem_store.importer.source_reader import Places
+from tandem_store.importer.splitting import cut
 from tandem_store.importer.tasks import tasks_for
-from tandem_store.legacy.sources import Passed, Source, SourceFile
-from tandem_store.legacy.state_directory import StateDirectory
+from tandem_store.importer.worker_pool import Task, jobs_for, perform_all
 from tandem_store.store import ReadTransaction, Store, open_store
 from tandem_store.verify.backed_up import backup_since_import
 from tandem_store.verify.comparison import Comparison
 from tandem_store.verify.definitions import Definitions
 from tandem_store.verify.known import Found
+from tandem_store.verify.quarantined import Waiting
 from tandem_store.verify.report import Difference, Verdict, VerifyReport
-from tandem_store.verify.waiting import Waiting
 
 _BATCH: Final = 500
 

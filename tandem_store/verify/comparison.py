@@ -13,21 +13,21 @@ from tandem_store.errors import (
     SourceError,
     UnstorableError,
 )
-from tandem_store.importer.copy import Copy
-from tandem_store.importer.place import LostCopyError, Places
+from tandem_store.importer.choice.choose import Outcome
+from tandem_store.importer.choice.facts import RESTORABLE
+from tandem_store.importer.choice.restoration import restored
+from tandem_store.importer.copies import Copy
+from tandem_store.importer.source.kinds import Passed
+from tandem_store.importer.source_reader import LostCopyError, Places
 from tandem_store.ledger import Entry
-from tandem_store.legacy.choice import Outcome
-from tandem_store.legacy.copies import RESTORABLE
-from tandem_store.legacy.restoration import restored
-from tandem_store.legacy.sources import Passed
-from tandem_store.legacy.verdict import read_run
 from tandem_store.mapping import record_of, unpack
+from tandem_store.records.reading import read_run
 from tandem_store.runs import StoredRun
 from tandem_store.store import ReadTransaction
 from tandem_store.verify.difference import first_difference
 from tandem_store.verify.known import WINNERS, Found, Known, named
+from tandem_store.verify.quarantined import Waiting
 from tandem_store.verify.report import Difference, Verdict
-from tandem_store.verify.waiting import Waiting
 
 CHANGED: Final = "changed in the source since the import"
 NOT_IMPORTED: Final = "not imported"

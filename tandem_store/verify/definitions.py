@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tandem_store.importer.copy import Copy
+from tandem_store.importer.copies import Copy
 from tandem_store.importer.definitions import definitions_of, is_newer
-from tandem_store.importer.reading import Content
-from tandem_store.legacy.sources import SourceFile
+from tandem_store.importer.parsing import Content
+from tandem_store.importer.source.kinds import SourceFile
 from tandem_store.records import AutomationSpec
 from tandem_store.store import ReadTransaction
 from tandem_store.verify.comparison import DAMAGE
 from tandem_store.verify.difference import first_difference
+from tandem_store.verify.quarantined import Waiting
 from tandem_store.verify.report import Difference, Verdict
-from tandem_store.verify.waiting import Waiting
 
 
 @dataclass(slots=True)

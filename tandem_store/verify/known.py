@@ -10,9 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from tandem_store.importer.copy import Copy
+from tandem_store.importer.choice.choose import Outcome
+from tandem_store.importer.copies import Copy
 from tandem_store.ledger import Entry, LedgerReader
-from tandem_store.legacy.choice import Outcome
 from tandem_store.mapping import to_column
 
 #: A copy and the path of its file.

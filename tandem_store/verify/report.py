@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from tandem_store.legacy.sources import Passed
+from tandem_store.importer.source.kinds import Passed
 from tandem_store.verify.reasons import Cause, Reason
 
 

@@ -16,14 +16,14 @@ from tandem_store import (
     SchemaBehindError,
     StoreError,
     UnfinishedCopyError,
-    engine,
+    models,
     open_store,
-    partitions,
-    schema,
-    version_row,
 )
 from tandem_store.backup import backup_store, restore_store
-from tandem_store.backup.workspace import PREFIX
+from tandem_store.backup.atomic_file import PREFIX
+from tandem_store.database import partitions, version_table
+from tandem_store.database.locks import exclusive
+from tandem_store.database.urls import DEFAULT_SCHEMA, database_url, sqlite_path
 from tests.backup.looking import behind_its_back, command, downgrade, dump, names, path_of
 from tests.copying.conftest import NewTarget
 from tests.store.new_run import new_run
@@ -93,7 +93,7 @@ def test_is_known_to_the_store(any_store_url: str, folder: Path) -> None:
 
     digest = hashlib.sha256((folder / "b.db.zst").read_bytes())
     with open_store(any_store_url) as store, store.read() as tx:
-        (row,) = tx.connection.execute(select(schema.backups)).all()
+        (row,) = tx.connection.execute(select(models.backups)).all()
     assert (row.location, row.runs) == (str(folder / "b.db.zst"), 1)
     assert row.digest == digest.digest()
     assert report.digest == digest.hexdigest()
@@ -101,7 +101,7 @@ def test_is_known_to_the_store(any_store_url: str, folder: Path) -> None:
     assert report.size == (folder / "b.db.zst").stat().st_size
     restore_store(folder / "b.db.zst", str(folder / "new.db"))
     with open_store(str(folder / "new.db")) as store, store.read() as tx:
-        assert tx.connection.execute(select(schema.backups)).all() == []
+        assert tx.connection.execute(select(models.backups)).all() == []
 
 
 def test_makes_no_month(any_store_url: str, folder: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_store_that_cannot_be_written_to_is_backed_up(
     """It is said that the store does not know of it, and no other backup is removed for it."""
     with behind_its_back(postgresql_url) as connection:
         connection.exec_driver_sql(
-            f"REVOKE INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {engine.DEFAULT_SCHEMA} "
+            f"REVOKE INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {DEFAULT_SCHEMA} "
             f"FROM {postgresql_user_url.username}"
         )
     backup_store(postgresql_url, folder)
@@ -139,7 +139,7 @@ def test_in_a_folder_it_is_called_after_store_and_moment(any_store_url: str, fol
     second = backup_store(any_store_url, f"{folder}/").file
 
     assert sorted([first.name, second.name]) == names(folder)
-    path = engine.sqlite_path(engine.database_url(any_store_url))
+    path = sqlite_path(database_url(any_store_url))
     store = "test_" if path is None else f"{path.stem}-"
     assert first.name.startswith(store)
     assert first.name.endswith("Z.db.zst")
@@ -161,7 +161,7 @@ def test_what_a_dead_process_left_is_removed(store_url: str, folder: Path) -> No
     for room in (dead, alive):
         room.mkdir()
         (room / "store.db").touch()
-    with engine.exclusive(alive / "lock", patience_s=0, busy="busy"):
+    with exclusive(alive / "lock", patience_s=0, busy="busy"):
         backup_store(store_url, folder / "b.db")
 
     assert names(folder) == [alive.name, "b.db"]
@@ -205,8 +205,8 @@ def test_an_older_revision_on_postgresql_is_refused(postgresql_url: str, folder:
 def test_half_a_store_is_refused(any_store_url: str, folder: Path) -> None:
     """A copy into it was interrupted."""
     with behind_its_back(any_store_url) as connection:
-        mark = version_row.copying_mark("0003", "0" * 16)
-        connection.execute(update(version_row.TABLE).values(version_num=mark))
+        mark = version_table.copying_mark("0003", "0" * 16)
+        connection.execute(update(version_table.TABLE).values(version_num=mark))
 
     with pytest.raises(UnfinishedCopyError):
         backup_store(any_store_url, folder / "b.db")
@@ -308,8 +308,8 @@ def test_says_whose_documents_are_not_in_it(
         with store.begin() as tx:
             tx.runs.delete("r")
             tx.connection.execute(
-                update(schema.months)
-                .where(schema.months.c.month == 202605)
+                update(models.months)
+                .where(models.months.c.month == 202605)
                 .values(state="detached")
             )
 

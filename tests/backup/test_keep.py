@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tandem_store import StoreError, engine
+from tandem_store import StoreError
 from tandem_store.backup import backup_store
+from tandem_store.database.urls import database_url
 from tests.backup.looking import command, names
 
 
@@ -104,6 +105,6 @@ def test_needs_a_folder(store_url: str, folder: Path) -> None:
 
 def test_the_name_is_the_servers_database(postgresql_url: str, folder: Path) -> None:
     """So that several stores can share a folder."""
-    name = engine.database_url(postgresql_url).database
+    name = database_url(postgresql_url).database
 
     assert backup_store(postgresql_url, os.fspath(folder)).file.name.startswith(f"{name}-")

@@ -13,10 +13,11 @@ from typing import Final
 
 import pytest
 
-from tandem_store import UnfinishedCopyError, migrate, open_store
+from tandem_store import UnfinishedCopyError, open_store
 from tandem_store.backup import backup_store, restore_store, upgrade_after_backup
-from tandem_store.backup.workspace import PREFIX
+from tandem_store.backup.atomic_file import PREFIX
 from tandem_store.copying import copy_store
+from tandem_store.database import revisions
 from tests.backup.looking import downgrade, dump, names
 from tests.copying.conftest import NewTarget
 
@@ -131,10 +132,10 @@ def test_an_upgrade_that_was_killed_at_its_backup_begins_again(
     done = subprocess.run([sys.executable, "-c", line, source_url], check=False)
 
     assert done.returncode == -signal.SIGKILL
-    assert migrate.current(source_url) == "0002"
+    assert revisions.current(source_url) == "0002"
     _, made = upgrade_after_backup(source_url)
     assert made is not None
-    assert migrate.current(str(made.file)) == "0002"
+    assert revisions.current(str(made.file)) == "0002"
     assert not [left for left in names(tmp_path) if left.startswith(PREFIX)]
 
 

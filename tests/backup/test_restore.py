@@ -16,12 +16,11 @@ from tandem_store import (
     SchemaAheadError,
     StoreError,
     UnfinishedCopyError,
-    migrate,
     open_store,
-    version_row,
 )
 from tandem_store.backup import backup_store, restore_store
-from tandem_store.backup.workspace import PREFIX
+from tandem_store.backup.atomic_file import PREFIX
+from tandem_store.database import revisions, version_table
 from tests.backup.looking import behind_its_back, command, downgrade, dump, names, path_of, rows
 from tests.copying.conftest import NewTarget
 from tests.store.new_run import new_run
@@ -242,13 +241,13 @@ def test_an_older_backup_is_upgraded(
     assert "Upgraded from revision 0002" in done.stdout
     assert dump(restored) == expected
     assert (folder / name).read_bytes() == before
-    migrate.check(restored)
+    revisions.check(restored)
 
 
 def test_a_newer_backup_is_refused(source_url: str, folder: Path, tmp_path: Path) -> None:
     """By the command with exit code 5, and before anything is made."""
     with behind_its_back(source_url) as connection:
-        connection.execute(update(version_row.TABLE).values(version_num="9999"))
+        connection.execute(update(version_table.TABLE).values(version_num="9999"))
 
     refused(path_of(source_url), tmp_path / "new.db", SchemaAheadError)
     done = command("--db", tmp_path / "new.db", "restore", path_of(source_url))
@@ -260,7 +259,7 @@ def test_restored_is_what_the_migrations_build(full_url: str, folder: Path, tmp_
     backup_store(full_url, folder / ZST)
     restore_store(folder / ZST, str(tmp_path / "new.db"))
 
-    migrate.check(str(tmp_path / "new.db"))
+    revisions.check(str(tmp_path / "new.db"))
     with sqlite3.connect(tmp_path / "new.db") as connection:
         pragmas = ("user_version", "page_size", "auto_vacuum", "application_id")
         found = [connection.execute(f"PRAGMA {one}").fetchone()[0] for one in pragmas]

@@ -11,8 +11,9 @@ import orjson
 import pytest
 from sqlalchemy import select
 
-from tandem_store import SchemaBehindError, migrate, open_store, schema
+from tandem_store import SchemaBehindError, models, open_store
 from tandem_store.backup import restore_store
+from tandem_store.database import revisions
 from tests.backup.looking import command, downgrade, dump, path_of
 
 
@@ -36,10 +37,10 @@ def test_makes_a_backup_and_says_where(old_url: str, tmp_path: Path) -> None:
     (file,) = saved(old_url)
     assert done.exit_code == 0, done.stderr
     assert f"A backup of it as it was: {file}" in done.stdout
-    assert f"is now at revision {migrate.HEAD} (was: 0002)." in done.stdout
-    assert migrate.current(str(file)) == "0002"
+    assert f"is now at revision {revisions.HEAD} (was: 0002)." in done.stdout
+    assert revisions.current(str(file)) == "0002"
     with open_store(old_url) as store, store.read() as tx:
-        (row,) = tx.connection.execute(select(schema.backups.c.location)).all()
+        (row,) = tx.connection.execute(select(models.backups.c.location)).all()
     assert row.location == str(file)
     restore_store(file, str(tmp_path / "restored.db"))
     assert dump(str(tmp_path / "restored.db")) == dump(old_url)
@@ -59,7 +60,7 @@ def test_can_be_left_out(old_url: str) -> None:
     assert command("--db", old_url, "db", "upgrade", "--no-backup").exit_code == 0
 
     assert saved(old_url) == []
-    assert migrate.current(old_url) == migrate.HEAD
+    assert revisions.current(old_url) == revisions.HEAD
 
 
 def test_what_is_new_or_at_head_needs_none(store_url: str, empty_url: str, tmp_path: Path) -> None:
@@ -75,7 +76,7 @@ def test_on_postgresql_there_is_none(postgresql_url: str) -> None:
 
     told = orjson.loads(command("--db", postgresql_url, "db", "upgrade", "--json").stdout_bytes)
 
-    assert told == {"before": "0002", "revision": migrate.HEAD, "backup": None}
+    assert told == {"before": "0002", "revision": revisions.HEAD, "backup": None}
 
 
 def test_the_upgrade_does_not_begin_without_its_backup(
@@ -91,7 +92,7 @@ def test_the_upgrade_does_not_begin_without_its_backup(
     assert "are free" in done.stderr
     assert "--no-backup" in done.stderr
     assert saved(old_url) == []
-    assert migrate.current(old_url) == "0002"
+    assert revisions.current(old_url) == "0002"
 
 
 def test_of_many_at_once_one_makes_it(old_url: str) -> None:

@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 import tandem_store
-from tandem_store.cli.advice import advised, concerns, spelled
 from tandem_store.cli.program import program
+from tandem_store.cli.suggested_commands import advised, concerns, spelled
 from tandem_store.importer import ImportOptions, plan_import
 from tests.legacy_runs import damaged, full_run
 from tests.states import StateDir

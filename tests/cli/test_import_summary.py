@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tandem_store.cli import import_summary
-from tandem_store.cli.import_summary import OUTCOMES
+from tandem_store.cli.views import import_summary
+from tandem_store.cli.views.import_summary import OUTCOMES
 
 
 @pytest.fixture

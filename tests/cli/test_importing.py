@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from tandem_store.engine import shown
+from tandem_store.database.urls import shown
 from tests.legacy_runs import damaged, full_run
 from tests.states import StateDir
 

@@ -18,10 +18,11 @@ from click.testing import CliRunner, Result
 from sqlalchemy import text
 
 import tandem_store_command
-from tandem_store import __version__, migrate, open_store
+from tandem_store import __version__, open_store
 from tandem_store import cli as package
 from tandem_store.cli import exits
 from tandem_store.cli.program import program
+from tandem_store.database import revisions
 from tandem_store.errors import StoreError
 from tests import legacy_runs
 from tests.cli.terminals import PROGRAM, on_a_real_terminal
@@ -198,7 +199,7 @@ def test_a_locked_store_ends_with_6(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, any_store_url: str
 ) -> None:
     """A writer waits for another one, and then says that it did."""
-    monkeypatch.setattr("tandem_store.engine.waiting.BUSY_TIMEOUT_S", 1)
+    monkeypatch.setattr("tandem_store.database.write_queue.BUSY_TIMEOUT_S", 1)
     quarantine_something(any_store_url)
     with behind_its_back(any_store_url) as other:
         other.execute(text("UPDATE quarantine SET message = 'mine'"))
@@ -215,7 +216,7 @@ def test_an_unforeseen_failure_is_a_sentence_too(cli: Cli, monkeypatch: pytest.M
     def fail(_: object) -> None:
         raise LookupError("what now")
 
-    monkeypatch.setattr("tandem_store.cli.months.open_store", fail)
+    monkeypatch.setattr("tandem_store.cli.commands.months.open_store", fail)
 
     done = CliRunner().invoke(program, ["months", "list"], env={"TANDEM_STORE_TRACEBACK": None})
 
@@ -232,7 +233,7 @@ def test_an_interruption_ends_with_130_and_the_command_to_go_on(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tandem_store.cli.months.open_store", stop)
+    monkeypatch.setattr("tandem_store.cli.commands.months.open_store", stop)
     monkeypatch.setattr("sys.argv", ["tandem-store", "import", "a b"])
 
     done = cli("months", "list")
@@ -271,7 +272,7 @@ def test_trouble_of_the_system_is_a_sentence(
     def fail(_: object) -> None:
         raise error
 
-    monkeypatch.setattr("tandem_store.cli.months.open_store", fail)
+    monkeypatch.setattr("tandem_store.cli.commands.months.open_store", fail)
 
     done = cli("months", "list")
 
@@ -343,7 +344,7 @@ def test_a_verbose_program_says_what_is_logged(
         logger.info("one")
         raise StoreError("done")
 
-    monkeypatch.setattr("tandem_store.cli.months.open_store", list_nothing)
+    monkeypatch.setattr("tandem_store.cli.commands.months.open_store", list_nothing)
 
     done = cli(*options, "months", "list", "--json")
     logger.info("two")
@@ -364,7 +365,7 @@ def test_the_module_is_the_program(any_store_url: str, tmp_path: Path) -> None:
         check=True,
     )
 
-    assert f'"revision": "{migrate.HEAD}"' in done.stdout
+    assert f'"revision": "{revisions.HEAD}"' in done.stdout
 
 
 INTERRUPTED_IMPORT = """

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from tandem_store.cli.places import path_lines
-from tandem_store.cli.table import Table
-from tandem_store.cli.text import age, counted, one_line, size, span
+from tandem_store.cli.views.locations import path_lines
+from tandem_store.cli.views.table import Table
+from tandem_store.cli.views.text import age, counted, one_line, size, span
 
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 TABLE = Table.of(

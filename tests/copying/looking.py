@@ -8,14 +8,15 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from tandem_store import engine, schema
+from tandem_store import models
+from tandem_store.database.engines import create_engines
 from tests.importer.reading import dump as dump
 
 
 @contextmanager
 def behind_its_back(url: str) -> Iterator[Connection]:
     """A writing transaction on a database that may refuse to open as a store."""
-    engines = engine.create_engines(url)
+    engines = create_engines(url)
     try:
         with engines.write.begin() as connection:
             yield connection
@@ -30,6 +31,6 @@ def all_rows(url: str) -> dict[str, list[tuple[Any, ...]]]:
             str(table.name): [
                 tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))
             ]
-            for table in schema.metadata.sorted_tables
-            if table is not schema.run_documents
+            for table in models.metadata.sorted_tables
+            if table is not models.run_documents
         }

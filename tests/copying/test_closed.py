@@ -19,15 +19,15 @@ from tandem_store import (
     StoreError,
     StoreLockedError,
     UnfinishedCopyError,
-    engine,
-    migrate,
+    models,
     open_store,
-    partitions,
-    schema,
 )
 from tandem_store.cli.program import program
 from tandem_store.copying import Tally, copy_store
 from tandem_store.copying.parts import Batch
+from tandem_store.database import partitions, revisions
+from tandem_store.database.engines import create_engines, filling_alone
+from tandem_store.database.urls import database_url
 from tandem_store.month import Month
 from tests.conftest import REPOSITORY
 from tests.copying.conftest import NewTarget
@@ -158,7 +158,7 @@ def test_does_not_go_on_from_a_source_that_was_written_to(source_url: str, targe
 def _flip_a_byte(target: str) -> None:
     with behind_its_back(target) as connection:
         month = connection.scalar(
-            select(schema.runs.c.month).where(schema.runs.c.run_id == "great")
+            select(models.runs.c.month).where(models.runs.c.run_id == "great")
         )
         table = partitions.document_table(connection, Month.of_key(month))
         row = table.c.run_id == "great"
@@ -169,21 +169,21 @@ def _flip_a_byte(target: str) -> None:
 
 def _change_a_claim(target: str) -> None:
     with behind_its_back(target) as connection:
-        row = schema.runs.c.run_id == "great"
-        connection.execute(update(schema.runs).where(row).values(claim_epoch=9))
+        row = models.runs.c.run_id == "great"
+        connection.execute(update(models.runs).where(row).values(claim_epoch=9))
 
 
 def _change_the_ledger(target: str) -> None:
     with behind_its_back(target) as connection:
-        entries = schema.import_entries
+        entries = models.import_entries
         greatest = select(func.max(entries.c.id)).scalar_subquery()
         connection.execute(update(entries).where(entries.c.id == greatest).values(reason="x"))
 
 
 def _rename_an_automation(target: str) -> None:
     with behind_its_back(target) as connection:
-        row = schema.automations.c.automation_id == "\U0001f600"
-        connection.execute(update(schema.automations).where(row).values(name="x"))
+        row = models.automations.c.automation_id == "\U0001f600"
+        connection.execute(update(models.automations).where(row).values(name="x"))
 
 
 @pytest.mark.parametrize(
@@ -215,9 +215,9 @@ def test_a_run_too_many_keeps_it_closed(source_url: str, target_url: str) -> Non
 
     def add(target: str) -> None:
         with behind_its_back(target) as connection:
-            row = connection.execute(select(schema.runs).limit(1)).one()._asdict()
+            row = connection.execute(select(models.runs).limit(1)).one()._asdict()
             values = {**row, "run_id": "too-many", "month": 190001}
-            connection.execute(schema.runs.insert().values(values))
+            connection.execute(models.runs.insert().values(values))
 
     report = copy_store(source_url, target_url, progress=altered(target_url, add))
 
@@ -229,7 +229,7 @@ def test_a_run_too_many_keeps_it_closed(source_url: str, target_url: str) -> Non
 def test_a_run_without_a_document_is_not_lost_in_silence(source_url: str, target_url: str) -> None:
     """A damaged source gives no whole copy, and the report says where."""
     path = source_url.removeprefix("sqlite:///")
-    engines = engine.create_engines(path, foreign_keys=False)
+    engines = create_engines(path, foreign_keys=False)
     with engines.write.begin() as connection:
         connection.execute(
             partitions.table_of(Month(2026, 5)).delete().where(text("run_id = 'great'"))
@@ -330,7 +330,7 @@ def test_a_source_of_another_revision_is_refused(
     with pytest.raises(error):
         copy_store(source_url, target_url)
 
-    assert migrate.current(target_url) is None
+    assert revisions.current(target_url) is None
 
 
 def test_a_source_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -381,7 +381,7 @@ def test_copies_into_other_schemas_do_not_wait(source_url: str, postgresql_url: 
 def test_an_import_stays_out_while_a_copy_runs(source_url: str, new_target: NewTarget) -> None:
     """Both fill the target, and it is one of them that may."""
     target = new_target("sqlite")
-    busy = engine.filling_alone(engine.database_url(target), busy="busy")
+    busy = filling_alone(database_url(target), busy="busy")
 
     with busy:
         done = command("--db", target, "import", "examples/state")
@@ -396,8 +396,8 @@ def test_a_row_that_the_target_cannot_hold_is_a_sentence(
 ) -> None:
     """SQLite keeps what PostgreSQL refuses, if somebody wrote it past the store."""
     with behind_its_back(source_url) as connection:
-        row = schema.runs.c.run_id == "great"
-        connection.execute(update(schema.runs).where(row).values(claimed_by="nul\0"))
+        row = models.runs.c.run_id == "great"
+        connection.execute(update(models.runs).where(row).values(claimed_by="nul\0"))
 
     with pytest.raises(StoreError, match="The target refuses a row of 2026-05"):
         copy_store(source_url, new_target("postgresql"))

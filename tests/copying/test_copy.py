@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from tandem_store import Month, migrate, open_store, schema
+from tandem_store import Month, models, open_store
 from tandem_store.copying import copy_store
 from tandem_store.copying.parts import Batch
+from tandem_store.database import revisions
 from tandem_store.importer import ImportOptions, import_state
 from tests.conftest import REPOSITORY
 from tests.copying.conftest import NewTarget
@@ -121,7 +122,7 @@ def test_months_that_were_made_ahead_do_not_make_a_target_full(
     source_url: str, target_url: str
 ) -> None:
     """A deploy made them; the copy has the months of the source, and new ones can be made again."""
-    migrate.upgrade(target_url)
+    revisions.upgrade(target_url)
     with open_store(target_url) as store:
         ahead = store.ensure_months(ahead=3)
         held = [Month.parse("2026-06")]
@@ -140,7 +141,7 @@ def test_says_whose_documents_stay_behind(source_url: str, target_url: str) -> N
         tx.runs.add(new_run("x", created_at_ms=67 * YEAR_MS, updated_at_ms=67 * YEAR_MS))
         tx.runs.delete("x")
         tx.connection.execute(
-            update(schema.months).where(schema.months.c.month == 203612).values(state="detached")
+            update(models.months).where(models.months.c.month == 203612).values(state="detached")
         )
 
     report = copy_store(source_url, target_url)

@@ -13,8 +13,9 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
-from tandem_store import UnfinishedCopyError, engine, open_store, schema
+from tandem_store import UnfinishedCopyError, models, open_store
 from tandem_store.copying import copy_store
+from tandem_store.database.engines import create_engines
 from tandem_store.errors import StoreError
 from tests.copying.conftest import NewTarget
 from tests.copying.looking import all_rows, dump
@@ -97,10 +98,10 @@ def test_killed_at_any_moment(ends: tuple[str, str], share: float) -> None:
 
 def _runs(url: str) -> int:
     """How many runs are in a database that may have no tables yet."""
-    engines = engine.create_engines(url)
+    engines = create_engines(url)
     try:
         with engines.read.connect() as connection:
-            return connection.execute(select(func.count()).select_from(schema.runs)).scalar_one()
+            return connection.execute(select(func.count()).select_from(models.runs)).scalar_one()
     except (DBAPIError, StoreError):
         return 0
     finally:

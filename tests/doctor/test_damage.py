@@ -11,7 +11,8 @@ import psutil  # type: ignore[import-untyped]  # its stubs are a package of thei
 import pytest
 from sqlalchemy import text
 
-from tandem_store import migrate, open_store
+from tandem_store import open_store
+from tandem_store.database import revisions
 from tandem_store.doctor import Finding, Report, Severity, examine
 from tests.conftest import running_server, server_url
 from tests.doctor import damage
@@ -276,7 +277,7 @@ def test_runs_on_overwritten_pages_of_a_server_are_named(tmp_path: Path) -> None
     """The others of the month are read all the same."""
     with running_server() as server:
         url = server_url(server).render_as_string(hide_password=False)
-        migrate.upgrade(url)
+        revisions.upgrade(url)
         fill(url, tmp_path / "state")
         with damage.tampering(url) as connection:
             folder, name = connection.execute(

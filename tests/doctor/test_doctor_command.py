@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import delete
 
-from tandem_store import open_store, schema
+from tandem_store import models, open_store
 from tandem_store.cli.program import program
-from tandem_store.engine import database_url, sqlite_path
+from tandem_store.database.urls import database_url, sqlite_path
 from tests.doctor import damage
 from tests.store.new_run import new_run
 
@@ -67,7 +67,7 @@ def test_one_of_a_kind_is_told_as_one(store_url: str) -> None:
 
     lines = run(store_url, "doctor", "--deep").stdout.splitlines()
     with open_store(store_url) as store, store.begin() as tx:
-        tx.connection.execute(delete(schema.months))
+        tx.connection.execute(delete(models.months))
     last = run(store_url, "doctor").stdout.splitlines()[-1]
 
     assert lines[0].endswith(", 1 run, 1 document read")

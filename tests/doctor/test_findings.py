@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, text, update
 
-from tandem_store import migrate, schema, version_row
+from tandem_store import models
+from tandem_store.database import revisions, version_table
+from tandem_store.database.integrity import has_wal_reset_bug
+from tandem_store.database.urls import database_url, sqlite_path
 from tandem_store.doctor import Finding, Severity, examine, library, settings, sizes
 from tandem_store.doctor.findings import named
-from tandem_store.engine import database_url, sqlite_path
-from tandem_store.engine.health import has_wal_reset_bug
 from tandem_store.month import MILLISECONDS_PER_DAY
 from tests.doctor import damage
 
@@ -65,7 +66,7 @@ def test_a_library_with_the_bug_is_told_of(
 
 def _mark(url: str, value: str) -> None:
     with damage.tampering(url) as connection:
-        connection.execute(update(version_row.TABLE).values(version_num=value))
+        connection.execute(update(version_table.TABLE).values(version_num=value))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_another_revision_is_a_finding_and_the_rest_is_examined(
 
 def test_an_old_database_is_examined_as_far_as_it_goes(empty_url: str) -> None:
     """Tables that it does not have yet are no damage."""
-    migrate.upgrade(empty_url)
+    revisions.upgrade(empty_url)
     with damage.tampering(empty_url) as connection:
         connection.execute(text("DROP TABLE backups"))
         connection.execute(text("DROP TABLE deleted_runs"))
@@ -109,7 +110,7 @@ def _backed_up(url: str, *, days: int, runs: int = 60, location: str = "/none/b.
     taken = time.time_ns() // 1_000_000 - days * MILLISECONDS_PER_DAY
     with damage.tampering(url) as connection:
         connection.execute(
-            insert(schema.backups).values(
+            insert(models.backups).values(
                 taken_at_ms=taken, location=location, runs=runs, digest=b"\x00" * 32
             )
         )
@@ -154,7 +155,7 @@ def test_copies_in_quarantine_are_counted_and_their_bytes_read(sound_url: str) -
     """Waiting is a warning; bytes that are not those of the source are damage."""
     with damage.tampering(sound_url) as connection:
         connection.execute(
-            insert(schema.quarantine).values(
+            insert(models.quarantine).values(
                 path="a.json", layout="shard", digest=b"\x00" * 32, reason="unreadable",
                 message="m", size=2, encoding="json", raw=b"{}", kept_in_source=False,
                 created_at_ms=0,
@@ -172,7 +173,7 @@ def test_unused_snapshots_are_mentioned(sound_url: str) -> None:
     """They only take room."""
     with damage.tampering(sound_url) as connection:
         connection.execute(
-            insert(schema.automation_snapshots).values(
+            insert(models.automation_snapshots).values(
                 digest=b"\x01" * 32, schema_version=1, encoding="json", document=b"{}"
             )
         )
@@ -183,8 +184,8 @@ def test_unused_snapshots_are_mentioned(sound_url: str) -> None:
 def test_a_record_of_a_newer_version_is_no_damage(sound_url: str) -> None:
     """The package is to be upgraded, not the store restored."""
     with damage.tampering(sound_url) as connection:
-        row = schema.runs.c.run_id == "2026-05-07"
-        connection.execute(update(schema.runs).where(row).values(schema_version=2))
+        row = models.runs.c.run_id == "2026-05-07"
+        connection.execute(update(models.runs).where(row).values(schema_version=2))
 
     found = by_code(sound_url, deep=True)["record_too_new"]
 
@@ -385,8 +386,8 @@ def test_dead_rows_are_mentioned(sound_postgresql: str, monkeypatch: pytest.Monk
     """From 10,000 and a fifth of the table; here from one."""
     monkeypatch.setattr(sizes, "_DEAD_ROWS", 0)
     with damage.tampering(sound_postgresql) as connection:
-        connection.execute(update(schema.runs).values(detail="x"))
-        connection.execute(update(schema.runs).values(detail="y"))
+        connection.execute(update(models.runs).values(detail="x"))
+        connection.execute(update(models.runs).values(detail="y"))
     with damage.tampering(sound_postgresql) as connection:
         connection.execute(text("ANALYZE runs"))
 
@@ -410,7 +411,10 @@ def test_long_lists_of_runs_are_cut() -> None:
 def test_every_code_is_in_the_guide() -> None:
     """Whoever meets one can look it up."""
     root = Path(__file__).parents[2]
-    sources = [*(root / "tandem_store/doctor").glob("*.py"), root / "tandem_store/structure.py"]
+    sources = [
+        *(root / "tandem_store/doctor").glob("*.py"),
+        root / "tandem_store/database/table_check.py",
+    ]
     source = "\n".join(path.read_text() for path in sources)
     codes = set(re.findall(r'\bcode(?:, command)? = "(\w+)"', source))
     codes |= set(re.findall(r'\bcode="(\w+)"', source))

@@ -16,8 +16,8 @@ from sqlalchemy import URL, make_url
 
 from tandem_store import open_store
 from tandem_store.cli.program import program
+from tandem_store.database.urls import DEFAULT_SCHEMA
 from tandem_store.dump import dump_lines
-from tandem_store.engine import DEFAULT_SCHEMA
 from tandem_store.importer import ImportOptions, import_state
 from tandem_store.records import RunFilter
 from tests.states import Json

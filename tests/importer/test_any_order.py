@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from tandem_store.importer import settle
+from tandem_store.importer import reconcile
 from tandem_store.importer.session import ImportSession
 from tests.importer.reading import imported, stored_runs
 from tests.states import Json, StateDir, run
@@ -190,7 +190,7 @@ class AnyOrder(RuleBasedStateMachine):
             self._import(name)
 
     def _import(self, name: str, *, backwards: bool = False) -> Json:
-        with mock.patch.object(settle, "_BATCH", 1):
+        with mock.patch.object(reconcile, "_BATCH", 1):
             order = (lambda files: files[::-1]) if backwards else None
             return imported(self._url, self._of[name].place, batch=1, order=order)
 

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from tandem_store import open_store, schema
+from tandem_store import models, open_store
 from tandem_store.errors import StoreLockedError
 from tandem_store.importer import (
     ImportOptions,
     ManyMonthsError,
-    frozen,
+    file_snapshot,
     import_state,
-    reading,
+    parsing,
     retry_quarantined,
 )
-from tandem_store.importer.alone import alone
+from tandem_store.importer.lock import alone
 from tandem_store.verify import verify_state
 from tests.importer.conftest import on_both
 from tests.importer.reading import dump, imported, process, scalar, stored_runs
@@ -74,14 +74,14 @@ def test_a_file_that_keeps_changing_is_named_and_the_others_are_imported(
     """It is read three times, then left to the operator."""
     state.shard(run("calm"))
     hot = state.hot({"busy": run("busy")})
-    content = frozen._content
+    content = file_snapshot._content
 
     def rewritten(*arguments: Any) -> Any:
         taken = content(*arguments)
         hot.write_bytes(hot.read_bytes() + b" ")
         return taken
 
-    monkeypatch.setattr(frozen, "_content", rewritten)
+    monkeypatch.setattr(file_snapshot, "_content", rewritten)
 
     report = import_state(url, state.root, ImportOptions())
 
@@ -175,7 +175,7 @@ def test_an_import_cannot_be_resumed_in_another_mode(
 ) -> None:
     """Half of it would have been judged by other rules."""
     from tandem_store.errors import StoreError
-    from tandem_store.importer.settle import Settlement
+    from tandem_store.importer.reconcile import Settlement
 
     state.shard(run("a"))
     monkeypatch.setattr(Settlement, "run", lambda _self: (_ for _ in ()).throw(KeyboardInterrupt))
@@ -204,14 +204,14 @@ def make_engine_database(state: StateDir, times: dict[str, int]) -> None:
 def replace_kept_bytes(url: str, raw: bytes) -> None:
     """As if the program had learned to read what it kept."""
     with open_store(url) as store, store.begin() as tx:
-        tx.connection.execute(update(schema.quarantine).values(raw=raw, encoding="json"))
+        tx.connection.execute(update(models.quarantine).values(raw=raw, encoding="json"))
 
 
 def test_bytes_too_many_to_keep_are_read_from_the_source_again(
     state: StateDir, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As long as the source is there, and unchanged."""
-    monkeypatch.setattr(reading, "LARGEST_KEPT", 10)
+    monkeypatch.setattr(parsing, "LARGEST_KEPT", 10)
     shard = state.shard(run("b"))
     shard.write_bytes(shard.read_bytes()[:-1])
     imported(url, state.root)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tandem_store.importer import ImportOptions, engine_db, import_state
+from tandem_store.importer import ImportOptions, import_state, newer_engine
 from tandem_store.importer.report import ImportReport
 from tests.importer.conftest import NewStore
 from tests.states import StateDir, run
@@ -77,7 +77,7 @@ def test_no_more_rows_are_read_than_there_can_be(
     read: Callable[..., ImportReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their ids are held in memory."""
-    monkeypatch.setattr(engine_db, "MOST_ROWS", 10)
+    monkeypatch.setattr(newer_engine, "MOST_ROWS", 10)
     rows = ", ".join(f"('r{at}', {at})" for at in range(11))
     filled = f"INSERT INTO automation_runs VALUES {rows}"
 
@@ -90,8 +90,8 @@ def test_a_reading_that_does_not_end_is_given_up(
     read: Callable[..., ImportReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever makes it long."""
-    monkeypatch.setattr(engine_db, "MOST_STEPS", 100)
-    monkeypatch.setattr(engine_db, "_STEPS_AT_ONCE", 100)
+    monkeypatch.setattr(newer_engine, "MOST_STEPS", 100)
+    monkeypatch.setattr(newer_engine, "_STEPS_AT_ONCE", 100)
     rows = ", ".join(f"('r{at}', {at})" for at in range(200))
     filled = f"INSERT INTO automation_runs VALUES {rows}"
 
@@ -114,7 +114,7 @@ def test_a_database_larger_than_is_copied_is_not_read(
     read: Callable[..., ImportReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The copy would fill the disk."""
-    monkeypatch.setattr(engine_db, "LARGEST_DATABASE", 100)
+    monkeypatch.setattr(newer_engine, "LARGEST_DATABASE", 100)
 
     report = read(f"CREATE TABLE automation_runs ({_COLUMNS})")
 

@@ -15,7 +15,7 @@ import psutil  # type: ignore[import-untyped]  # its stubs are a package of thei
 import pytest
 
 from benchmarks.workload import Workload
-from tandem_store.importer import pool
+from tandem_store.importer import worker_pool
 from tests.states import StateDir
 
 #: The last line of what is said before the work begins.
@@ -111,7 +111,7 @@ def test_a_thread_that_is_not_the_main_one_may_import() -> None:
     ended: list[str] = []
 
     def work() -> None:
-        with pool._undisturbed():
+        with worker_pool._undisturbed():
             ended.append("whole")
 
     thread = threading.Thread(target=work)

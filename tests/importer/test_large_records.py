@@ -11,7 +11,7 @@ import pytest
 
 from tandem_store import open_store
 from tandem_store.importer import ImportOptions, import_state, retry_quarantined
-from tandem_store.legacy.tokens import LARGEST_RECORD
+from tandem_store.importer.source.salvage.tokens import LARGEST_RECORD
 from tandem_store.quarantine import QuarantineItem
 from tandem_store.verify import verify_state
 from tests.importer.conftest import on_both

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tandem_store import migrate
-from tandem_store.engine import APPLICATION_ID
+from tandem_store.database import revisions
+from tandem_store.database.sqlite_files import APPLICATION_ID
 from tests.importer.reading import command, imported, stored_runs
 from tests.states import StateDir, run
 
@@ -45,7 +45,7 @@ def test_an_import_finishes_what_a_killed_one_has_begun(
     done = command(str(path), "import", str(state.root), "--json")
 
     assert done.exit_code == 0, done.stderr
-    assert migrate.current(str(path)) == migrate.HEAD
+    assert revisions.current(str(path)) == revisions.HEAD
     assert sorted(stored_runs(str(path))) == ["a"]
 
 
@@ -70,7 +70,7 @@ def test_a_store_that_is_behind_is_still_refused(state: StateDir, store_url: str
     done = command(store_url, "import", str(state.root))
 
     assert done.exit_code == 5
-    assert migrate.current(store_url) == "0001"
+    assert revisions.current(store_url) == "0001"
 
 
 def test_another_programs_database_is_refused(state: StateDir, tmp_path: Path) -> None:

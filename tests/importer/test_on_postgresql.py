@@ -16,10 +16,11 @@ import pytest
 from sqlalchemy import URL, make_url
 
 from benchmarks.generate import write_shards
-from tandem_store import RunRecord, migrate, open_store
+from tandem_store import RunRecord, open_store
+from tandem_store.database import revisions
 from tandem_store.errors import StoreError, StoreLockedError
-from tandem_store.importer import writer
-from tandem_store.importer.alone import alone
+from tandem_store.importer import storing
+from tandem_store.importer.lock import alone
 from tests.conftest import running_server, server_url
 from tests.importer.conftest import NewStore
 from tests.importer.reading import command, dump, imported, process, rows, told
@@ -136,7 +137,7 @@ def test_two_stores_in_one_database_do_not_wait_for_each_other(
     state.shard(run("one"))
     schema = {"schema": "Runs of ours"}
     other = make_url(postgresql_url).update_query_dict(schema).render_as_string(False)
-    migrate.upgrade(other)
+    revisions.upgrade(other)
 
     with alone(postgresql_url):
         planned = imported(other, state.root, dry_run=True)
@@ -150,7 +151,7 @@ def test_two_stores_in_one_database_do_not_wait_for_each_other(
 def test_the_lock_ends_with_the_process(postgresql_url: str) -> None:
     """Killed, it leaves nothing behind that somebody would have to remove."""
     hold = (
-        "import sys, time\nfrom tandem_store.importer.alone import alone\n"
+        "import sys, time\nfrom tandem_store.importer.lock import alone\n"
         "with alone(sys.argv[1]):\n    print('held', flush=True)\n    time.sleep(60)"
     )
     line = [sys.executable, "-c", hold, postgresql_url]
@@ -187,7 +188,7 @@ def test_runs_stored_by_others_at_the_same_moment_are_told(
     state.shard(run("first"))
     imported(postgresql_url, state.root)
     state.shard(run("mine"))
-    look = writer.taken_ids
+    look = storing.taken_ids
 
     def too_early(*arguments: Any) -> set[str]:
         taken = look(*arguments)
@@ -196,7 +197,7 @@ def test_runs_stored_by_others_at_the_same_moment_are_told(
         return taken
 
     with monkeypatch.context() as patched:
-        patched.setattr(writer, "taken_ids", too_early)
+        patched.setattr(storing, "taken_ids", too_early)
         with pytest.raises(StoreLockedError, match="run the import again"):
             imported(postgresql_url, state.root)
 
@@ -234,7 +235,7 @@ def test_a_server_that_dies_is_told_and_the_import_can_be_run_again(
     by_command(sqlite_url, shards)
     with running_server() as server:
         url = server_url(server).render_as_string(hide_password=False)
-        migrate.upgrade(url)
+        revisions.upgrade(url)
 
         for how in (signal.SIGKILL, signal.SIGQUIT):
             code, words = imported_until_the_server_dies(url, shards, server, how)

@@ -147,7 +147,7 @@ def test_a_checkout_that_was_never_installed_can_import(
         importlib.reload(release)
         unknown = release.RELEASE
     importlib.reload(release)
-    monkeypatch.setattr("tandem_store.importer.run.RELEASE", unknown)
+    monkeypatch.setattr("tandem_store.importer.job.RELEASE", unknown)
 
     imported(url, state.root)
 

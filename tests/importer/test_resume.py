@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tandem_store import open_store
-from tandem_store.importer import writer
-from tandem_store.importer.settle import Settlement
+from tandem_store.importer import storing
+from tandem_store.importer.reconcile import Settlement
 from tandem_store.verify import verify_state
 from tests.importer.conftest import on_both
 from tests.importer.reading import dump, imported, stored_runs
@@ -155,17 +155,17 @@ def test_what_was_deleted_stays_deleted_after_a_kill_within_a_changed_hot_file(
     with open_store(url) as store, store.begin() as tx:
         tx.runs.delete("r199")
     state.hot({"r000": run("r000", hours=2)})
-    flushes = writer.Writer.flush
+    flushes = storing.Writer.flush
     done: list[int] = []
 
-    def killed_at_the_second(self: writer.Writer) -> None:
+    def killed_at_the_second(self: storing.Writer) -> None:
         done.append(1)
         if len(done) == 2:
             raise KilledError
         flushes(self)
 
     with monkeypatch.context() as patched:
-        patched.setattr(writer.Writer, "flush", killed_at_the_second)
+        patched.setattr(storing.Writer, "flush", killed_at_the_second)
         with pytest.raises(KilledError):
             imported(url, state.root, batch=64)
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tandem_store.legacy import tokens
-from tandem_store.legacy.entries import outline
-from tandem_store.legacy.salvage import salvage
+from tandem_store.importer.source.salvage import tokens
+from tandem_store.importer.source.salvage.damaged_ranges import salvage
+from tandem_store.importer.source.salvage.entries import outline
 from tests.legacy.spoilt_files import IDS, LAYOUTS, copies_in, invented, lost, spoilt_file
 
 
@@ -87,7 +87,7 @@ def test_a_range_that_is_damaged_all_over_is_read_but_twice(
     ]
     data = ",".join(entries).encode()
     counted = _Counted(tokens.BRACKET)
-    monkeypatch.setattr("tandem_store.legacy.salvage.BRACKET", counted)
+    monkeypatch.setattr("tandem_store.importer.source.salvage.damaged_ranges.BRACKET", counted)
 
     found = {data[span.start : span.stop].decode() for span in salvage(data, 0, len(data))}
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tandem_store import open_store
+from tandem_store.importer.reconcile import Settlement
 from tandem_store.importer.session import ImportSession
-from tandem_store.importer.settle import Settlement
 from tests.importer.conftest import on_both
 from tests.importer.reading import dump, imported, scalar, stored_runs
 from tests.states import StateDir, full_run, run

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tandem_store.legacy.choice import Outcome
+from tandem_store.importer.choice.choose import Outcome
 from tests.importer.conftest import NewStore, on_both
 from tests.importer.reading import dump, exact, imported, ledger, stored_runs
 from tests.importer.traps import TRAPS, Expected, Trap, lay_all

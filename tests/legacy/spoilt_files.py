@@ -9,11 +9,11 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from tandem_store.importer.copy import Copy
-from tandem_store.importer.cutting import cut
-from tandem_store.importer.frozen import Frozen
-from tandem_store.importer.pool import perform
-from tandem_store.legacy.sources import Layout, Source, SourceFile
+from tandem_store.importer.copies import Copy
+from tandem_store.importer.file_snapshot import Frozen
+from tandem_store.importer.source.kinds import Layout, Source, SourceFile
+from tandem_store.importer.splitting import cut
+from tandem_store.importer.worker_pool import perform
 from tests.legacy_runs import Json, full_run
 
 #: Ids of runs: as the engine makes them, and such as are hard to tell from the text around them.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem_store.legacy.choice import Candidate, Outcome, judge
-from tandem_store.legacy.copies import Facts, Kind, Part
-from tandem_store.legacy.sources import Source
+from tandem_store.importer.choice.choose import Candidate, Outcome, judge
+from tandem_store.importer.choice.facts import Facts, Kind, Part
+from tandem_store.importer.source.kinds import Source
 
 _PARTS = st.integers(0, 63).map(Part)
 

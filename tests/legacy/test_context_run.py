@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tandem_store.legacy.context_run import run_from_context_state
-from tandem_store.legacy.verdict import read_run
+from tandem_store.importer.source.context_run import run_from_context_state
+from tandem_store.records.reading import read_run
 
 
 def _run(**state: Any) -> dict[str, Any]:

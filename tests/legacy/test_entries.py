@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tandem_store.legacy.entries import outline
-from tandem_store.legacy.members import Flaw
-from tandem_store.legacy.salvage import salvage
-from tandem_store.legacy.tokens import has_swallowed, value_at
+from tandem_store.importer.source.salvage.damaged_ranges import salvage
+from tandem_store.importer.source.salvage.entries import outline
+from tandem_store.importer.source.salvage.members import Flaw
+from tandem_store.importer.source.salvage.tokens import has_swallowed, value_at
 
 _KEYS = st.text(max_size=8)
 _JSON = st.recursive(

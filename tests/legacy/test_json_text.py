@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem_store.errors import LegacyFormatError
-from tandem_store.legacy.json_text import MAX_DEPTH, canonical, dumps, loads, pretty
+from tandem_store.jsontext import MAX_DEPTH, canonical, dumps, loads, pretty
 from tests.legacy.numbers_apart import apart
 from tests.records.drawn import FREE_JSON
 

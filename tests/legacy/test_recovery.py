@@ -8,7 +8,7 @@ import pytest
 
 from tandem_store.errors import LegacyFormatError
 from tandem_store.legacy.recovery import recover_entry
-from tandem_store.legacy.verdict import read_run
+from tandem_store.records.reading import read_run
 
 
 def _recovered(**entry: Any) -> dict[str, Any]:

@@ -9,14 +9,14 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from tandem_store.jsontext import loads, pretty
 from tandem_store.legacy import (
     parse_runs_file,
     parse_shard_file,
     serialize_runs_file,
     serialize_shard_file,
 )
-from tandem_store.legacy.json_text import loads, pretty
-from tandem_store.legacy.verdict import read_run
+from tandem_store.records.reading import read_run
 from tests.legacy.numbers_apart import apart
 from tests.records.drawn import run_values
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tandem_store.errors import LegacyFormatError
-from tandem_store.legacy.verdict import read_automation, read_run, read_tenant
+from tandem_store.records.reading import read_automation, read_run, read_tenant
 from tests.records.drawn import FREE_JSON, run_values
 
 _RUN: dict[str, Any] = {

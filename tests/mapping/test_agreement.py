@@ -9,8 +9,8 @@ import pytest
 
 from tandem_store.errors import NotAStoreError
 from tandem_store.mapping import RunRows, record_of, rows_of
-from tandem_store.mapping.agreement import COVERED, columns_digest
-from tandem_store.schema import runs
+from tandem_store.mapping.digests import COVERED, columns_digest
+from tandem_store.models import runs
 from tandem_store.verify.difference import first_difference
 from tests.states import full_run
 

@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 
 from tandem_store.errors import NotAStoreError, UnstorableError
-from tandem_store.mapping import blob, pack, unpack
+from tandem_store.mapping import compression, pack, unpack
 
 if sys.version_info >= (3, 14):
     from compression.zstd import ZstdCompressor
@@ -69,7 +69,7 @@ def test_a_blob_is_one_whole_frame(spoilt: object) -> None:
 
 def test_what_could_not_be_read_again_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit of reading is that of writing."""
-    monkeypatch.setattr(blob, "LARGEST_DOCUMENT", 10)
+    monkeypatch.setattr(compression, "LARGEST_DOCUMENT", 10)
 
     assert pack(b"0123456789")
     with pytest.raises(UnstorableError, match="at most 10 are stored") as refused:

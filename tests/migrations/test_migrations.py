@@ -27,8 +27,9 @@ from sqlalchemy import (
 )
 
 import tandem_store
-from tandem_store import migrate, open_store, partitions, schema, version_row
-from tandem_store.engine import Engines
+from tandem_store import models, open_store
+from tandem_store.database import partitions, revisions, version_table
+from tandem_store.database.engines import Engines
 from tandem_store.errors import NotAStoreError, SchemaAheadError, SchemaBehindError, StoreError
 from tandem_store.month import Month
 from tests.schema.rows import add_run
@@ -69,7 +70,7 @@ def fill(engines: Engines) -> None:
             )
         )
         connection.execute(
-            insert(schema.quarantine).values(
+            insert(models.quarantine).values(
                 path="x.json",
                 layout="shard",
                 digest=b"0" * 32,
@@ -94,16 +95,16 @@ def shape(connection: Connection, name: str) -> list[tuple[str, str, bool]]:
 def set_revision(engines: Engines, revision: str) -> None:
     """Pretend that another version of the package migrated the database."""
     with engines.write.begin() as connection:
-        connection.execute(update(version_row.TABLE).values(version_num=revision))
+        connection.execute(update(version_table.TABLE).values(version_num=revision))
 
 
 class TestTheTree:
     def test_head_is_known_without_alembic(self) -> None:
         """Opening a store compares two strings; this holds the one in the code to the folder."""
         config = Config()
-        config.set_main_option("script_location", str(migrate.migrations_folder()))
+        config.set_main_option("script_location", str(revisions.migrations_folder()))
 
-        assert ScriptDirectory.from_config(config).get_heads() == [migrate.HEAD]
+        assert ScriptDirectory.from_config(config).get_heads() == [revisions.HEAD]
 
     def test_revisions_are_numbered_and_import_nothing_of_ours(self) -> None:
         """A number can be compared; code of today must not change what a revision did."""
@@ -137,12 +138,12 @@ class TestUpgrading:
 
         assert [process.returncode for process in done] == [0] * 10, done
         assert sum("Running upgrade" in process.stderr for process in done) == 1
-        assert migrate.current(any_empty_url) == migrate.HEAD
+        assert revisions.current(any_empty_url) == revisions.HEAD
 
     def test_runs_and_their_months_survive_every_revision(self, any_empty_url: str) -> None:
         """Down to the first one and up again: the same runs, and workers find the queued one."""
         runs = [new_run("r1", status="queued"), new_run("r2", hours=2_000)]
-        migrate.upgrade(any_empty_url)
+        revisions.upgrade(any_empty_url)
         with open_store(any_empty_url) as store, store.begin() as tx:
             tx.runs.add_many(runs)
 
@@ -163,20 +164,20 @@ class TestUpgrading:
         before = (path.read_bytes(), path.stat().st_mtime_ns)
 
         assert alembic(store_url, "upgrade", "head").returncode == 0
-        assert migrate.upgrade(store_url) == migrate.HEAD
+        assert revisions.upgrade(store_url) == revisions.HEAD
 
         assert (path.read_bytes(), path.stat().st_mtime_ns) == before
 
     def test_an_upgrade_says_where_it_came_from(self, any_empty_url: str) -> None:
         """The command line tells the user whether something happened."""
-        assert migrate.upgrade(any_empty_url) is None
-        assert migrate.upgrade(any_empty_url) == migrate.HEAD
+        assert revisions.upgrade(any_empty_url) is None
+        assert revisions.upgrade(any_empty_url) == revisions.HEAD
 
     @pytest.mark.parametrize("command", ["current", "check", "history"])
     def test_looking_makes_no_database(self, command: str, empty_url: str, tmp_path: Path) -> None:
         """Only an upgrade makes a file."""
         alembic(empty_url, command)
-        assert migrate.current(empty_url) is None
+        assert revisions.current(empty_url) is None
 
         assert not (tmp_path / "store.db").exists()
 
@@ -193,7 +194,7 @@ class TestUpgrading:
     ) -> None:
         """DDL is undone on SQLite as well; the next try starts from where this one did."""
         engines = open_engines(any_empty_url)
-        migrate.upgrade(any_empty_url)
+        revisions.upgrade(any_empty_url)
         alembic(any_empty_url, "downgrade", "base")
         with engines.write.begin() as connection:
             connection.execute(text("CREATE TABLE quarantine (id INTEGER)"))
@@ -203,7 +204,7 @@ class TestUpgrading:
         with engines.read.connect() as connection:
             tables = set(inspect(connection).get_table_names())
         assert tables == {"quarantine", "tandem_store_version"}
-        assert migrate.current(any_empty_url) is None
+        assert revisions.current(any_empty_url) is None
 
 
 class TestTheResult:
@@ -216,7 +217,7 @@ class TestTheResult:
         done = alembic(any_store_url, "check")
 
         assert done.returncode == 0, done.stdout + done.stderr
-        migrate.check(any_store_url)
+        revisions.check(any_store_url)
 
     def test_a_table_altered_by_hand_is_found(
         self, any_store_url: str, open_engines: Opener
@@ -226,7 +227,7 @@ class TestTheResult:
             connection.execute(text("ALTER TABLE runs ADD COLUMN colour TEXT"))
 
         with pytest.raises(StoreError, match=r"altered by hand.*colour"):
-            migrate.check(any_store_url)
+            revisions.check(any_store_url)
 
     def test_names_checks_and_keys_are_those_of_the_models(
         self, any_store_url: str, open_engines: Opener
@@ -234,9 +235,9 @@ class TestTheResult:
         """Alembic compares neither primary keys nor checks, so this does."""
         with open_engines(any_store_url).read.connect() as connection:
             inspector = inspect(connection)
-            for table in schema.metadata.tables.values():
+            for table in models.metadata.tables.values():
                 name, columns = table.primary_key.name, list(table.primary_key.columns.keys())
-                if table is schema.run_documents and connection.dialect.name == "sqlite":
+                if table is models.run_documents and connection.dialect.name == "sqlite":
                     columns = ["run_id"]
                 found = inspector.get_pk_constraint(table.name)
                 assert (found["name"], found["constrained_columns"]) == (name, columns)
@@ -255,7 +256,7 @@ class TestTheResult:
 
         with engines.read.connect() as connection:
             month = shape(connection, partitions.table_name(MONTH))
-            parent = shape(connection, schema.run_documents.name)
+            parent = shape(connection, models.run_documents.name)
 
         assert month == parent
 
@@ -312,7 +313,7 @@ class TestRefusing:
     def test_a_database_at_head_is_accepted(self, engines: Engines) -> None:
         """The ordinary case."""
         with engines.read.connect() as connection:
-            migrate.refuse_unless_current(connection)
+            revisions.refuse_unless_current(connection)
 
     @pytest.mark.parametrize(
         ("revision", "error", "words"),
@@ -329,12 +330,12 @@ class TestRefusing:
         set_revision(engines, revision)
 
         with engines.read.connect() as connection, pytest.raises(error, match=words):
-            migrate.refuse_unless_current(connection)
+            revisions.refuse_unless_current(connection)
 
     def test_a_database_before_its_first_upgrade_is_behind(self, any_empty_url: str) -> None:
         """So ``check`` of a missing file names the command that makes it."""
         with pytest.raises(SchemaBehindError, match="db upgrade") as caught:
-            migrate.check(any_empty_url)
+            revisions.check(any_empty_url)
 
         assert caught.value.found is None
 
@@ -343,7 +344,7 @@ class TestRefusing:
         set_revision(engines, "0099")
 
         with pytest.raises(SchemaAheadError, match="pip install"):
-            migrate.upgrade(store_url)
+            revisions.upgrade(store_url)
 
 
 def test_the_schema_of_postgresql_can_be_chosen(
@@ -353,11 +354,11 @@ def test_the_schema_of_postgresql_can_be_chosen(
     joint = "&" if "?" in empty_postgresql_url else "?"
     url = f"{empty_postgresql_url}{joint}schema=Runs of ours"
 
-    migrate.upgrade(url)
+    revisions.upgrade(url)
 
     with open_engines(url).read.connect() as connection:
         assert "runs" in inspect(connection).get_table_names(schema="Runs of ours")
-        assert connection.scalar(select(schema.runs.c.run_id)) is None
+        assert connection.scalar(select(models.runs.c.run_id)) is None
 
 
 @pytest.fixture(scope="module")
@@ -393,7 +394,7 @@ def test_the_wheel_makes_a_database_in_an_empty_folder(installed: Path, tmp_path
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(installed / "tandem_store" / "migrations")
-    assert migrate.current(str(tmp_path / "runs.db")) == migrate.HEAD
+    assert revisions.current(str(tmp_path / "runs.db")) == revisions.HEAD
 
 
 def test_alembic_needs_three_lines_for_the_wheel(installed: Path, tmp_path: Path) -> None:
@@ -416,8 +417,8 @@ def test_alembic_needs_three_lines_for_the_wheel(installed: Path, tmp_path: Path
         )
         assert done.returncode == 0, done.stderr
 
-    assert migrate.HEAD in done.stdout
-    assert migrate.current(str(tmp_path / "runs.db")) == migrate.HEAD
+    assert revisions.HEAD in done.stdout
+    assert revisions.current(str(tmp_path / "runs.db")) == revisions.HEAD
 
 
 class TestTelling:
@@ -431,7 +432,7 @@ class TestTelling:
 
         told = [record.getMessage() for record in caplog.records if "upgraded" in record.msg]
         assert len(told) == 1
-        assert told[0].endswith(f"from nothing to {migrate.HEAD}")
+        assert told[0].endswith(f"from nothing to {revisions.HEAD}")
 
     def test_a_month_is_logged(
         self, any_store_url: str, open_engines: Opener, caplog: pytest.LogCaptureFixture

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, insert
 
-from tandem_store import partitions, schema
+from tandem_store import models
+from tandem_store.database import partitions
 from tandem_store.month import Month
 
 
 def add_run(connection: Connection, run_id: str, month: Month) -> None:
     """A row of ``runs`` with no more than it must have."""
     connection.execute(
-        insert(schema.runs).values(
+        insert(models.runs).values(
             run_id=run_id,
             month=month.key,
             revision=1,

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import event, select
 from sqlalchemy.exc import DataError, IntegrityError
 
-from tandem_store import schema
-from tandem_store.bulk import COPY_FROM, insert_rows
-from tandem_store.engine import Engines
+from tandem_store import models
+from tandem_store.database.bulk import COPY_FROM, insert_rows
+from tandem_store.database.engines import Engines
 
 TEXTS = ("", "plain", "tab\tline\nback\\slash \\N \\.", "NULL", "'\"", "\x01\x7f", "ä € \U0010ffff")
 NUMBERS = (0, 1, -1, 2**31, 2**63 - 1, -(2**63))
@@ -62,7 +62,7 @@ def snapshots(count: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("count", [0, 1, COPY_FROM - 1, COPY_FROM, 10 * COPY_FROM])
 @pytest.mark.parametrize(
     ("table", "make", "key"),
-    [(schema.runs, rows, "run_id"), (schema.automation_snapshots, snapshots, "digest")],
+    [(models.runs, rows, "run_id"), (models.automation_snapshots, snapshots, "digest")],
 )
 def test_what_is_inserted_is_there(
     engines: Engines, table: Any, make: Callable[[int], list[dict[str, Any]]], key: str, count: int
@@ -84,13 +84,13 @@ def test_what_is_inserted_is_there(
 def test_a_key_that_is_taken_is_an_integrity_error(engines: Engines, count: int) -> None:
     """Callers catch what SQLAlchemy raises for any other insert."""
     with engines.write.begin() as connection:
-        insert_rows(connection, schema.runs, rows(1))
+        insert_rows(connection, models.runs, rows(1))
 
     with pytest.raises(IntegrityError), engines.write.begin() as connection:
-        insert_rows(connection, schema.runs, rows(count))
+        insert_rows(connection, models.runs, rows(count))
 
     with engines.read.connect() as connection:
-        assert len(connection.execute(select(schema.runs.c.run_id)).all()) == 1
+        assert len(connection.execute(select(models.runs.c.run_id)).all()) == 1
 
 
 def test_what_no_column_can_hold_is_a_data_error(
@@ -101,10 +101,10 @@ def test_what_no_column_can_hold_is_a_data_error(
     bad = [row | {"detail": "a\0b"} for row in rows(COPY_FROM)]
 
     with pytest.raises(DataError), engines.write.begin() as connection:
-        insert_rows(connection, schema.runs, bad)
+        insert_rows(connection, models.runs, bad)
 
     with engines.write.begin() as connection:
-        insert_rows(connection, schema.runs, rows(COPY_FROM))
+        insert_rows(connection, models.runs, rows(COPY_FROM))
 
 
 def test_many_rows_go_by_copy(postgresql_url: str, open_engines: Callable[..., Engines]) -> None:
@@ -117,7 +117,7 @@ def test_many_rows_go_by_copy(postgresql_url: str, open_engines: Callable[..., E
         verbs.append(statement.split()[0])
 
     with engines.write.begin() as connection:
-        insert_rows(connection, schema.automation_snapshots, snapshots(COPY_FROM - 1))
-        insert_rows(connection, schema.runs, rows(COPY_FROM))
+        insert_rows(connection, models.automation_snapshots, snapshots(COPY_FROM - 1))
+        insert_rows(connection, models.runs, rows(COPY_FROM))
 
     assert verbs == ["INSERT", "COPY"]

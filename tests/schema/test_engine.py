@@ -14,8 +14,12 @@ import pytest
 from sqlalchemy import insert, inspect, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
-from tandem_store import engine, migrate, schema
-from tandem_store.engine import Engines, create_engines, database_url, waiting
+from tandem_store import models
+from tandem_store.database import revisions, urls, write_queue
+from tandem_store.database.engines import Engines, create_engines
+from tandem_store.database.error_translation import translate
+from tandem_store.database.sqlite_files import APPLICATION_ID, made_whole
+from tandem_store.database.urls import database_url, sqlite_path
 from tandem_store.errors import NotAStoreError, StoreError, StoreLockedError
 
 Opener = Callable[..., Engines]
@@ -38,7 +42,7 @@ class TestNaming:
         """People type file names, not URLs."""
         url = database_url(str(tmp_path / "my runs.db"))
 
-        assert engine.sqlite_path(url) == tmp_path / "my runs.db"
+        assert sqlite_path(url) == tmp_path / "my runs.db"
 
     def test_a_relative_path_stays_the_same_file_if_the_folder_changes(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -48,7 +52,7 @@ class TestNaming:
 
         url = database_url("sqlite:///runs.db")
 
-        assert engine.sqlite_path(url) == tmp_path / "runs.db"
+        assert sqlite_path(url) == tmp_path / "runs.db"
 
     @pytest.mark.parametrize(
         "name", ["sqlite://", "sqlite:///:memory:", ":memory:", "sqlite:///file:x?mode=memory"]
@@ -105,7 +109,7 @@ class TestNaming:
         """Behind a bare one the parser looks for options, and forgets what is none."""
         url = database_url(f"sqlite:///{tmp_path}/is it%3F.db")
 
-        assert engine.sqlite_path(url) == tmp_path / "is it?.db"
+        assert sqlite_path(url) == tmp_path / "is it?.db"
 
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with a name")
     def test_what_is_no_file_is_refused(self, tmp_path: Path) -> None:
@@ -130,7 +134,7 @@ class TestNaming:
     )
     def test_no_password_is_shown(self, url: str) -> None:
         """Wherever the driver takes one from."""
-        shown = engine.shown(url)
+        shown = urls.shown(url)
 
         assert shown.startswith("postgresql+psycopg://")
         assert not re.search("s3c.*ret", shown)
@@ -138,7 +142,7 @@ class TestNaming:
     @pytest.mark.parametrize("path", ["runs.db", "../my runs.db", "/var/lib/user:name@x.db"])
     def test_a_path_is_shown_as_it_is(self, path: str) -> None:
         """As the operator typed it."""
-        assert engine.shown(path) == path
+        assert urls.shown(path) == path
 
     def test_postgresql_without_a_driver_uses_psycopg(self) -> None:
         """Hosters hand out URLs without a driver."""
@@ -175,13 +179,13 @@ class TestMaking:
         """Both can only be chosen before the first table."""
         assert pragma(engines, "page_size") == 16_384
         assert pragma(engines, "auto_vacuum") == 2
-        assert pragma(engines, "application_id") == engine.APPLICATION_ID
+        assert pragma(engines, "application_id") == APPLICATION_ID
 
     def test_an_empty_file_becomes_a_store(self, empty_url: str, open_engines: Opener) -> None:
         """``mktemp`` makes the file first; a process killed while making one leaves the same."""
         Path(empty_url.removeprefix("sqlite:///")).touch()
 
-        migrate.upgrade(empty_url)
+        revisions.upgrade(empty_url)
 
         assert pragma(open_engines(empty_url), "page_size") == 16_384
 
@@ -193,15 +197,15 @@ class TestMaking:
         connection.execute("VACUUM")
         connection.close()
 
-        migrate.upgrade(empty_url)
+        revisions.upgrade(empty_url)
 
         assert pragma(open_engines(empty_url), "page_size") == 16_384
-        assert migrate.current(empty_url) == migrate.HEAD
+        assert revisions.current(empty_url) == revisions.HEAD
 
     def test_a_missing_folder_is_said(self, tmp_path: Path) -> None:
         """A typing error in the path must not make folders."""
         with pytest.raises(StoreError, match=r"Cannot make .*absent/x.db: No such file"):
-            with engine.made_whole(database_url(str(tmp_path / "absent" / "x.db"))):
+            with made_whole(database_url(str(tmp_path / "absent" / "x.db"))):
                 pass
 
     @pytest.mark.parametrize("side", ["read", "write"])
@@ -226,7 +230,7 @@ class TestRefusing:
         with pytest.raises(NotAStoreError, match="not an SQLite database"):
             open_engines(empty_url).write.connect()
         with pytest.raises(NotAStoreError, match="not an SQLite database"):
-            migrate.upgrade(empty_url)
+            revisions.upgrade(empty_url)
 
         assert path.read_text() == "Dear diary, " * 100
 
@@ -250,7 +254,7 @@ class TestRefusing:
             with pytest.raises(NotAStoreError, match="another program"):
                 side.connect()
         with pytest.raises(NotAStoreError, match="another program"):
-            migrate.upgrade(empty_url)
+            revisions.upgrade(empty_url)
 
 
 class TestTransactions:
@@ -269,7 +273,7 @@ class TestTransactions:
 
     def test_writers_take_turns_and_lose_nothing(self, engines: Engines) -> None:
         """Reading, adding one and writing back is safe, because the lock comes before the read."""
-        months = schema.months
+        months = models.months
         with engines.write.begin() as connection:
             connection.execute(
                 insert(months).values(month=202608, state="attached", attached_at_ms=0)
@@ -299,7 +303,7 @@ class TestTransactions:
         open_engines: Opener,
     ) -> None:
         """Waiting ends after the busy timeout, shortened here."""
-        monkeypatch.setattr(waiting, "BUSY_TIMEOUT_S", 0.05)
+        monkeypatch.setattr(write_queue, "BUSY_TIMEOUT_S", 0.05)
         impatient = open_engines(store_url)
 
         with engines.write.begin():
@@ -341,13 +345,13 @@ class TestBothDatabases:
 
     def test_reading_sees_one_moment(self, both: Engines) -> None:
         """Two statements of one read agree, whatever is written in between."""
-        count = select(schema.months.c.month)
+        count = select(models.months.c.month)
 
         with both.read.begin() as reader:
             before = reader.execute(count).all()
             with both.write.begin() as writer:
                 writer.execute(
-                    insert(schema.months).values(month=202608, state="attached", attached_at_ms=0)
+                    insert(models.months).values(month=202608, state="attached", attached_at_ms=0)
                 )
             after = reader.execute(count).all()
 
@@ -367,11 +371,11 @@ class TestBothDatabases:
 class TestTranslation:
     def test_what_is_not_a_drivers_failure_passes_unchanged(self) -> None:
         """A mistake in the program must not look like a broken disk."""
-        assert engine.translate(ValueError("no")) is None
+        assert translate(ValueError("no")) is None
 
     def test_a_broken_rule_is_left_to_who_knows_the_rule(self, engines: Engines) -> None:
         """What a taken id means is for the repository to say."""
-        row = insert(schema.months).values(month=1, state="attached", attached_at_ms=0)
+        row = insert(models.months).values(month=1, state="attached", attached_at_ms=0)
 
         with pytest.raises(DBAPIError, match="UNIQUE"):
             with engines.write.begin() as connection:

@@ -17,8 +17,8 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from tandem_store import Store, StoreError, migrate, open_store
-from tandem_store.engine import files
+from tandem_store import Store, StoreError, open_store
+from tandem_store.database import revisions, sqlite_files
 from tests.conftest import REPOSITORY
 from tests.store.new_run import new_run
 
@@ -59,7 +59,7 @@ def killed_after(statements: int, url: str) -> bool:
             sys.addaudithook(lambda what, _: count() if what == "os.rename" else None)
             connect = sqlite3.connect
             sqlite3.connect = partial(connect, factory=Counting)  # type: ignore[assignment]
-            migrate.upgrade(url)
+            revisions.upgrade(url)
         finally:
             os._exit(0)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -73,16 +73,16 @@ class TestKilled:
         """Killed at any moment, nobody finds half of it, and the same again makes it."""
         statements, kills = 0, 0
         while killed_after(statements, url := f"sqlite:///{tmp_path}/{statements}.db"):
-            assert migrate.current(url) is None, statements
+            assert revisions.current(url) is None, statements
             assert not file_of(url).exists(), statements
             kills, statements = kills + 1, statements + (1 if kills < 8 else 4)
             if kills % 3 == 0:
-                assert migrate.upgrade(url) is None
+                assert revisions.upgrade(url) is None
                 open_store(url).close()
                 assert not list(tmp_path.glob(f".{file_of(url).name}.unfinished*"))
 
         assert kills > 15
-        assert migrate.current(url) == migrate.HEAD
+        assert revisions.current(url) == revisions.HEAD
 
     @pytest.mark.parametrize("moment", ["before a page", "before a table", "between revisions"])
     def test_what_an_earlier_version_left_is_finished(self, empty_url: str, moment: str) -> None:
@@ -96,7 +96,7 @@ class TestKilled:
                 connection.execute("VACUUM")
             connection.close()
         else:
-            migrate.upgrade(empty_url)
+            revisions.upgrade(empty_url)
             subprocess.run(
                 [sys.executable, "-m", "alembic", "-c", "alembic.ini", "downgrade", "0001"],
                 env={**os.environ, "TANDEM_STORE_URL": empty_url},
@@ -105,7 +105,7 @@ class TestKilled:
                 capture_output=True,
             )
 
-        assert migrate.upgrade(empty_url) in (None, "0001")
+        assert revisions.upgrade(empty_url) in (None, "0001")
 
         open_store(empty_url).close()
 
@@ -150,8 +150,8 @@ class TestHotJournals:
         """Both the question for the revision and the upgrade get over it."""
         leave_a_hot_journal(file_of(empty_url), "PRAGMA application_id=0x5453746F", *SPILLED)
 
-        assert migrate.current(empty_url) is None
-        assert migrate.upgrade(empty_url) is None
+        assert revisions.current(empty_url) is None
+        assert revisions.upgrade(empty_url) is None
 
         open_store(empty_url).close()
 
@@ -168,7 +168,7 @@ class TestModes:
         path.touch()
         path.chmod(0o644)
 
-        migrate.upgrade(empty_url)
+        revisions.upgrade(empty_url)
 
         assert path.stat().st_mode & 0o777 == 0o600
 
@@ -177,7 +177,7 @@ class TestModes:
         link = tmp_path / "link.db"
         link.symlink_to(tmp_path / "place.db")
 
-        migrate.upgrade(str(link))
+        revisions.upgrade(str(link))
 
         assert link.is_symlink()
         assert (tmp_path / "place.db").stat().st_mode & 0o777 == 0o600
@@ -190,9 +190,9 @@ class TestModes:
         def fail(*_: object) -> None:
             raise StoreError("Not today.")
 
-        monkeypatch.setattr("tandem_store.version_row.stored", fail)
+        monkeypatch.setattr("tandem_store.database.version_table.stored", fail)
         with pytest.raises(StoreError, match="Not today"):
-            migrate.upgrade(f"{empty_url}x")
+            revisions.upgrade(f"{empty_url}x")
 
         assert [path.name for path in tmp_path.iterdir()] in ([], ["store.dbx.lock"])
 
@@ -201,8 +201,8 @@ class TestTheWriteAheadLog:
     @pytest.fixture
     def limit(self, monkeypatch: pytest.MonkeyPatch) -> int:
         """A small limit, in bytes."""
-        monkeypatch.setattr(files, "LOG_LIMIT", 200_000)
-        monkeypatch.setattr("tandem_store.engine.sqlite.LOG_LIMIT", 200_000)
+        monkeypatch.setattr(sqlite_files, "LOG_LIMIT", 200_000)
+        monkeypatch.setattr("tandem_store.database.sqlite.LOG_LIMIT", 200_000)
         return 200_000
 
     def grow(self, store: Store, url: str) -> int:
@@ -212,7 +212,7 @@ class TestTheWriteAheadLog:
             for number in range(30):
                 with store.begin() as tx:
                     tx.runs.add(new_run(f"r{number}", detail=os.urandom(40_000).hex()))
-        return files.log_size(file_of(url))
+        return sqlite_files.log_size(file_of(url))
 
     def test_writers_cut_it_off_after_a_long_reader(
         self, store_url: str, limit: int, checkpoints: None
@@ -225,7 +225,7 @@ class TestTheWriteAheadLog:
                 with store.begin() as tx:
                     tx.runs.add(new_run(name))
 
-            assert files.log_size(file_of(store_url)) <= limit
+            assert sqlite_files.log_size(file_of(store_url)) <= limit
 
     @pytest.fixture
     def checkpoints(self) -> Iterator[None]:
@@ -247,7 +247,7 @@ class TestTheWriteAheadLog:
 
             open_store(store_url).close()
 
-            assert files.log_size(file_of(store_url)) == 0
+            assert sqlite_files.log_size(file_of(store_url)) == 0
             with other.read() as tx:
                 assert tx.runs.count() == 31
 
@@ -257,7 +257,7 @@ class TestTheWriteAheadLog:
             reading.runs.count()
             with open_store(store_url) as store:
                 self.grow(store, store_url)
-            assert files.log_size(file_of(store_url)) > limit
+            assert sqlite_files.log_size(file_of(store_url)) > limit
             assert reading.runs.count() == 0
 
 
@@ -265,11 +265,12 @@ def test_one_of_four_upgrades_says_that_it_did_it(empty_url: str) -> None:
     """The others waited, and found it done."""
     found: list[str | None] = []
     threads = [
-        threading.Thread(target=lambda: found.append(migrate.upgrade(empty_url))) for _ in range(4)
+        threading.Thread(target=lambda: found.append(revisions.upgrade(empty_url)))
+        for _ in range(4)
     ]
     for one in threads:
         one.start()
     for one in threads:
         one.join()
 
-    assert sorted(found, key=str) == [migrate.HEAD] * 3 + [None]
+    assert sorted(found, key=str) == [revisions.HEAD] * 3 + [None]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, func, select
 
+from tandem_store.database.partitions import document_table
 from tandem_store.month import Month
-from tandem_store.partitions import document_table
 
 
 def documents(connection: Connection, months: list[Month]) -> list[int]:

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any, Final
 
 from tandem_store import Store, StoreError, open_store
-from tandem_store.engine import waiting
+from tandem_store.database import write_queue
 from tests.store.new_run import new_run
 
 #: Every step in our own code is tried, and some of those in SQLAlchemy's.
@@ -79,7 +79,7 @@ def once(store: Store, way: str, interrupter: Interrupter) -> bool:
 
 def main(url: str, way: str) -> None:
     """Try all steps and print what was found."""
-    waiting.BUSY_TIMEOUT_S = 0.2  # type: ignore[misc]
+    write_queue.BUSY_TIMEOUT_S = 0.2  # type: ignore[misc]
     stuck, interrupts = [], 0
     for files, every in ((OURS, 1), (THEIRS, 7)):
         with open_store(url) as store:

@@ -20,11 +20,11 @@ from tandem_store import (
     RunRecord,
     Store,
     UnstorableError,
-    schema,
+    models,
 )
 from tandem_store.month import LAST_MILLISECOND, Month
 from tandem_store.records import TERMINAL_STATUSES, RunStatus
-from tandem_store.runs.change import changed
+from tandem_store.runs.rules import changed
 from tests.legacy_runs import CREATED_MS
 from tests.store.new_run import new_run
 
@@ -321,8 +321,8 @@ def test_a_context_run_that_has_not_ended_is_never_listed(any_store: Store) -> N
     with any_store.begin() as tx:
         tx.runs.add_many([new_run("r"), new_run("s")])
         tx.connection.execute(
-            update(schema.runs)
-            .where(schema.runs.c.run_id == "r")
+            update(models.runs)
+            .where(models.runs.c.run_id == "r")
             .values(trigger_type="recovered_context_run", status="queued")
         )
 
@@ -358,7 +358,7 @@ def test_of_many_runs_none_is_added_if_one_cannot_be(any_store: Store, taken: li
 
     with any_store.read() as tx:
         assert [stored.run_id for stored in tx.runs.documents_by_id()] == ["after", "old"]
-        snapshots = select(schema.automation_snapshots.c.id)
+        snapshots = select(models.automation_snapshots.c.id)
         assert len(tx.connection.execute(snapshots).all()) == 1
 
 

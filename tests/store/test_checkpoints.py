@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from tandem_store import StoreLockedError, open_store
-from tandem_store.engine import checkpoints, database_url, sqlite_path, waiting
+from tandem_store.database import commit_lock, write_queue
+from tandem_store.database.urls import database_url, sqlite_path
 from tests.store.new_run import new_run
 
 #: Seconds; without the lock, one of three databases that are used for so long was damaged.
@@ -35,7 +36,7 @@ def path(store_url: str) -> Path:
 @pytest.fixture
 def old_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the library were one that needs the lock."""
-    monkeypatch.setattr(checkpoints, "IS_NEEDED", True)
+    monkeypatch.setattr(commit_lock, "IS_NEEDED", True)
 
 
 @contextmanager
@@ -44,7 +45,7 @@ def committing_elsewhere(path: Path) -> Iterator[None]:
     ready, done = multiprocessing.Event(), multiprocessing.Event()
 
     def hold() -> None:
-        with checkpoints.alone(checkpoints.lock_of(path)):
+        with commit_lock.alone(commit_lock.lock_of(path)):
             ready.set()
             done.wait(20)
 
@@ -63,7 +64,7 @@ def test_a_commit_waits_for_another_process_that_commits(
     store_url: str, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And gives up as it would for any lock; nothing is stored then."""
-    monkeypatch.setattr(waiting, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(write_queue, "BUSY_TIMEOUT_S", 0.05)
     with open_store(store_url) as store:
         with committing_elsewhere(path), pytest.raises(StoreLockedError, match="committing"):
             with store.begin() as tx:
@@ -85,8 +86,8 @@ def test_only_old_libraries_pay_for_it(
     store_url: str, path: Path, monkeypatch: pytest.MonkeyPatch, is_needed: bool
 ) -> None:
     """With a newer one, no file is made and no lock is taken."""
-    monkeypatch.setattr(checkpoints, "IS_NEEDED", is_needed)
-    lock = checkpoints.lock_of(path)
+    monkeypatch.setattr(commit_lock, "IS_NEEDED", is_needed)
+    lock = commit_lock.lock_of(path)
 
     with open_store(store_url) as store, store.begin() as tx:
         tx.runs.add(new_run("one"))
@@ -105,8 +106,8 @@ def test_opening_a_store_notes_an_old_library_once(
     lines: int,
 ) -> None:
     """At INFO, once in a process."""
-    monkeypatch.setattr(checkpoints, "has_wal_reset_bug", lambda: has_bug)
-    checkpoints.note_library.cache_clear()
+    monkeypatch.setattr(commit_lock, "has_wal_reset_bug", lambda: has_bug)
+    commit_lock.note_library.cache_clear()
     with caplog.at_level(logging.INFO, logger="tandem_store"):
         for _ in range(2):
             open_store(store_url).close()
@@ -115,16 +116,16 @@ def test_opening_a_store_notes_an_old_library_once(
     assert len(noted) == lines
 
 
-def _connect(path: Path) -> checkpoints.Committing:
+def _connect(path: Path) -> commit_lock.Committing:
     connection = sqlite3.connect(
-        path, timeout=30, isolation_level=None, factory=checkpoints.Committing
+        path, timeout=30, isolation_level=None, factory=commit_lock.Committing
     )
     # Checkpoints are the other process's, so that there are many.
     for pragma in ("journal_mode=WAL", "synchronous=OFF", "wal_autocheckpoint=0"):
         connection.execute(f"PRAGMA {pragma}")
-    for pragma in checkpoints.PRAGMAS:
+    for pragma in commit_lock.PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
-    connection.commit_lock = checkpoints.lock_of(path)
+    connection.commit_lock = commit_lock.lock_of(path)
     return connection
 
 
@@ -140,7 +141,7 @@ def _fill(connection: sqlite3.Connection) -> None:
 def _checkpoint(path: Path, end: float) -> None:
     with closing(_connect(path)) as connection:
         while time.time() < end:
-            with checkpoints.alone(checkpoints.lock_of(path)):
+            with commit_lock.alone(commit_lock.lock_of(path)):
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 

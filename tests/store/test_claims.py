@@ -10,15 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from tandem_store import (
-    Claim,
-    LeaseLostError,
-    RunFilter,
-    RunRecord,
-    Store,
-    Versioned,
-    schema,
-)
+from tandem_store import Claim, LeaseLostError, RunFilter, RunRecord, Store, Versioned, models
 from tandem_store.runs import Runs
 from tests.legacy_runs import CREATED_MS
 from tests.store.new_run import new_run
@@ -41,9 +33,9 @@ def claim_next(store: Store, worker: str = "w", lease: timedelta = LEASE, **how)
 def let_run_out(store: Store) -> None:
     """Put the end of every lease into the past, as if the workers had died long ago."""
     with store.begin() as tx:
-        held = schema.runs.c.claimed_by.is_not(None)
+        held = models.runs.c.claimed_by.is_not(None)
         tx.connection.execute(
-            update(schema.runs).where(held).values(claim_expires_at_ms=CREATED_MS)
+            update(models.runs).where(held).values(claim_expires_at_ms=CREATED_MS)
         )
 
 
@@ -110,8 +102,8 @@ def test_imported_runs_wait_until_they_are_asked_for(any_store: Store) -> None:
     """Years-old queued runs do not start because somebody migrated."""
     add(any_store, queued("old"), queued("new", created_at_ms=CREATED_MS + 1))
     with any_store.begin() as tx:
-        old = schema.runs.c.run_id == "old"
-        tx.connection.execute(update(schema.runs).where(old).values(imported=True))
+        old = models.runs.c.run_id == "old"
+        tx.connection.execute(update(models.runs).where(old).values(imported=True))
 
     first = claim_next(any_store)
     second = claim_next(any_store)
@@ -126,7 +118,7 @@ def test_an_imported_run_that_a_service_wrote_is_claimed_like_any_other(any_stor
     """Whoever queues it again means it."""
     add(any_store, queued("r"))
     with any_store.begin() as tx:
-        tx.connection.execute(update(schema.runs).values(imported=True))
+        tx.connection.execute(update(models.runs).values(imported=True))
         tx.runs.update("r", lambda run: run)
 
     assert claim_next(any_store) is not None
@@ -180,7 +172,7 @@ def test_an_imported_run_is_taken_over_only_by_who_asked_for_such(any_store: Sto
     """A lease that ran out makes it no less imported."""
     add(any_store, queued("r"))
     with any_store.begin() as tx:
-        tx.connection.execute(update(schema.runs).values(imported=True))
+        tx.connection.execute(update(models.runs).values(imported=True))
     assert claim_next(any_store, include_imported=True) is not None
     let_run_out(any_store)
 
@@ -194,9 +186,9 @@ def test_the_lease_that_ended_first_is_taken_over_first(any_store: Store) -> Non
     for run_id, ended_ms in (("old", 9), ("young", 5)):
         with any_store.begin() as tx:
             tx.runs.claim_next("w", LEASE, RunFilter(text=run_id))
-            itself = schema.runs.c.run_id == run_id
+            itself = models.runs.c.run_id == run_id
             tx.connection.execute(
-                update(schema.runs).where(itself).values(claim_expires_at_ms=ended_ms)
+                update(models.runs).where(itself).values(claim_expires_at_ms=ended_ms)
             )
 
     taken = [claim_next(any_store), claim_next(any_store)]
@@ -262,9 +254,9 @@ def test_a_lease_that_is_lost_while_the_change_is_made_writes_nothing(any_store:
     with any_store.begin() as tx:
 
         def meanwhile(run: RunRecord) -> RunRecord:
-            epoch = schema.runs.c.claim_epoch
+            epoch = models.runs.c.claim_epoch
             taken = {"claimed_by": "other", "claim_epoch": epoch + 1, "claim_token": 5}
-            tx.connection.execute(update(schema.runs).values(**taken))
+            tx.connection.execute(update(models.runs).values(**taken))
             return run.model_copy(update={"status": "completed"})
 
         with pytest.raises(LeaseLostError):
@@ -402,8 +394,8 @@ def test_a_record_of_a_newer_version_is_left_to_newer_workers(any_store: Store) 
     """It would stop this worker and every other, again and again."""
     add(any_store, queued("new"), queued("old", created_at_ms=CREATED_MS + 1))
     with any_store.begin() as tx:
-        new = schema.runs.c.run_id == "new"
-        tx.connection.execute(update(schema.runs).where(new).values(schema_version=99))
+        new = models.runs.c.run_id == "new"
+        tx.connection.execute(update(models.runs).where(new).values(schema_version=99))
 
     claim = claim_next(any_store)
 

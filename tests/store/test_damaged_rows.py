@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
-from tandem_store import AutomationSpec, NotAStoreError, NotFoundError, Store, StoreError, schema
+from tandem_store import AutomationSpec, NotAStoreError, NotFoundError, Store, StoreError, models
+from tandem_store.database.partitions import document_table
 from tandem_store.dump import dump_lines
 from tandem_store.mapping import pack
 from tandem_store.month import Month
-from tandem_store.partitions import document_table
 from tandem_store.runs import RunReader
 from tests.legacy_runs import definition
 from tests.store.new_run import new_run
@@ -58,7 +58,7 @@ def damage(store: Store, **values: Any) -> None:
     """Change columns of the run behind the store's back."""
     with store.begin() as tx:
         tx.connection.execute(
-            update(schema.runs).where(schema.runs.c.run_id == "bad").values(values)
+            update(models.runs).where(models.runs.c.run_id == "bad").values(values)
         )
 
 
@@ -106,7 +106,7 @@ def test_documents_that_changed_places_are_not_served(filled: Store) -> None:
 
 def test_snapshots_that_changed_places_are_not_served(filled: Store) -> None:
     """A snapshot lies under the digest of its content."""
-    table = schema.automation_snapshots
+    table = models.automation_snapshots
     with filled.begin() as tx:
         (one, other) = tx.connection.execute(select(table.c.id, table.c.document)).all()
         tx.connection.execute(
@@ -219,7 +219,7 @@ def test_a_definition_that_was_altered_is_not_served(any_store: Store, column: s
     """It has a digest of its own."""
     values: dict[str, Any] = {"digest": b"x" * 32, "document": pack(b"{}"), "encoding": "no"}
     values |= {"schema_version": 99, "name": "Another"}
-    table = schema.automations
+    table = models.automations
     with any_store.begin() as tx:
         tx.automations.put(AUTOMATION)
         tx.connection.execute(update(table).values({column: values[column]}))
@@ -235,7 +235,7 @@ def test_a_month_that_is_none_is_told(any_store: Store) -> None:
     """Where the months are listed."""
     with any_store.begin() as tx:
         row = {"month": 202613, "state": "attached", "attached_at_ms": 1}
-        tx.connection.execute(insert(schema.months).values(row))
+        tx.connection.execute(insert(models.months).values(row))
 
     with any_store.read() as tx, pytest.raises(NotAStoreError, match="202613, which is none"):
         tx.months.list()
@@ -259,8 +259,8 @@ def test_a_quarantined_item_whose_bytes_are_damaged_is_named(
     item = {"path": "p", "layout": "shard", "digest": b"d" * 32, "reason": "torn", "message": "m"}
     item |= {"size": 1, "encoding": "zstd", "raw": pack(b"x"), "kept_in_source": False}
     with any_store.begin() as tx:
-        tx.connection.execute(insert(schema.quarantine).values(item | {"created_at_ms": 1}))
-        tx.connection.execute(update(schema.quarantine).values(values))
+        tx.connection.execute(insert(models.quarantine).values(item | {"created_at_ms": 1}))
+        tx.connection.execute(update(models.quarantine).values(values))
         (found,) = tx.quarantine.list()
 
         with pytest.raises(NotAStoreError, match=f"item {found.id} cannot be read"):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from sqlalchemy import update
 
-from tandem_store import AutomationSpec, Store, open_store, schema
+from tandem_store import AutomationSpec, Store, models, open_store
 from tandem_store.dump import dump_lines
 from tests.legacy_runs import definition
 from tests.store.new_run import new_run
@@ -21,8 +21,8 @@ def test_lists_everything_by_kind_and_id(any_store: Store, any_store_url: str) -
             tx.runs.add(new_run(run_id))
         tx.automations.put(AutomationSpec.model_validate(definition("auto-1")))
         tx.connection.execute(
-            update(schema.runs)
-            .where(schema.runs.c.run_id == "b")
+            update(models.runs)
+            .where(models.runs.c.run_id == "b")
             .values(claimed_by="w", claim_epoch=2, claim_expires_at_ms=9)
         )
 

@@ -23,18 +23,10 @@ from sqlalchemy import (
     text,
 )
 
-from tandem_store import (
-    NotAStoreError,
-    NotFoundError,
-    Store,
-    StoreError,
-    engine,
-    migrate,
-    open_store,
-    schema,
-)
+from tandem_store import NotAStoreError, NotFoundError, Store, StoreError, models, open_store
 from tandem_store.cli.program import program
-from tandem_store.failures import translate
+from tandem_store.database import revisions
+from tandem_store.database.error_translation import in_words, translate
 from tests.store.new_run import new_run
 
 
@@ -91,7 +83,7 @@ class TestDatabases:
 
     def test_one_that_is_not_utf8_is_refused(self, not_utf8: URL) -> None:
         """It could not hold every run; nothing is made in it."""
-        for refused in (migrate.upgrade, open_store):
+        for refused in (revisions.upgrade, open_store):
             with pytest.raises(NotAStoreError, match=r"needs UTF8.*createdb --encoding"):
                 refused(not_utf8)
 
@@ -100,8 +92,8 @@ class TestDatabases:
         """Whatever must be quoted."""
         url = make_url(empty_postgresql_url).update_query_dict({"schema": name})
 
-        migrate.upgrade(url)
-        migrate.check(url)
+        revisions.upgrade(url)
+        revisions.check(url)
 
         with open_store(url) as store:
             with store.begin() as tx:
@@ -153,7 +145,7 @@ class TestLimits:
         """The driver finds it, or the server."""
         with pytest.raises(StoreError, match="takes at most 9,223,372,036,854,775,807"):
             with any_store.read() as tx:
-                tx.connection.execute(select(schema.runs).where(schema.runs.c.revision == 10**20))
+                tx.connection.execute(select(models.runs).where(models.runs.c.revision == 10**20))
 
     def test_too_many_values_are_told(self, any_store: Store) -> None:
         """Not as a connection that was lost."""
@@ -209,7 +201,7 @@ def test_an_unknown_failure_shows_no_sql(store_url: str, monkeypatch: pytest.Mon
         with open_store(store_url) as store, store.read() as tx:
             tx.connection.execute(text("SELECT secret FRUM nowhere"))
 
-    monkeypatch.setattr(migrate, "current", fail)
+    monkeypatch.setattr(revisions, "current", fail)
     told = CliRunner().invoke(program, ["--db", store_url, "db", "current"])
 
     assert told.exit_code == 1
@@ -217,7 +209,7 @@ def test_an_unknown_failure_shows_no_sql(store_url: str, monkeypatch: pytest.Mon
     assert "tandem-store doctor" in told.stderr
     assert "secret" not in told.stderr
     assert "defect" not in told.stderr
-    assert engine.in_words(ValueError("no")) is None
+    assert in_words(ValueError("no")) is None
 
 
 def test_a_command_at_the_end_stays_there() -> None:

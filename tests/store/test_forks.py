@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from tandem_store import RunRecord, Store, StoreError, open_store
-from tandem_store.engine import forks
+from tandem_store.database import forks
 from tests.store.new_run import new_run
 
 pytestmark = [

@@ -13,10 +13,10 @@ from tandem_store import (
     RecordTooNewError,
     RunFilter,
     Store,
-    schema,
+    models,
 )
+from tandem_store.database.partitions import document_table
 from tandem_store.month import Month
-from tandem_store.partitions import document_table
 from tests.legacy_runs import CREATED_MS, MONTH_MS, definition
 from tests.store.documents import documents
 from tests.store.new_run import add_all, new_run
@@ -151,7 +151,7 @@ def test_a_detached_month_takes_no_writes(any_store: Store, write: str) -> None:
     """Its documents are elsewhere; the error says so."""
     with any_store.begin() as tx:
         tx.runs.add(new_run("r"))
-        tx.connection.execute(update(schema.months).values(state="detached", detached_at_ms=1))
+        tx.connection.execute(update(models.months).values(state="detached", detached_at_ms=1))
 
     with (
         any_store.begin() as tx,
@@ -180,7 +180,7 @@ def test_equal_snapshots_take_one_row(any_store: Store) -> None:
             tx.runs.add(run)
 
     with any_store.read() as tx:
-        count = select(func.count()).select_from(schema.automation_snapshots)
+        count = select(func.count()).select_from(models.automation_snapshots)
         assert tx.connection.execute(count).scalar_one() == 2
         assert [tx.runs.get(run.run_id) for run in runs] == runs
 
@@ -236,7 +236,7 @@ def test_a_record_of_a_newer_version_is_readable_as_json_only(any_store: Store) 
         tx.runs.add(new_run("new"))
         tx.runs.add(new_run("old"))
         tx.connection.execute(
-            update(schema.runs).where(schema.runs.c.run_id == "new").values(schema_version=99)
+            update(models.runs).where(models.runs.c.run_id == "new").values(schema_version=99)
         )
 
     with any_store.read() as tx:

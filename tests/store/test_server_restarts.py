@@ -18,7 +18,8 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
 
-from tandem_store import RunFilter, Store, StoreError, TenantScope, migrate, open_store
+from tandem_store import RunFilter, Store, StoreError, TenantScope, open_store
+from tandem_store.database import revisions
 from tests.conftest import running_server, server_url
 from tests.store import contenders
 from tests.store.contenders import Told
@@ -42,7 +43,7 @@ def server() -> Iterator[Any]:
 def postgresql_store_url(server: Any) -> str:
     """An empty store on that server."""
     url = server_url(server).render_as_string(hide_password=False)
-    migrate.upgrade(url)
+    revisions.upgrade(url)
     return url
 
 

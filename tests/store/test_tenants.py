@@ -25,7 +25,7 @@ from tandem_store import (
     TenantScopeError,
     TenantStore,
     TenantTransaction,
-    schema,
+    models,
 )
 from tandem_store.runs import Runs
 from tests.store.new_run import new_run
@@ -135,7 +135,7 @@ WALK: dict[str, Callable[[Runs], Any]] = {
 def damaged_ids(runs: Runs) -> list[str]:
     """Which runs are told to be damaged if all of them are; nothing stays so."""
     with runs._connection.begin_nested() as savepoint:
-        runs._connection.execute(update(schema.runs).values(detail="altered"))
+        runs._connection.execute(update(models.runs).values(detail="altered"))
         found = [one.run_id for one in runs.damaged()]
         savepoint.rollback()
     return found
@@ -183,8 +183,8 @@ def claimed(shared: Store) -> Iterator[Store]:
     """A store whose other tenant's run is held by the worker that ``FOREIGN_CLAIM`` names."""
     with shared.begin() as tx:
         tx.connection.execute(
-            update(schema.runs)
-            .where(schema.runs.c.run_id == "other")
+            update(models.runs)
+            .where(models.runs.c.run_id == "other")
             .values(claimed_by="theirs", claim_epoch=1, claim_expires_at_ms=2**53)
         )
         before = tx.runs.get_versioned("other"), list(tx.runs.claims())

@@ -23,10 +23,10 @@ from tandem_store import (
     StoreError,
     StoreLockedError,
     TenantScope,
+    models,
     open_store,
-    schema,
 )
-from tandem_store.engine import waiting
+from tandem_store.database import write_queue
 from tests.store.new_run import new_run
 
 ACME = TenantScope(org_id="acme", workspace_id="north")
@@ -212,7 +212,7 @@ class TestFailures:
         self, any_store: Store, any_store_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """So ``except StoreError`` around one call works; no data of a tenant is in its words."""
-        monkeypatch.setattr(waiting, "BUSY_TIMEOUT_S", 1)
+        monkeypatch.setattr(write_queue, "BUSY_TIMEOUT_S", 1)
         with any_store.begin() as tx:
             tx.runs.add(new_run("secret"))
 
@@ -233,7 +233,7 @@ class TestFailures:
         row = {"month": 202608, "state": "secret", "attached_at_ms": 0}
 
         with pytest.raises(IntegrityError) as caught, any_store.begin() as tx:
-            tx.connection.execute(insert(schema.months).values(row))
+            tx.connection.execute(insert(models.months).values(row))
 
         assert "hide_parameters" in str(caught.value)
 
@@ -302,7 +302,7 @@ class TestThreads:
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Patience ends with a sentence, and the next in the queue has its turn."""
-        monkeypatch.setattr(waiting, "BUSY_TIMEOUT_S", 0.1)
+        monkeypatch.setattr(write_queue, "BUSY_TIMEOUT_S", 0.1)
 
         def write() -> None:
             with store.begin():

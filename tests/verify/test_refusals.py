@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tandem_store.errors import SourceError
-from tandem_store.legacy.recognition import begins_like_runs
+from tandem_store.importer.source.recognition import begins_like_runs
 from tandem_store.verify import verify_state
 from tests.importer.reading import command, imported
 from tests.states import StateDir, definition, pretty, run

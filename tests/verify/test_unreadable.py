@@ -13,8 +13,8 @@ import pytest
 
 from tandem_store.errors import SourceError
 from tandem_store.importer import ImportOptions, import_state
-from tandem_store.legacy.sources import Passed
-from tandem_store.legacy.state_directory import StateDirectory
+from tandem_store.importer.source.directory import StateDirectory
+from tandem_store.importer.source.kinds import Passed
 from tandem_store.verify import verify_state
 from tests.importer.reading import imported
 from tests.states import StateDir, context_state, definition, run

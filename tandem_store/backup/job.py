@@ -1,0 +1,131 @@
+"""The backup: a snapshot, compared, sealed, compressed and read back; then its name."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import URL
+
+from tandem_store.backup import file_format, retention, snapshot
+from tandem_store.backup.atomic_file import publish, taken, told, workspace
+from tandem_store.backup.report import BackupReport
+from tandem_store.copying.job import Progress
+from tandem_store.database.urls import database_url
+from tandem_store.errors import NotAStoreError, StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a backup goes. Without a ``name`` it gets one from the store's and its moment."""
+
+    folder: Path
+    name: str | None
+
+    @classmethod
+    def of(cls, target: str | os.PathLike[str]) -> Self:
+        """The place that was asked for; raises ``StoreError`` if something is there already."""
+        path = Path(target).absolute()
+        if path.is_dir():
+            return cls(path, None)
+        if os.fspath(target).endswith(os.sep):
+            raise StoreError(f"There is no folder {path}. Make it, or mount what it is on.")
+        if os.path.lexists(path):
+            raise taken(path)
+        return cls(path.parent, path.name)
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether the file is compressed: always in a folder, else by its name."""
+        return self.name is None or self.name.endswith(file_format.SUFFIX)
+
+    def publish(self, made: Path, store: str, at_ms: int) -> Path:
+        """Give the file its name; returns where it is."""
+        while True:
+            name = self.name or f"{store}-{retention.stamp(at_ms)}.db{file_format.SUFFIX}"
+            try:
+                publish(made, self.folder / name)
+            except FileExistsError as error:
+                if self.name is not None:
+                    raise taken(self.folder / name) from error
+                # Another backup of the same millisecond.
+                at_ms += 1
+            else:
+                return self.folder / name
+
+
+def backup_store(
+    url: str | URL,
+    target: str | os.PathLike[str],
+    *,
+    keep: int | None = None,
+    progress: Progress | None = None,
+) -> BackupReport:
+    """Back a store up into one file, which can be restored to either database.
+
+    Services may go on reading and writing: the backup shows the store at one moment after the
+    call. It has its name only once it was compared with the store row by row and read back, and
+    nothing is ever written over. A name that ends in ``.zst`` makes it compressed; in a folder it
+    is, and is called after the store and the moment, and of those the newest ``keep`` stay, at
+    least 1. ``progress`` is told the phase, how much is done, and how much there is.
+
+    Raises:
+        StoreError: the name is taken, the disk is full, or ``keep`` is given without a folder.
+        NotAStoreError: the database is no store, or is damaged.
+        SchemaBehindError: a PostgreSQL store must be upgraded first.
+    """
+    with told():
+        return _backed_up(database_url(url), Place.of(target), keep, progress)
+
+
+def _backed_up(
+    origin: URL, place: Place, keep: int | None, progress: Progress | None
+) -> BackupReport:
+    began = time.monotonic()
+    if keep is not None and (place.name is not None or keep < 1):
+        raise StoreError("keep needs a folder as the target, and is at least 1.")
+    report = make(origin, place, progress or (lambda *_: None))
+    report.not_recorded = retention.record(origin, report)
+    if keep is not None and report.not_recorded is None:
+        report.removed, report.altered = retention.remove_older(origin, place.folder, keep)
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def make(url: URL, place: Place, progress: Progress) -> BackupReport:
+    """Make the file; the store is only read."""
+    with workspace(place.folder) as room:
+        raw = room / "store.db"
+        taken = snapshot.take(url, raw, progress)
+        file_format.seal(raw, partial(progress, "sealing"))
+        made, digest = _compressed(raw, progress) if place.is_compressed else _read(raw, progress)
+        size = made.stat().st_size
+        file = place.publish(made, retention.store_name(url), taken.at_ms)
+    return BackupReport(file, taken.at_ms, taken.content, size, digest)
+
+
+def _read(raw: Path, progress: Progress) -> tuple[Path, str]:
+    if not file_format.is_intact(raw, partial(progress, "reading back")):
+        raise _unreadable(raw)
+    return raw, file_format.digest_of(raw, lambda *_: None)
+
+
+def _compressed(raw: Path, progress: Progress) -> tuple[Path, str]:
+    made = raw.with_name(f"{raw.name}{file_format.SUFFIX}")
+    made.touch(mode=0o600)
+    wanted = file_format.compress(raw, made, partial(progress, "compressing"))
+    digest, found = file_format.unpacked_digest(made, partial(progress, "reading back"))
+    if found != wanted:
+        raise _unreadable(raw)
+    return made, digest
+
+
+def _unreadable(raw: Path) -> NotAStoreError:
+    return NotAStoreError(
+        f"What was written to {raw.parent.parent} reads back as something else, so it was removed. "
+        "Check that disk, or name another folder."
+    )

@@ -1,0 +1,52 @@
+"""An upgrade of an SQLite file, with a backup of it as it was."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from tandem_store.backup import retention
+from tandem_store.backup.job import Place, make
+from tandem_store.backup.report import BackupReport
+from tandem_store.database import revisions
+from tandem_store.database.urls import database_url, sqlite_path
+from tandem_store.errors import StoreError
+
+
+def upgrade_after_backup(url: str | URL) -> tuple[str | None, BackupReport | None]:
+    """Upgrade a database as ``migrate.upgrade``, and back an SQLite file up before.
+
+    Returns the revision that it was at, and the backup: beside the file, called after it, the new
+    revision and the moment. There is none if nothing had to be upgraded, for a new file, on
+    PostgreSQL, or if another process did the upgrade meanwhile and made it.
+
+    Raises:
+        StoreError: the backup cannot be made; then the upgrade did not begin.
+        SchemaAheadError: the database is newer than this version of the package.
+    """
+    target = database_url(url)
+    path = sqlite_path(target)
+    if path is None:
+        return revisions.upgrade(target), None
+    made: list[BackupReport] = []
+    before = revisions.upgrade(target, before=lambda: made.append(_backed_up(target, path)))
+    for report in made:
+        report.not_recorded = retention.record(target, report)
+    return before, made[0] if made else None
+
+
+def _backed_up(url: URL, path: Path) -> BackupReport:
+    began = time.monotonic()
+    stamp = retention.stamp(time.time_ns() // 1_000_000)
+    name = f"{path.name}.before-{revisions.HEAD}-{stamp}.db"
+    try:
+        report = make(url, Place.of(path.with_name(name)), lambda *_: None)
+    except StoreError as error:
+        raise StoreError(
+            f"The backup before the upgrade failed, so the database is as it was. {error} "
+            "Or upgrade without one: tandem-store db upgrade --no-backup"
+        ) from error
+    report.seconds = time.monotonic() - began
+    return report

@@ -1,0 +1,1 @@
+"""The commands: options, one library call, and one view of its result."""

@@ -1,0 +1,188 @@
+"""One run as a person wants to see it first."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from tandem_store import NotFoundError, RunRecord
+from tandem_store.cli import output, terminal
+from tandem_store.cli.views.run_nodes import Node, node_of, nodes_of
+from tandem_store.cli.views.status_style import status
+from tandem_store.cli.views.table import Cell
+from tandem_store.cli.views.text import age, dollars, moment, number, one_line, size, span
+from tandem_store.jsontext import dumps
+from tandem_store.records.checkpoint import AutomationLifecycleRecord
+
+#: How many of the last events are shown unless all are asked for.
+TAIL: Final = 10
+#: Deeper nodes are drawn no further to the right.
+_DEEPEST: Final = 8
+
+
+def put(run: RunRecord, asked: str, *, all_events: bool = False) -> None:
+    """What happened: status and times, each node, the failure, the gate, and the events.
+
+    ``asked`` is the id as it was typed.
+    """
+    output.put_facts(_facts(run))
+    _put_nodes(run)
+    _put_failure(run)
+    _put_gate(run)
+    _put_events(run, asked, all_events)
+
+
+def put_output(run: RunRecord, node: str, as_json: bool) -> None:
+    """The output of one node: text as it stands, anything else as JSON."""
+    outputs = run.checkpoint.node_outputs
+    if node not in outputs:
+        named = ", ".join(sorted(outputs)) or "none"
+        raise NotFoundError(f"The run has no output of a node {node!r}; it has: {named}.")
+    value = outputs[node]
+    if as_json or not isinstance(value, str):
+        output.put_json(value)
+    else:
+        output.put_content(value)
+
+
+def _facts(run: RunRecord) -> Iterator[tuple[str, Cell]]:
+    tenant = run.tenant_context
+    stopped = (run.status, run.stop_kind, run.stop_reason)
+    yield "Run", run.run_id
+    name = f" ({run.automation_snapshot.name})" if run.automation_snapshot else ""
+    yield "Automation", one_line(f"{run.automation_id}{name}")
+    yield "Status", status(run.status, one_line(" - ".join(filter(None, stopped))))
+    if run.detail:
+        yield "Detail", one_line(run.detail)
+    yield "Trigger", one_line(" - ".join(filter(None, (run.trigger_type, run.trigger_reason))))
+    yield (
+        "Tenant",
+        " / ".join(filter(None, (tenant.org_id, tenant.workspace_id, tenant.deployment_id))),
+    )
+    yield from _times(run)
+    yield "Tokens", _tokens(run)
+    yield "Cost", f"{dollars(run.estimated_cost_usd)} USD"
+    yield "Sizes", _sizes(run)
+
+
+def _times(run: RunRecord) -> Iterator[tuple[str, str]]:
+    now_ms = time.time_ns() // 1_000_000
+    yield "Created", f"{moment(run.created_at_ms)} ({_ago(run.created_at_ms, now_ms)})"
+    yield "Started", moment(run.started_at_ms)
+    if run.updated_at_ms != run.finished_at_ms:
+        yield "Updated", f"{moment(run.updated_at_ms)} ({_ago(run.updated_at_ms, now_ms)})"
+    took = ""
+    if run.started_at_ms is not None and (run.finished_at_ms or 0) >= run.started_at_ms:
+        took = f" (took {span((run.finished_at_ms or 0) - run.started_at_ms)})"
+    yield "Finished", f"{moment(run.finished_at_ms)}{took}"
+
+
+def _ago(at_ms: int, now_ms: int) -> str:
+    told = age(at_ms, now_ms)
+    return told if at_ms > now_ms else f"{told} ago"
+
+
+def _tokens(run: RunRecord) -> str:
+    parts = (run.prompt_tokens, run.completion_tokens)
+    return f"{number(run.total_tokens)} (prompt {number(parts[0])}, completion {number(parts[1])})"
+
+
+def _sizes(run: RunRecord) -> str:
+    record = run.to_legacy()
+    parts = {
+        "outputs": record["checkpoint"]["node_outputs"],
+        "context": record.get("runtime_context"),
+        "snapshot": record.get("automation_snapshot"),
+    }
+    told = [f"{name} {size(len(dumps(part)))}" for name, part in parts.items() if part is not None]
+    return f"record {size(len(dumps(record)))}; {', '.join(told)}"
+
+
+def _put_nodes(run: RunRecord) -> None:
+    nodes = nodes_of(run)
+    if not nodes:
+        return
+    output.put()
+    output.put_table(
+        ("NODE", "STATE", "ATTEMPTS", "START", "TOOK", "WAITS FOR"),
+        [_node_row(node, run) for node in nodes],
+        right="llrrr",
+        cut="WAITS FOR",
+        optional=("START", "ATTEMPTS", "TOOK", "WAITS FOR"),
+    )
+
+
+def _node_row(node: Node, run: RunRecord) -> tuple[Cell, ...]:
+    return (
+        "  " * min(node.depth, _DEEPEST) + one_line(node.node_id),
+        status(node.state),
+        number(node.attempts) if node.attempts else "-",
+        _start(node.started_at_ms, run),
+        "-" if node.duration_ms is None else span(node.duration_ms),
+        one_line(", ".join(node.waits_for)),
+    )
+
+
+def _start(at_ms: int | None, run: RunRecord) -> str:
+    """When a node started: since the beginning of the run, where a person reads it."""
+    begin = run.started_at_ms or run.created_at_ms
+    if at_ms is None or not terminal.is_terminal():
+        return moment(at_ms)
+    return f"+{span(max(at_ms - begin, 0))}"
+
+
+def _put_failure(run: RunRecord) -> None:
+    failure = run.checkpoint.last_failure
+    if failure is None:
+        return
+    kind = f" ({failure.failure_kind})" if failure.failure_kind else ""
+    output.put()
+    output.put_content(
+        one_line(f"Failure of {failure.node_id} at {moment(failure.failed_at_ms)}{kind}:")
+    )
+    output.put_paragraph(failure.reason)
+
+
+def _put_gate(run: RunRecord) -> None:
+    gate = run.checkpoint.awaiting_gate
+    if gate is None:
+        return
+    output.put()
+    output.put_content(
+        one_line(f"Waits at the gate {gate.node_id} since {moment(gate.requested_at_ms)}:")
+    )
+    output.put_paragraph(gate.title)
+    if gate.instructions:
+        output.put_paragraph(gate.instructions)
+    if gate.decisions:
+        output.put_content(f"  To decide: {one_line(' / '.join(gate.decisions))}")
+
+
+def _put_events(run: RunRecord, asked: str, everything: bool) -> None:
+    history = run.checkpoint.lifecycle_history
+    if not history:
+        return
+    shown = history if everything else history[-TAIL:]
+    output.put()
+    if len(shown) < len(history):
+        command = f"tandem-store runs show {shlex.quote(asked)} --events"
+        output.put(f"Last {len(shown)} of {len(history)} events; all of them: {command}")
+    else:
+        output.put(f"Events: {len(history)}")
+    rows = [
+        (moment(event.recorded_at_ms), one_line(event.event), _node(event), _reason(event))
+        for event in shown
+    ]
+    output.put_table(
+        ("WHEN", "EVENT", "NODE", "REASON"), rows, cut="REASON", optional=("REASON", "NODE")
+    )
+
+
+def _node(event: AutomationLifecycleRecord) -> str:
+    return one_line(node_of(event) or "-")
+
+
+def _reason(event: AutomationLifecycleRecord) -> str:
+    return one_line(event.reason or "")

@@ -1,0 +1,183 @@
+"""Which revision a database is at, and how it gets to the one that this version needs.
+
+Asking is a comparison and never imports Alembic; only ``upgrade`` and ``check`` do.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import URL, Connection
+
+from tandem_store.database import integrity, table_check, urls, version_table
+from tandem_store.database.engines import create_engines
+from tandem_store.database.portable_files import page_bytes
+from tandem_store.database.urls import database_url, is_absent
+from tandem_store.errors import NotAStoreError, SchemaAheadError, SchemaBehindError, StoreError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+#: The newest revision in ``migrations/``.
+HEAD: Final = "0003"
+#: Bytes. A greater SQLite file would make the quick check of a deploy a slow one.
+_SMALL: Final = 256_000_000
+#: How many flaws one message names.
+_NAMED: Final = 5
+
+_log: Final = logging.getLogger(__name__)
+#: Alembic keeps what it is doing in variables of its module.
+_alembic: Final = threading.Lock()
+
+
+def stored_revision(connection: Connection) -> str | None:
+    """The revision that the database is at; None before the first upgrade.
+
+    Raises ``UnfinishedCopyError`` if it is half a store.
+    """
+    found = version_table.stored(connection)
+    version_table.refuse_unfinished(found)
+    return found
+
+
+def refuse_unless_current(connection: Connection) -> None:
+    """Return if the database is at the revision that this version of the package needs.
+
+    Raises:
+        SchemaBehindError: the database must be upgraded.
+        SchemaAheadError: the package must be upgraded.
+        UnfinishedCopyError: a copy into it was interrupted.
+        NotAStoreError: the revision is none of ours.
+    """
+    found = stored_revision(connection)
+    if found != HEAD:
+        raise _mismatch(found)
+
+
+def current(url: str | URL) -> str | None:
+    """The revision of the database at ``url``; None if there is none yet. Creates nothing.
+
+    Raises ``UnfinishedCopyError`` if a copy into it was interrupted.
+    """
+    target = database_url(url)
+    if is_absent(target):
+        return None
+    engines = create_engines(target)
+    try:
+        with engines.read.connect() as connection:
+            return stored_revision(connection)
+    finally:
+        engines.dispose()
+
+
+def upgrade(url: str | URL, *, before: Callable[[], object] | None = None) -> str | None:
+    """Bring the database to ``HEAD``, making it if need be; returns the revision it was at.
+
+    Safe to run from many processes and threads at once: one upgrades, the others wait and return
+    ``HEAD``. A database that is at ``HEAD`` is not written to. ``before`` is called in the one that
+    upgrades an older database, when no other can any more.
+
+    Raises:
+        SchemaAheadError: the database is newer than this version of the package.
+        UnfinishedCopyError: a copy into it was interrupted.
+    """
+    found = current(url)
+    if found == HEAD:
+        return found
+    if found is not None and isinstance(mismatch := _mismatch(found), SchemaAheadError):
+        raise mismatch
+
+    from alembic import command
+
+    config = _config(url, before=before)
+    with _alembic:
+        command.upgrade(config, "head")
+    # As it was found under the lock: another process may have been quicker.
+    was: str | None = config.attributes["found"]
+    if was != HEAD:
+        _log.info("upgraded %s from %s to %s", urls.shown(url), was or "nothing", HEAD)
+    return was
+
+
+def check(url: str | URL) -> None:
+    """Return if the database is at ``HEAD`` and its tables are as the migrations made them.
+
+    Every table is looked at, those of the months too, and the pages of an SQLite file of at most
+    256 MB. It only reads. ``doctor`` looks at the rows, too.
+
+    Raises:
+        SchemaBehindError: the database must be upgraded, or is not there at all.
+        SchemaAheadError: the package must be upgraded.
+        NotAStoreError: pages are damaged.
+        StoreError: a table is missing or was altered; the message says which.
+    """
+    target = database_url(url)
+    if (found := current(target)) != HEAD:
+        raise _mismatch(found)
+    engines = create_engines(target)
+    try:
+        with engines.read.connect() as connection:
+            _refuse_damage(connection)
+            sentences = [flaw.what for flaw in table_check.flaws(connection)]
+    finally:
+        engines.dispose()
+    if sentences:
+        left = len(sentences) - _NAMED
+        more = f" There are {left} more." if left > 0 else ""
+        raise StoreError(
+            "The tables are not as the migrations made them; they were altered by hand or are "
+            f"damaged. {' '.join(sentences[:_NAMED])}{more} Run: tandem-store doctor"
+        )
+
+
+def _refuse_damage(connection: Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        return
+    small = page_bytes(connection) <= _SMALL
+    if small and (damage := integrity.damage(connection, thorough=False, limit=1)):
+        raise NotAStoreError(
+            f"The database file is damaged ({damage[0]}). Run: tandem-store doctor --deep"
+        )
+
+
+def _mismatch(found: str | None) -> StoreError:
+    if found is None:
+        message = "The database has no tables yet. Run: tandem-store db upgrade"
+        return SchemaBehindError(message, found=None, expected=HEAD)
+    if not (len(found) == len(HEAD) and found.isdecimal()):
+        return NotAStoreError(f"The database is at revision {found!r}, which is none of ours.")
+    if found < HEAD:
+        return SchemaBehindError(
+            f"The database is at revision {found}, this version needs {HEAD}. "
+            "Run: tandem-store db upgrade, which backs an SQLite file up first; of a PostgreSQL "
+            "database make a backup before, with pg_dump.",
+            found=found,
+            expected=HEAD,
+        )
+    return SchemaAheadError(
+        f"The database is at revision {found}, this version only knows {HEAD}. "
+        "Upgrade the package: pip install --upgrade tandem-store",
+        found=found,
+        expected=HEAD,
+    )
+
+
+def _config(url: str | URL, *, before: Callable[[], object] | None = None) -> Config:
+    from alembic.config import Config
+
+    # A library does not print; what the user shall see is for the command line to say.
+    config = Config(attributes={"url": url, "before": before}, stdout=StringIO())
+    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
+    return config
+
+
+def migrations_folder() -> Path:
+    """Where the revisions are: inside the package as installed, beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "migrations"
+    return inside if inside.is_dir() else package.parent / "migrations"

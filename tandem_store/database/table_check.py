@@ -1,0 +1,210 @@
+"""Whether the tables are those that the migrations make, and each month has its own.
+
+It only reads and takes no lock, so any user of the database may ask.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table, column, func, inspect, select, table
+from sqlalchemy.exc import SAWarning
+
+from tandem_store import models
+from tandem_store.database import partitions, version_table
+from tandem_store.month import Month
+
+# What PostgreSQL knows of partitions, as far as it is asked here.
+_CLASSES: Final = table("pg_class", column("oid"), column("relname"), column("relpartbound"))
+_INHERITS: Final = table("pg_inherits", column("inhrelid"), column("inhparent"))
+
+
+class Mend(Enum):
+    """What mends a flaw."""
+
+    #: The rows are gone: a backup.
+    RESTORE = auto()
+    #: The rows are there: a copy into a new database has the right tables.
+    COPY = auto()
+    #: Nothing but the entry in ``months``: ``months ensure``.
+    ENSURE = auto()
+    #: The partition itself: ATTACH PARTITION.
+    ATTACH = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """One way in which the tables are not as they should be; ``what`` is a sentence."""
+
+    code: str
+    what: str
+    mend: Mend
+    month: Month | None = None
+
+
+def flaws(connection: Connection) -> Iterator[Flaw]:
+    """Every way in which the tables of a database at head differ from those of a new one."""
+    yield from _altered(connection)
+    yield from month_flaws(connection)
+
+
+def table_names(connection: Connection) -> frozenset[str]:
+    """The names of all tables there are."""
+    return frozenset(inspect(connection).get_table_names())
+
+
+def month_flaws(connection: Connection) -> Iterator[Flaw]:
+    """What is wrong with the tables of the months, against the table ``months``."""
+    if models.months.name not in table_names(connection):
+        return
+    months = models.months
+    rows = connection.execute(select(months.c.month, months.c.state).order_by(months.c.month))
+    states = {key: state for key, state in rows}  # noqa: C416  a row is not a tuple to mypy
+    there = set(partitions.existing(connection))
+    for key in states:
+        yield from _listed(month_of(key), key, states[key], there)
+    for month in sorted(there):
+        if month.key not in states:
+            yield Flaw(
+                "month_unlisted",
+                f"The month {month} has a table, but the list of months does not have it.",
+                Mend.ENSURE,
+                month,
+            )
+    attached = [month for month in sorted(there) if states.get(month.key) != "detached"]
+    yield from _shapes(connection, attached)
+    if connection.dialect.name == "postgresql":
+        yield from _partitions(connection, attached)
+
+
+def readable_months(connection: Connection) -> set[Month]:
+    """The months whose documents can be read: their table is there and, if native, attached."""
+    there = set(partitions.existing(connection))
+    if connection.dialect.name == "sqlite":
+        return there
+    bounds = _bounds(connection)
+    return {month for month in there if partitions.table_name(month) in bounds}
+
+
+def month_of(key: int) -> Month | None:
+    """The month that a column says; None if it is none, as in a damaged row."""
+    try:
+        return Month.of_key(key)
+    except ValueError:
+        return None
+
+
+def _listed(month: Month | None, key: int, state: str, there: set[Month]) -> Iterator[Flaw]:
+    if month is None:
+        yield Flaw("month_invalid", f"The list of months has {key}, no month.", Mend.RESTORE)
+    elif state == "attached" and month not in there:
+        yield Flaw(
+            "month_table_missing",
+            f"The table of the month {month}, {partitions.table_name(month)}, is missing.",
+            Mend.RESTORE,
+            month,
+        )
+
+
+def _shapes(connection: Connection, months: Sequence[Month]) -> Iterator[Flaw]:
+    """The months whose table has other columns or another key than a new one."""
+    if models.run_documents.name not in table_names(connection):
+        return
+    key = ["run_id"] if connection.dialect.name == "sqlite" else ["month", "run_id"]
+    wanted = _columns(connection, models.run_documents.name)
+    for month in months:
+        name = partitions.table_name(month)
+        found = inspect(connection).get_pk_constraint(name)["constrained_columns"]
+        if _columns(connection, name) != wanted or found != key:
+            yield Flaw(
+                "month_table_altered",
+                f"The table of the month {month}, {name}, has other columns than a new one.",
+                Mend.COPY,
+                month,
+            )
+
+
+def _columns(connection: Connection, name: str) -> list[tuple[str, str, bool]]:
+    return [
+        (found["name"], str(found["type"]), bool(found["nullable"]))
+        for found in inspect(connection).get_columns(name)
+    ]
+
+
+def _partitions(connection: Connection, months: Iterable[Month]) -> Iterator[Flaw]:
+    bounds = _bounds(connection)
+    for month in months:
+        name = partitions.table_name(month)
+        wanted = f"FOR VALUES FROM ({month.key}) TO ({month.key + 1})"
+        if name not in bounds:
+            what = f"{name} is there but no partition of run_documents: its runs cannot be read."
+            yield Flaw("month_not_attached", what, Mend.ATTACH, month)
+        elif bounds[name] != wanted:
+            what = f"{name} is a partition {bounds[name]} instead of {wanted}."
+            yield Flaw("month_bounds_wrong", what, Mend.RESTORE, month)
+
+
+def _bounds(connection: Connection) -> Mapping[str, str]:
+    parent = func.to_regclass(models.run_documents.name)
+    bound = func.pg_get_expr(_CLASSES.c.relpartbound, _CLASSES.c.oid).label("bound")
+    rows = connection.execute(
+        select(_CLASSES.c.relname, bound)
+        .join_from(_CLASSES, _INHERITS, _INHERITS.c.inhrelid == _CLASSES.c.oid)
+        .where(_INHERITS.c.inhparent == parent)
+    )
+    return {row.relname: row.bound for row in rows}
+
+
+def _altered(connection: Connection) -> Iterator[Flaw]:
+    """What Alembic finds different between the database and the models."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    options = {
+        "version_table": version_table.TABLE.name,
+        "compare_type": True,
+        "include_name": lambda name, kind, _: (
+            not (kind == "table" and models.MONTH_TABLE.fullmatch(name or ""))
+        ),
+    }
+    context = MigrationContext.configure(connection, opts=options)
+    with warnings.catch_warnings():
+        # About what people made that SQLAlchemy does not know; it is told here in other words.
+        warnings.simplefilter("ignore", SAWarning)
+        differences = compare_metadata(context, models.metadata)
+    for found in differences:
+        # What differs in one column comes as a list of its own.
+        for difference in found if isinstance(found, list) else [found]:
+            yield _flaw(difference)
+
+
+def _flaw(difference: tuple[Any, ...]) -> Flaw:
+    kind, *rest = difference
+    verb, _, what = kind.partition("_")
+    if verb == "modify":
+        name = f"{rest[1]}.{rest[2]}"
+        changed = f"The {what} of the column {name} was changed."
+        return Flaw("table_altered", changed, Mend.COPY)
+    thing = _thing(what, rest)
+    if verb == "remove":
+        # A table that nobody here knows is no harm; what stands in one of ours is.
+        code = "table_unknown" if what == "table" else "table_altered"
+        return Flaw(code, f"{thing} is none of tandem-store's.", Mend.COPY)
+    lost = what in {"table", "column"}
+    code = "table_missing" if what == "table" else "table_altered"
+    return Flaw(code, f"{thing} is missing.", Mend.RESTORE if lost else Mend.COPY)
+
+
+def _thing(what: str, rest: Sequence[Any]) -> str:
+    subject = rest[-1]
+    if what == "table":
+        return f"The table {subject.name}"
+    if what == "column":
+        return f"The column {rest[1]}.{subject.name}"
+    owner = subject.table.name if isinstance(subject.table, Table) else "?"
+    word = {"index": "index", "fk": "reference"}.get(what, "constraint")
+    return f"The {word} {subject.name} of the table {owner}"

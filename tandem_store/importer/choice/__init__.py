@@ -1,0 +1,1 @@
+"""Which copy of a run wins: pure rules over facts, without files and without SQL."""

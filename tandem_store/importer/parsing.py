@@ -1,0 +1,270 @@
+"""Source files read, validated and made ready for the writer; runs in parser processes.
+
+Nothing here knows the database. A record is validated for the verdict alone; what is stored are the
+values as they were read, so that nothing that the models do not know is lost.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from tandem_store.errors import LegacyFormatError, UnstorableError
+from tandem_store.importer.choice.facts import facts_of, facts_of_damaged, time_of_damaged
+from tandem_store.importer.copies import Copy, Fault, Range, Raw, Reading
+from tandem_store.importer.source.context_run import run_from_context_state
+from tandem_store.importer.source.kinds import Layout, Passed, Source, SourceFile, change_time
+from tandem_store.importer.source.salvage.damaged_ranges import salvage
+from tandem_store.importer.source.salvage.entries import BOM
+from tandem_store.importer.source.salvage.members import Flaw
+from tandem_store.importer.source.salvage.tokens import LARGEST_RECORD, has_swallowed, key_at
+from tandem_store.importer.validation import check_run
+from tandem_store.jsontext import DepthError, loads
+from tandem_store.legacy.recovery import recover_entry
+from tandem_store.mapping import pack, rows_of
+from tandem_store.runs import PackedRun
+
+#: The most bytes of one item that quarantine keeps; beyond, only place and digest.
+LARGEST_KEPT: Final = 16 * 1024 * 1024
+_CHUNK: Final = 1024 * 1024
+#: How often a file is read that changes under our eyes.
+ATTEMPTS: Final = 3
+
+_MESSAGES: Final = {
+    Flaw.NOT_AN_OBJECT: "not a JSON object",
+    Flaw.DAMAGED: "damaged JSON",
+    Flaw.TRUNCATED: "truncated: the file ends too early",
+    Flaw.TRAILING: "data after the end of the document",
+    Flaw.NO_RUNS: "the file has a version but no runs",
+    Flaw.BAD_VERSION: "schema_version must be an unsigned integer",
+}
+
+
+class NewerVersionError(LegacyFormatError):
+    """The file says that it is of a later format: nothing in it may be taken for what it seems."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file holds; ``data`` is ``None`` if that is more than ``LARGEST_RECORD``."""
+
+    data: bytes | None
+    size: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A range of a large file: its bytes, and what the outline found wrong with it, if anything."""
+
+    range: Range
+    data: bytes
+    fault: Flaw | None = None
+
+
+def read_file(root: Path, file: SourceFile) -> Reading:
+    """Read a file that holds one run; a file that keeps changing is passed over, and named."""
+    path = f"{root}/{file.path}"
+    try:
+        for _ in range(ATTEMPTS):
+            content, before = content_of(path)
+            after = os.stat(path)
+            if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
+                current = replace(file, size=after.st_size, mtime_ns=change_time(after))
+                return Reading(current, content.digest, _copies_of_content(current, content))
+    except OSError as error:
+        return Reading(file, b"", passed=Passed.unreadable(file.path, error))
+    why = f"changed while it was read, {ATTEMPTS} times: stop the engine"
+    return Reading(file, b"", passed=Passed(file.path, why, alarming=True))
+
+
+def content_of(path: str) -> tuple[Content, os.stat_result]:
+    """A small file's bytes, or the digest alone of one that is too large to hold; and its state."""
+    with open(path, "rb") as opened:
+        status = os.fstat(opened.fileno())
+        # One byte more than there should be: a file that grows meanwhile is seen by its state.
+        data = opened.read(min(status.st_size, LARGEST_RECORD) + 1)
+        hashed = sha256(data)
+        if len(data) <= LARGEST_RECORD:
+            return Content(data, len(data), hashed.digest()), status
+        size = len(data)
+        while data := opened.read(_CHUNK):
+            hashed.update(data)
+            size += len(data)
+        return Content(None, size, hashed.digest()), status
+
+
+def copies_of_file(file: SourceFile, data: bytes) -> list[Copy]:
+    """The copy in the bytes of a shard or context run; none if a context run is no run."""
+    try:
+        record = record_in(file, data)
+        is_no_run = record is None and file.layout is Layout.CONTEXT
+        return [] if is_no_run else [_well_formed(record)]
+    except NewerVersionError as error:
+        return [_hopeless(data, "newer_schema_version", str(error))]
+    except UnstorableError as error:
+        return [_hopeless(data, error.reason, str(error), _claimed_id(file, data))]
+    except DepthError as error:
+        return [_hopeless(data, "too_deep", str(error))]
+    except LegacyFormatError as error:
+        return [_hopeless(data, "damaged", str(error), _claimed_id(file, data))]
+
+
+def record_in(file: SourceFile, data: bytes) -> Any:
+    """The record in a shard or context run, not validated yet; ``None`` if there is no run in it.
+
+    Raises ``LegacyFormatError`` for damaged JSON or envelopes.
+    """
+    value = loads(data.removeprefix(BOM))
+    if file.layout is Layout.CONTEXT:
+        return run_from_context_state(value, mtime_ms=file.mtime_ms)
+    if not isinstance(value, dict) or "schema_version" not in value:
+        return value
+    refuse_newer(value["schema_version"])
+    if "run" not in value:
+        raise LegacyFormatError("the envelope holds no run")
+    return value["run"]
+
+
+def refuse_newer(version: Any) -> None:
+    """Raise ``NewerVersionError`` for a version beyond 1, however it is spelled."""
+    number = float(version) if _is_number(version) else 0.0
+    if number > 1:
+        raise NewerVersionError(
+            f"schema_version {version} is newer than supported version 1; "
+            "upgrade tandem-store, then run: tandem-store quarantine retry"
+        )
+    if type(version) is not int or version < 0:
+        raise LegacyFormatError("schema_version must be an unsigned integer")
+
+
+def copies_of_pieces(file: SourceFile, pieces: list[Piece]) -> list[Copy]:
+    """The copies in ranges of a hot file or archive."""
+    return [copy for piece in pieces for copy in _copies_of_piece(file, piece)]
+
+
+def _copies_of_piece(file: SourceFile, piece: Piece) -> Iterator[Copy]:
+    if piece.fault is not None:
+        yield _fault_copy(piece, piece.fault)
+        return
+    start, value = piece.range.start, piece.range.value
+    try:
+        record = loads(piece.data[value - start :])
+    except DepthError as error:
+        copy = _hopeless(piece.data, "too_deep", str(error))
+        yield replace(copy, range=piece.range, key=key_at(piece.data, 0))
+        return
+    except LegacyFormatError:
+        yield from _salvaged(file, piece)
+        return
+    if has_swallowed(record):
+        yield from _salvaged(file, piece)
+    else:
+        yield _copy_of_entry(file, piece, record)
+
+
+def _salvaged(file: SourceFile, piece: Piece) -> Iterator[Copy]:
+    """What is whole in a piece that is not."""
+    start = piece.range.start
+    for span in salvage(piece.data, 0, len(piece.data)):
+        place = Range(start + span.start, start + span.value, start + span.stop)
+        inner = Piece(place, piece.data[span.start : span.stop], span.fault)
+        yield from _copies_of_piece(file, inner)
+
+
+def _copy_of_entry(file: SourceFile, piece: Piece, record: Any) -> Copy:
+    key = key_at(piece.data, 0) or ""
+    try:
+        return replace(_well_formed(record), range=piece.range, key=key)
+    except UnstorableError as error:
+        copy = _hopeless(piece.data, error.reason, str(error), _id_in(record))
+    except LegacyFormatError as error:
+        copy = _damaged(file, piece, key, record, str(error))
+    return replace(copy, range=piece.range, key=key)
+
+
+def _well_formed(record: Any) -> Copy:
+    lifted = check_run(record)
+    facts = facts_of(record)
+    rows = rows_of(record, lifted)
+    return Copy(facts.digest, facts=facts, run=None if facts.ignored else PackedRun.of(rows))
+
+
+def _damaged(file: SourceFile, piece: Piece, key: str, record: Any, error: str) -> Copy:
+    """An entry that recovery can make a run of, or else one for quarantine alone."""
+    if file.source is Source.LEFTOVER:
+        return _hopeless(piece.data, "damaged", error, _id_in(record))
+    raw = raw_of(piece.data)
+    try:
+        recovered = recovered_from(file, key, record, error)
+        rows_of(recovered)
+    except (LegacyFormatError, UnstorableError) as hopeless:
+        return _hopeless(piece.data, "unrecoverable", f"{hopeless}: {error}", _id_in(record))
+    facts = facts_of_damaged(recovered, raw.digest)
+    return Copy(raw.digest, facts=facts, fault=Fault("damaged", error), raw=raw)
+
+
+def recovered_from(file: SourceFile, key: str, record: Any, error: str) -> dict[str, Any]:
+    """The run that recovery makes of a damaged entry, dated by the entry's own times.
+
+    Raises ``LegacyFormatError`` when it makes none.
+    """
+    dated = record if isinstance(record, dict) else {}
+    now_ms = time_of_damaged(dated, mtime_ms=file.mtime_ms)
+    return recover_entry(key, record, error=error, now_ms=now_ms)
+
+
+def fault_of(flaw: Flaw) -> Fault:
+    """What quarantine says of a range that is no entry."""
+    return Fault(flaw.value, _MESSAGES[flaw])
+
+
+def too_large(digest: bytes, size: int) -> Copy:
+    """A record that is not parsed, because that would take many times its size in memory."""
+    message = f"{size:,} bytes are too many for one record: at most {LARGEST_RECORD:,} are read"
+    return Copy(digest, fault=Fault("too_large", message), raw=Raw(digest, size, None))
+
+
+def _fault_copy(piece: Piece, fault: Flaw) -> Copy:
+    copy = _hopeless(piece.data, fault.value, _MESSAGES[fault])
+    return replace(copy, range=piece.range, key=key_at(piece.data, 0))
+
+
+def _hopeless(data: bytes, reason: str, message: str, run_id: str | None = None) -> Copy:
+    raw = raw_of(data)
+    return Copy(raw.digest, claimed_id=run_id, fault=Fault(reason, message), raw=raw)
+
+
+def raw_of(data: bytes) -> Raw:
+    """The bytes as quarantine keeps them."""
+    small = len(data) <= LARGEST_KEPT
+    return Raw(sha256(data).digest(), len(data), pack(data) if small else None)
+
+
+def _claimed_id(file: SourceFile, data: bytes) -> str | None:
+    try:
+        return _id_in(record_in(file, data))
+    except LegacyFormatError:
+        return None
+
+
+def _id_in(record: Any) -> str | None:
+    """The id that a faulty record claims, if it is one that the ledger can hold."""
+    run_id = record.get("run_id") if isinstance(record, dict) else None
+    return run_id if isinstance(run_id, str) and len(run_id.encode()) <= 1_024 else None
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.strip().isascii() and value.strip().replace(".", "", 1).isdigit()
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _copies_of_content(file: SourceFile, content: Content) -> list[Copy]:
+    if content.data is None:
+        return [too_large(content.digest, content.size)]
+    return copies_of_file(file, content.data)

@@ -1,0 +1,227 @@
+"""Whole entries found again in a damaged range, whatever its layout and its order of fields.
+
+A run names its id twice: as its key and in its ``run_id``. Every object under a key that is the id
+of some run in the range may be an entry. One pass over the brackets finds where each of them ends
+and what lies around it, so the time grows with the length of the range, not with its square.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tandem_store.errors import LegacyFormatError
+from tandem_store.importer.source.salvage.members import Flaw, Span, line_of_members
+from tandem_store.importer.source.salvage.tokens import (
+    BRACKET,
+    LARGEST_RECORD,
+    OPENING,
+    SPACE,
+    STRING,
+    Buffer,
+    after_comma,
+    has_swallowed,
+    skip_space,
+)
+from tandem_store.jsontext import dumps, loads
+
+_RUN_ID: Final = re.compile(
+    rb'"run_id"' + SPACE + rb":" + SPACE + rb"(" + STRING + rb")", re.DOTALL
+)
+# A quote that begins a key has no backslash before it, and every quote inside a string has one. So
+# no two tries scan the same bytes, and text in a string that looks like an entry is passed over.
+_OBJECT: Final = re.compile(
+    rb"(?<!\\)(" + STRING + rb")(?=" + SPACE + rb":" + SPACE + rb"(\{))", re.DOTALL
+)
+#: How many open brackets are looked through for an entry that another one may lie in.
+_NEAR: Final = 64
+#: How many ends of surrounding objects tell that a run lies inside an output: a map of runs has but
+#: two around each, its own and that of the file.
+_LEVELS: Final = 3
+
+
+def salvage(data: Buffer, start: int, stop: int) -> Iterator[Span]:
+    """The complete entries inside a damaged range, each checked, and the faults between them.
+
+    An entry counts only if its key equals its run id and it does not lie inside another run, so an
+    object that merely looks like a run inside some output is not taken for one.
+    """
+    line = line_of_members(data, start)
+    done = start
+    nesting = _Nesting(data, start, stop)
+    for found in nesting.candidates(_starts(data, start, stop)):
+        end = nesting.end(found)
+        if found.start < done or end is None:
+            continue
+        on_line = line is not None and data[found.start - len(line) : found.start] == line
+        if not (on_line or nesting.is_entry_level(found)):
+            continue
+        if not _is_entry(data, found, end):
+            continue
+        if found.start > skip_space(data, done):
+            yield Span(done, done, found.start, Flaw.DAMAGED)
+        yield Span(found.start, found.value, end)
+        done = after_comma(data, end)
+    if skip_space(data, done) < stop:
+        yield Span(done, done, stop, Flaw.DAMAGED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """What may be an entry: where its key and its object begin, and what lies around it.
+
+    ``around`` names the three objects that it lies in, the innermost first. Those that began before
+    the range have negative names: -1 is the one that the range begins in, the next ones come up
+    when a bracket closes it, or when the text has to be read afresh. ``inside`` is how many levels
+    below another candidate it lies, 0 for none.
+    """
+
+    start: int
+    value: int
+    around: tuple[int, ...]
+    inside: int
+
+
+@dataclass(slots=True)
+class _Nesting:
+    """The brackets of a range, matched in one pass."""
+
+    data: Buffer
+    start: int
+    stop: int
+    _open: list[int] = field(default_factory=list)
+    _outside: int = -1
+    _wanted: set[int] = field(default_factory=set)
+    _closed: dict[int, int] = field(default_factory=dict)
+
+    def candidates(self, starts: Iterable[tuple[int, int]]) -> list[_Candidate]:
+        """Every start with what is around it; afterwards it is known where each ends."""
+        found: list[_Candidate] = []
+        values: set[int] = set()
+        at = self.start
+        for start, value in starts:
+            at = self._read(at, value + 1, start)
+            if at != value + 1:
+                # Its bracket was read as part of a string, and no string holds such a key: a quote
+                # was missing or too many before. From here on the text can be read again.
+                self._open = [value]
+                self._outside -= _LEVELS
+                at = value + 1
+            found.append(self._candidate(start, value, values))
+            values.add(value)
+        self._read(at, self.stop, self.stop)
+        return found
+
+    def end(self, candidate: _Candidate) -> int | None:
+        """Just behind the bracket that closes it, if one does."""
+        closed = self._closed.get(candidate.value)
+        return None if closed is None else closed + 1
+
+    def is_entry_level(self, candidate: _Candidate) -> bool:
+        """Whether it is one of the entries of the file, not a part of one of them.
+
+        An entry that lacks a bracket seems to hold those behind it. But they end with the file,
+        while an output ends inside of its run.
+        """
+        if candidate.around[0] == -1:
+            return True
+        if candidate.around[-1] in self._closed:
+            return False
+        if candidate.around[-1] != -1 and _is_first(self.data, candidate.start):
+            return False  # the first entry of a file is not as deep as that
+        return candidate.around[0] in self._closed or candidate.inside < 2
+
+    def _read(self, at: int, stop: int, following: int) -> int:
+        """Open and close brackets up to ``stop``; returns where the last one was.
+
+        ``following`` is where the next candidate begins.
+        """
+        data, opened = self.data, self._open
+        while at < stop and (bracket := BRACKET.match(data, at, stop)):
+            at = bracket.end()
+            if data[at - 1] in OPENING:
+                opened.append(at - 1)
+            elif opened:
+                if (name := opened.pop()) in self._wanted:
+                    self._closed[name] = at - 1
+            elif skip_space(data, after_comma(data, at)) != following:
+                # A bracket too many at the end of an entry closes nothing that goes on behind it.
+                self._closed[self._outside] = at - 1
+                self._outside -= 1
+        return at
+
+    def _candidate(self, start: int, value: int, values: set[int]) -> _Candidate:
+        """A candidate whose bracket is the last that was opened."""
+        around = [*self._open[-2 : -2 - _LEVELS : -1]]
+        around += range(self._outside, self._outside - _LEVELS + len(around), -1)
+        self._wanted.update((value, around[0], around[-1]))
+        near = self._open[-2 : -2 - _NEAR : -1]
+        inside = next((level for level, at in enumerate(near, start=1) if at in values), 0)
+        return _Candidate(start, value, tuple(around), inside)
+
+
+def _is_first(data: Buffer, start: int) -> bool:
+    """Whether the member that starts here is the first one of its object."""
+    before = bytes(data[max(0, start - 256) : start]).rstrip(b" \t\r\n")
+    return before.endswith(b"{")
+
+
+def _starts(data: Buffer, start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Where the key and the object of each member begin whose key is the id of a run."""
+    ids = {_plain(found[1]) for found in _RUN_ID.finditer(data, start, stop)}
+    at = start
+    while found := _OBJECT.search(data, at, stop):
+        # What closes one string, to a reader who has lost count of quotes, begins the next.
+        at = found.end(1) - 1
+        if _plain(found[1]) in ids:
+            yield found.start(), found.start(2)
+
+
+def _plain(text: bytes) -> bytes:
+    """A JSON string in one spelling, whatever was escaped."""
+    if b"\\" not in text:
+        return text
+    try:
+        return dumps(loads(text))
+    except LegacyFormatError:
+        return text
+
+
+def _is_entry(data: Buffer, found: _Candidate, end: int) -> bool:
+    """Whether a candidate is a whole entry: it parses, and its key is its run id."""
+    if end - found.value > LARGEST_RECORD:
+        return False
+    try:
+        key, record = loads(_key(data, found)), loads(bytes(data[found.value : end]))
+    except LegacyFormatError:
+        return False
+    return record.get("run_id") == key and not _holds_neighbours(record)
+
+
+def _key(data: Buffer, found: _Candidate) -> bytes:
+    return bytes(data[found.start : found.value]).rstrip(b" \t\r\n").removesuffix(b":")
+
+
+def is_whole(data: Buffer, value: int, stop: int) -> bool:
+    """Whether what looks like an entry beside a damaged one is whole, and may be a run at all."""
+    if stop - value > LARGEST_RECORD:
+        return False
+    try:
+        record = loads(bytes(data[value:stop]))
+    except LegacyFormatError:
+        return False
+    if not isinstance(record, dict) or not ("run_id" in record or "checkpoint" in record):
+        return False
+    return not _holds_neighbours(record)
+
+
+def _holds_neighbours(record: Any) -> bool:
+    """Whether other runs stand at the end of a record, however many brackets are missing."""
+    while isinstance(record, dict) and record:
+        if has_swallowed(record):
+            return True
+        # The version of the file may have been swallowed with them.
+        record = next((record[key] for key in reversed(record) if key != "schema_version"), None)
+    return False

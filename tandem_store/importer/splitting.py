@@ -1,0 +1,121 @@
+"""A file of many runs, cut into batches of pieces for the parsers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from tandem_store.errors import LegacyFormatError
+from tandem_store.importer.copies import Copy, Fault, Range, Raw, Reading
+from tandem_store.importer.file_snapshot import Frozen
+from tandem_store.importer.parsing import (
+    LARGEST_KEPT,
+    NewerVersionError,
+    Piece,
+    fault_of,
+    raw_of,
+    refuse_newer,
+    too_large,
+)
+from tandem_store.importer.source.kinds import SourceFile
+from tandem_store.importer.source.salvage.entries import Outline, outline
+from tandem_store.importer.source.salvage.members import Flaw, Span
+from tandem_store.importer.source.salvage.tokens import LARGEST_RECORD, key_at
+from tandem_store.importer.worker_pool import Task
+from tandem_store.jsontext import loads
+
+#: Bytes and pieces of one batch: enough to make a round trip to a parser worth it.
+BATCH_BYTES: Final = 1024 * 1024
+BATCH_PIECES: Final = 64
+
+
+def cut(file: SourceFile, content: Frozen, *, after: int) -> Iterator[Task]:
+    """Tasks for the pieces of a file, in its order; the last one ends the file.
+
+    Starts behind the byte ``after``, so that an interrupted import goes on where it stopped. A file
+    of a later format is one fault.
+    """
+    part = Reading(file, content.digest, last=False)
+    found = outline(content.data, content.release)
+    content.rewind()
+    try:
+        _note_bad_version(content, found)
+    except NewerVersionError as error:
+        fault = Fault("newer_schema_version", str(error))
+        copy = Copy(content.digest, fault=fault, raw=_whole(content))
+        yield Task(of=replace(part, copies=[copy], last=True))
+        return
+    yield from _batches(part, content, found, after)
+    yield Task(of=replace(part, last=True))
+
+
+def _batches(part: Reading, content: Frozen, found: Outline, after: int) -> Iterator[Task]:
+    batch: list[Piece] = []
+    size = 0
+    for span in _in_order(found):
+        if span.start <= after:
+            continue
+        if span.stop - span.start > LARGEST_RECORD:
+            yield Task(of=part, pieces=batch)
+            yield Task(of=replace(part, copies=[_copy_of_large(content, span)]))
+            batch, size = [], 0
+            continue
+        batch.append(_piece(content, span))
+        size += span.stop - span.start
+        if size >= BATCH_BYTES or len(batch) >= BATCH_PIECES:
+            content.release(span.start)
+            yield Task(of=part, pieces=batch)
+            batch, size = [], 0
+    if batch:
+        yield Task(of=part, pieces=batch)
+
+
+def _copy_of_large(content: Frozen, span: Span) -> Copy:
+    """A range that no parser takes, for quarantine, with its digest alone."""
+    copy = too_large(content.digest_of(span.start, span.stop), span.stop - span.start)
+    return replace(
+        copy,
+        range=Range(span.start, span.value, span.stop),
+        key=key_at(content.data, span.start),
+        fault=copy.fault if span.fault is None else fault_of(span.fault),
+    )
+
+
+def _in_order(found: Outline) -> Iterator[Span]:
+    """Entries and faults merged by their place."""
+    faults = sorted(found.faults, key=_place)
+    if not faults:
+        yield from found.entries()
+    else:
+        yield from sorted((*found.entries(), *faults), key=_place)
+
+
+def _place(span: Span) -> tuple[int, int]:
+    return span.start, span.stop
+
+
+def _piece(content: Frozen, span: Span) -> Piece:
+    place = Range(span.start, span.value, span.stop)
+    return Piece(place, bytes(content.data[span.start : span.stop]), span.fault)
+
+
+def _note_bad_version(content: Frozen, found: Outline) -> None:
+    """Make a version that is none a fault; the entries beside it count all the same."""
+    if found.version is None:
+        return
+    start, stop = found.version
+    try:
+        if stop - start > LARGEST_RECORD:
+            raise LegacyFormatError("schema_version is no number")
+        refuse_newer(loads(bytes(content.data[start:stop])))
+    except NewerVersionError:
+        raise
+    except LegacyFormatError:
+        found.faults.append(Span(start, start, stop, Flaw.BAD_VERSION))
+
+
+def _whole(content: Frozen) -> Raw:
+    if content.size <= LARGEST_KEPT:
+        return raw_of(bytes(content.data[:]))
+    return Raw(content.digest, content.size, None)

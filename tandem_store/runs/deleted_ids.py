@@ -1,0 +1,64 @@
+"""The lives of an id: a run that is added where one was deleted goes on with its revisions.
+
+``deleted_runs`` has the last revision of every deleted run. The row of an id stays when a run is
+added under it again, and is brought up to date when that one is deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from tandem_store.database import dialect
+from tandem_store.models import deleted_runs, runs
+
+#: How many ids are asked for in one statement.
+_BATCH: Final = 500
+
+_ANY: Final = select(deleted_runs.c.run_id).limit(1)
+_LAST: Final = select(deleted_runs.c.run_id, deleted_runs.c.revision).where(
+    deleted_runs.c.run_id.in_(bindparam("run_ids", expanding=True))
+)
+_BEGIN_BEYOND: Final = (
+    update(runs)
+    .where(runs.c.run_id == bindparam("of_run"))
+    .values(revision=bindparam("new_revision"))
+)
+
+
+def begin(connection: Connection, run_ids: Sequence[str]) -> list[int]:
+    """Give new rows of ``runs`` their first revisions, and return them in the order of the ids.
+
+    Called after the rows were inserted with revision 1, never before: on PostgreSQL the insertion
+    waits for whoever is just deleting the id, and only then is the last revision there to be read.
+    """
+    last = _last_revisions(connection, run_ids)
+    if last:
+        changes = [
+            {"of_run": run_id, "new_revision": revision + 1} for run_id, revision in last.items()
+        ]
+        connection.execute(_BEGIN_BEYOND, changes)
+    return [last.get(run_id, 0) + 1 for run_id in run_ids]
+
+
+def end(connection: Connection, run_id: str, revision: int) -> None:
+    """Note the last revision of a run that is being deleted; the caller has locked its row."""
+    values = {"revision": revision, "deleted_at_ms": dialect.now_ms(connection)}
+    itself = deleted_runs.c.run_id == run_id
+    again = connection.execute(update(deleted_runs).where(itself).values(values))
+    if not again.rowcount:
+        connection.execute(insert(deleted_runs).values(run_id=run_id, **values))
+
+
+def _last_revisions(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
+    # Most stores never had a run deleted, and a long list of ids costs more to ask than this.
+    if len(run_ids) > 1 and connection.execute(_ANY).first() is None:
+        return {}
+    last: dict[str, int] = {}
+    for first in range(0, len(run_ids), _BATCH):
+        batch = list(run_ids[first : first + _BATCH])
+        rows = connection.execute(_LAST, {"run_ids": batch})
+        last |= {row.run_id: row.revision for row in rows}
+    return last

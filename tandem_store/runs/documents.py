@@ -1,0 +1,224 @@
+"""Whole runs: the columns, the document and the snapshot, read together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import Connection, RowMapping, Select, Table, and_, bindparam, select
+
+from tandem_store.database import partitions
+from tandem_store.database.damaged_rows import DAMAGE, damaged_run, stored_month
+from tandem_store.errors import LegacyFormatError, NotAStoreError, RecordTooNewError, StoreError
+from tandem_store.jsontext import loads
+from tandem_store.mapping import STORED_VERSION, from_column, record_of, unpack
+from tandem_store.models import automation_snapshots, runs
+from tandem_store.month import Month
+from tandem_store.records import RunRecord, RunStatus, TenantScope
+from tandem_store.records.reading import read_run
+from tandem_store.runs.selection import within
+
+#: How often a run is looked for again while another transaction keeps moving it.
+ATTEMPTS: Final = 3
+#: How many statements are kept ready: one for each month, and for each tenant that asks.
+_STATEMENTS: Final = 2_048
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """A run and the revision it was read at, which ``save`` asks for."""
+
+    run: RunRecord
+    revision: int
+    #: The terminal status that the run was in before an update that made it go on again.
+    reopened_from: RunStatus | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run as it lies in the database, whatever version wrote it.
+
+    ``document`` and ``snapshot`` are JSON, unpacked.
+    """
+
+    columns: dict[str, Any]
+    document: bytes
+    snapshot: bytes | None
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        run_id = self.columns["run_id"]
+        if type(run_id) is not str:
+            raise self._damaged("has an id that is no text")
+        return from_column(run_id)
+
+    @property
+    def revision(self) -> int:
+        """How often the run was written."""
+        return self._number("revision")
+
+    @property
+    def schema_version(self) -> int:
+        """The shape of the record; greater than ours if a newer version wrote it."""
+        return self._number("schema_version")
+
+    @property
+    def month(self) -> Month:
+        """The month that the document lies in."""
+        return stored_month(self.columns["month"], f"The run {self.columns['run_id']!r}")
+
+    def raw(self) -> Any:
+        """The document's JSON value, readable even if the record is not.
+
+        Raises ``NotAStoreError`` if it is damaged.
+        """
+        try:
+            return loads(self.document)
+        except LegacyFormatError as error:
+            raise self._damaged(f"has a document that cannot be read: {error}") from error
+
+    def fields(self) -> frozenset[str]:
+        """The fields of the record itself that the document has, known to this version or not.
+
+        Raises ``NotAStoreError`` if it is damaged.
+        """
+        try:
+            return frozenset(self.raw()["record"])
+        except DAMAGE as error:
+            raise self._damaged("has a document without a record") from error
+
+    def record(self) -> RunRecord:
+        """The record.
+
+        Raises:
+            RecordTooNewError: a newer version wrote it.
+            NotAStoreError: it is damaged, or its columns, document and snapshot do not agree.
+        """
+        if self.schema_version > STORED_VERSION:
+            raise RecordTooNewError(
+                f"The run {self.run_id!r} was written in version {self.schema_version}; this "
+                f"tandem-store reads up to {STORED_VERSION}. Upgrade the package tandem-store."
+            )
+        record = record_of(self.columns, self.document, self.snapshot)
+        try:
+            return read_run(record)
+        except (LegacyFormatError, *DAMAGE) as error:
+            raise self._damaged(f"cannot be read: {error}") from error
+
+    def check(self) -> str | None:
+        """What is wrong with the run, as a sentence; None if it can be read back whole.
+
+        A record that a newer version wrote is not judged.
+        """
+        try:
+            Versioned(self.record(), self.revision)
+        except RecordTooNewError:
+            return None
+        except StoreError as error:
+            return str(error)
+        return None
+
+    def _number(self, column: str) -> int:
+        value = self.columns[column]
+        if type(value) is not int:
+            raise self._damaged(f"has the {column} {value!r}, which is no number")
+        return value
+
+    def _damaged(self, how: str) -> NotAStoreError:
+        return damaged_run(self.columns["run_id"], self.columns["month"], how)
+
+
+def read_one(
+    connection: Connection, run_id: str, scope: TenantScope | None = None
+) -> StoredRun | None:
+    """One run of the tenant, ``run_id`` as the column has it.
+
+    The month says which table to read, and the second statement reads all parts at once: outside a
+    snapshot, on PostgreSQL, columns and document could otherwise be of different revisions.
+    """
+    for _ in range(ATTEMPTS):
+        month = connection.execute(_month_of(scope), {"run_id": run_id}).scalar()
+        if month is None:
+            return None
+        where = stored_month(month, f"The run {run_id!r}")
+        table = partitions.document_table(connection, where)
+        found = connection.execute(_one(table, scope), {"run_id": run_id, "month": month})
+        row = found.mappings().one_or_none()
+        if row is not None:
+            return _stored(row, run_id)
+    raise _missing(run_id, where)
+
+
+def read_many(
+    connection: Connection,
+    month: Month,
+    run_ids: Sequence[str],
+    scope: TenantScope | None = None,
+) -> Iterator[StoredRun]:
+    """Those runs of one month that are the tenant's, in no order; ids as the column has them."""
+    table = partitions.document_table(connection, month)
+    rows = connection.execute(_many(table, scope), {"run_ids": list(run_ids), "month": month.key})
+    return (_stored(row) for row in rows.mappings())
+
+
+@lru_cache(_STATEMENTS)
+def _month_of(scope: TenantScope | None) -> Select[int]:
+    return select(runs.c.month).where(runs.c.run_id == bindparam("run_id"), *within(scope))
+
+
+@lru_cache(_STATEMENTS)
+def _one(table: Table, scope: TenantScope | None) -> Select[Any]:
+    return _parts(table, scope).where(runs.c.run_id == bindparam("run_id"))
+
+
+@lru_cache(_STATEMENTS)
+def _many(table: Table, scope: TenantScope | None) -> Select[Any]:
+    return _parts(table, scope).where(runs.c.run_id.in_(bindparam("run_ids", expanding=True)))
+
+
+def _parts(table: Table, scope: TenantScope | None) -> Select[Any]:
+    together = and_(table.c.run_id == runs.c.run_id, table.c.month == runs.c.month)
+    return (
+        select(
+            *runs.c,
+            table.c.encoding.label("document_encoding"),
+            table.c.document.label("document"),
+            automation_snapshots.c.digest.label("snapshot_digest"),
+            automation_snapshots.c.encoding.label("snapshot_encoding"),
+            automation_snapshots.c.document.label("snapshot"),
+        )
+        .join(table, together)
+        .outerjoin(automation_snapshots, automation_snapshots.c.id == runs.c.snapshot_id)
+        # Said of the document too, so that PostgreSQL looks into one partition.
+        .where(table.c.month == bindparam("month"), *within(scope))
+    )
+
+
+def _stored(row: RowMapping, asked_for: str | None = None) -> StoredRun:
+    columns: dict[str, Any] = dict(row)
+    document, snapshot = columns.pop("document"), columns.pop("snapshot")
+    encoding, its_encoding = columns.pop("document_encoding"), columns.pop("snapshot_encoding")
+    run_id, month = columns["run_id"], columns["month"]
+    if asked_for is not None and run_id != asked_for:
+        # An index that leads to another row.
+        raise damaged_run(asked_for, month, "was asked for, and another run was found")
+    try:
+        if columns["snapshot_digest"] is not None:
+            columns["snapshot_digest"] = bytes(columns["snapshot_digest"])
+        return StoredRun(
+            document=unpack(document, encoding),
+            snapshot=None if snapshot is None else unpack(snapshot, its_encoding),
+            columns=columns,
+        )
+    except (NotAStoreError, *DAMAGE) as error:
+        raise damaged_run(run_id, month, f"cannot be read: {error}") from error
+
+
+def _missing(run_id: str, month: Month) -> NotAStoreError:
+    return NotAStoreError(
+        f"The document of the run {run_id!r} is missing in month {month}: restore the "
+        "database from a backup. What else is damaged is told by: tandem-store doctor --deep"
+    )

@@ -1,0 +1,47 @@
+"""What the quarantine holds of the copies and definitions of a source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tandem_store.importer.copies import Copy
+from tandem_store.ledger import Entry
+from tandem_store.quarantine import Quarantine
+from tandem_store.verify.report import Difference, Verdict
+
+_LOST = "in quarantine, but nothing of it is there"
+#: What identifies an item: the entry of its copy, or the path and digest of a definition.
+_Key = int | tuple[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The items of a quarantine, some bytes each, so that it is read once for all copies."""
+
+    _verdicts: dict[_Key, Verdict] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, quarantine: Quarantine) -> Waiting:
+        """All that is in quarantine now, or was."""
+        verdicts: dict[_Key, Verdict] = {}
+        for one in quarantine.decisions():
+            key = (one.path, one.digest) if one.entry_id is None else one.entry_id
+            if not one.discarded:
+                kept = not one.kept_in_source
+                verdicts[key] = Verdict.QUARANTINED if kept else Verdict.ONLY_IN_SOURCE
+            else:
+                verdicts.setdefault(key, Verdict.DISCARDED)
+        return cls(verdicts)
+
+    def of_copy(self, entry: Entry, path: str) -> Verdict | Difference:
+        """The verdict on a copy that was quarantined."""
+        return self._verdicts.get(entry.id) or Difference(entry.run_id or "", _LOST, path)
+
+    def of_recovered(self, entry: Entry) -> Verdict:
+        """The verdict on a damaged copy that a run was made of."""
+        found = self._verdicts.get(entry.id)
+        return Verdict.SAME if found is None or found is Verdict.DISCARDED else found
+
+    def of_definition(self, path: str, faulty: Copy) -> Verdict | None:
+        """The verdict on a faulty definition; ``None`` if the quarantine does not know it."""
+        return self._verdicts.get((path, faulty.digest))
