@@ -11,7 +11,6 @@ from tandem_store.importer.choice.choose import Outcome
 from tandem_store.importer.source.kinds import Passed, Source
 from tandem_store.importer.truncated_files import Truncated
 from tandem_store.ledger import DatedRun, Tally
-from tandem_store.month import Month
 from tandem_store.quarantine import QuarantineItem
 
 #: How many runs a list names that may have as many as the source.
@@ -177,7 +176,7 @@ class Counts:
         for tally in tallies:
             mine = tally.import_id == self.import_id and tally.outcome is not None
             outcome = str(tally.outcome) if mine else Outcome.UNCHANGED.value
-            month = "unknown" if tally.month is None else Month.of_key(tally.month).label
+            month = "unknown" if tally.month is None else tally.month.label
             self.by_source[tally.source][outcome] += tally.copies
             self.by_month[month][outcome] += tally.copies
 

@@ -10,7 +10,6 @@ from sqlalchemy import bindparam, insert, update
 from tandem_store.database.bulk import insert_rows
 from tandem_store.ledger.reader import LedgerReader
 from tandem_store.ledger.rows import IMPORTS, NO_DIGEST, Import
-from tandem_store.mapping import to_column
 from tandem_store.models import import_directories, import_entries, import_files, imports
 
 
@@ -29,7 +28,7 @@ class Ledger(LedgerReader):
 
     def begin(self, root: str, *, strict: bool, now_ms: int, tool_version: str) -> Import:
         """Start an import; the caller made sure that no other runs."""
-        values = {"root": to_column(root), "state": "scanning", "strict": strict}
+        values = {"root": root, "state": "scanning", "strict": strict}
         result = self._connection.execute(
             insert(imports).values(**values, started_at_ms=now_ms, tool_version=tool_version)
         )
@@ -48,9 +47,7 @@ class Ledger(LedgerReader):
 
     def move(self, import_id: int, root: str) -> None:
         """Note that the directory of an import is somewhere else now."""
-        self._connection.execute(
-            update(imports).where(imports.c.id == import_id).values(root=to_column(root))
-        )
+        self._connection.execute(update(imports).where(imports.c.id == import_id).values(root=root))
 
     def add_directories(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Note directories, as rows of the table with ids that follow on ``last_ids``."""
