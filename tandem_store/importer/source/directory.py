@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tandem_store.errors import SourceError
-from tandem_store.importer.source.kinds import ENGINE_DATABASE_NAME, HOT_NAME, Passed, SourceFile
+from tandem_store.importer.source.kinds import (
+    ENGINE_DATABASE_NAME,
+    HOT_NAME,
+    SkippedFile,
+    SourceFile,
+)
 from tandem_store.importer.source.recognition import is_file_of_runs
 from tandem_store.importer.source.walk import ENGINE_DATABASE_FILES, Walk, why_of
 
@@ -64,7 +69,7 @@ class StateDirectory:
         root = data.parent if data.name.lower() == "data" else data
         return cls(root, data, hot_name, allowed_roots)
 
-    def walk(self) -> Iterator[SourceFile | Passed]:
+    def walk(self) -> Iterator[SourceFile | SkippedFile]:
         """All that can hold runs or definitions, and what was passed over, in a fixed order."""
         return self._walk().everything()
 

@@ -93,24 +93,24 @@ def change_time(status: os.stat_result) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
+class SkippedFile:
     """One file or folder that was not read, and why.
 
-    ``alarming``: it might hold runs, so the operator has to decide; otherwise it is a mere stray.
-    A folder may hold any number of them.
+    ``needs_attention``: it might contain runs, and a folder any number of them, so the operator has
+    to decide. Otherwise it has nothing to do with runs.
     """
 
     path: str
     reason: str
-    alarming: bool
+    needs_attention: bool
     kind: Literal["file", "folder"] = "file"
 
     @classmethod
-    def unreadable(cls, path: str, error: OSError) -> Passed:
+    def unreadable(cls, path: str, error: OSError) -> SkippedFile:
         """What the system would not let us read, in the system's words."""
-        return cls(path, (error.strerror or str(error)).lower(), alarming=True)
+        return cls(path, (error.strerror or str(error)).lower(), needs_attention=True)
 
-    def looked_at(self, root: Path) -> Passed:
+    def with_kind_on_disk(self, root: Path) -> SkippedFile:
         """The same with its ``kind`` as it is on the disk, links followed."""
         return replace(self, kind="folder" if _is_folder(root / self.path) else "file")
 

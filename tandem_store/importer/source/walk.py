@@ -19,7 +19,7 @@ from tandem_store.importer.source.kinds import (
     ENGINE_DATABASE_NAME,
     HOT_NAME,
     Layout,
-    Passed,
+    SkippedFile,
     Source,
     SourceFile,
     change_time,
@@ -43,7 +43,7 @@ class Walk:
         self._entered: set[tuple[int, int]] = set()
         self._roots = tuple(os.fspath(one) for one in (root.resolve(), *allowed))
 
-    def everything(self) -> Iterator[SourceFile | Passed]:
+    def everything(self) -> Iterator[SourceFile | SkippedFile]:
         """What can hold runs or definitions, and what was passed over."""
         for name in ENGINE_DATABASE_FILES:
             self.admits_database(name)
@@ -55,9 +55,9 @@ class Walk:
             if entry.name.startswith("local-cleanup-"):
                 yield from self._backup(f"backups/{entry.name}")
         for place, reason in self._trouble.items():
-            yield Passed(place, reason, alarming=True)
+            yield SkippedFile(place, reason, needs_attention=True)
 
-    def _definitions(self) -> Iterator[SourceFile | Passed]:
+    def _definitions(self) -> Iterator[SourceFile | SkippedFile]:
         """The current definitions: one file each, else the older file of all of them."""
         folder = _join(self._data, "automations-v2")
         found = False
@@ -80,7 +80,7 @@ class Walk:
         place = _join(self._data, name)
         return not os.path.islink(self._path(place)) or self._admits(place)
 
-    def _state_folder(self, folder: str, hot: Source) -> Iterator[SourceFile | Passed]:
+    def _state_folder(self, folder: str, hot: Source) -> Iterator[SourceFile | SkippedFile]:
         """The files and trees of one state folder; ``hot`` is what its hot file counts as."""
         backup = hot is Source.BACKUP
         for entry in self._children(folder):
@@ -103,12 +103,12 @@ class Walk:
             elif entry.name.endswith(".legacy-aggregate.json"):
                 yield _stray(folder, entry.name, "history of definitions, never current")
 
-    def _backup(self, folder: str) -> Iterator[SourceFile | Passed]:
+    def _backup(self, folder: str) -> Iterator[SourceFile | SkippedFile]:
         """What ``storage cleanup`` moved aside: the same names, under their old relative paths."""
         yield from self._state_folder(folder, Source.BACKUP)
         yield from self._state_folder(f"{folder}/data", Source.BACKUP)
 
-    def _shards(self, tree: str, *, backup: bool) -> Iterator[SourceFile | Passed]:
+    def _shards(self, tree: str, *, backup: bool) -> Iterator[SourceFile | SkippedFile]:
         """History shards of both layouts, and leftovers of interrupted writes beside them."""
         for folder, entry, parts in self._files_below(tree):
             source = shard_source(parts)
@@ -119,7 +119,7 @@ class Walk:
                 source = Source.BACKUP
             yield from self._file(folder, entry, source, Layout.SHARD)
 
-    def _context_runs(self, folder: str) -> Iterator[SourceFile | Passed]:
+    def _context_runs(self, folder: str) -> Iterator[SourceFile | SkippedFile]:
         """The states of automation runs that were kept as context runs."""
         for entry in self._children(folder):
             if entry.name.startswith("automation-v2-"):
@@ -177,7 +177,7 @@ class Walk:
 
     def _file(
         self, folder: str, entry: os.DirEntry[str], source: Source, layout: Layout
-    ) -> Iterator[SourceFile | Passed]:
+    ) -> Iterator[SourceFile | SkippedFile]:
         """The file to read, or why it is not one."""
         place = _join(folder, entry.name)
         is_link = True
@@ -232,8 +232,8 @@ def _join(folder: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
 
 
-def _stray(folder: str, name: str, reason: str = "not a file that holds runs") -> Passed:
-    return Passed(_join(folder, name), reason, alarming=False)
+def _stray(folder: str, name: str, reason: str = "not a file that holds runs") -> SkippedFile:
+    return SkippedFile(_join(folder, name), reason, needs_attention=False)
 
 
 def why_of(error: OSError) -> str:
