@@ -7,15 +7,14 @@ from dataclasses import replace
 from typing import Final
 
 from tandem_store.errors import LegacyFormatError
-from tandem_store.importer.copies import Copy, Fault, Raw, Reading
+from tandem_store.importer.copies import Copy, Raw, Reading
 from tandem_store.importer.file_snapshot import Frozen
 from tandem_store.importer.parsing import (
     LARGEST_KEPT,
-    NewerVersionError,
     Piece,
     fault_of,
+    newer_version,
     raw_of,
-    refuse_newer,
     too_large,
 )
 from tandem_store.importer.source.kinds import SourceFile
@@ -24,6 +23,7 @@ from tandem_store.importer.source.salvage.tokens import LARGEST_RECORD, key_at
 from tandem_store.importer.source.spans import DamageKind, Span
 from tandem_store.importer.worker_pool import Task
 from tandem_store.jsontext import loads
+from tandem_store.legacy.versions import NewerVersionError, check_version
 
 #: Bytes and pieces of one batch: enough to make a round trip to a parser worth it.
 BATCH_BYTES: Final = 1024 * 1024
@@ -42,8 +42,7 @@ def cut(file: SourceFile, content: Frozen, *, after: int) -> Iterator[Task]:
     try:
         _note_bad_version(content, found)
     except NewerVersionError as error:
-        fault = Fault("newer_schema_version", str(error))
-        copy = Copy(content.digest, fault=fault, raw=_whole(content))
+        copy = Copy(content.digest, fault=newer_version(error), raw=_whole(content))
         yield Task(of=replace(part, copies=[copy], last=True))
         return
     yield from _batches(part, content, found, after)
@@ -106,7 +105,7 @@ def _note_bad_version(content: Frozen, found: Outline) -> None:
     try:
         if stop - start > LARGEST_RECORD:
             raise LegacyFormatError("schema_version is no number")
-        refuse_newer(loads(bytes(content.data[start:stop])))
+        check_version(loads(bytes(content.data[start:stop])))
     except NewerVersionError:
         raise
     except LegacyFormatError:
