@@ -57,11 +57,6 @@ class RetryReport:
 
     items: list[Retried] = field(default_factory=list)
 
-    @property
-    def exit_code(self) -> int:
-        """0, or 3 when something stays in quarantine, or had been discarded."""
-        return 0 if all(item.resolved for item in self.items) else 3
-
     def to_json(self) -> dict[str, Any]:
         """The report as a JSON object."""
         return {

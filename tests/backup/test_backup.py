@@ -129,7 +129,7 @@ def test_a_store_that_cannot_be_written_to_is_backed_up(
     done = command("--db", url, "backup", folder, "--keep", "1")
 
     assert done.exit_code == 0, done.stderr
-    assert "the store does not know of it" in done.stderr
+    assert "it could not be recorded in the store" in done.stderr
     assert len(names(folder)) == 2
 
 

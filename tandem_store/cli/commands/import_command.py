@@ -1,4 +1,4 @@
-"""``tandem-store import``: a legacy state directory into the store."""
+"""``tandem-store import``: imports a state directory of the engine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from tandem_store.cli import options, output
+from tandem_store.cli import exits, options, output
 from tandem_store.cli.progress import progress_bar
 from tandem_store.cli.views import import_plan, import_summary
 from tandem_store.importer import (
@@ -20,10 +20,10 @@ from tandem_store.importer import (
 )
 
 
-@click.command("import", short_help="Import a legacy state directory.")
+@click.command("import")
 @click.argument("state", type=click.Path(path_type=Path))
 @options.database
-@click.option("--dry-run", is_flag=True, help="Read everything, write nothing.")
+@click.option("--dry-run", is_flag=True, help="Read everything, but write nothing.")
 @click.option("--strict", is_flag=True, help="Put incomplete copies into quarantine.")
 @click.option("--months", is_flag=True, help="Show the counts of every month.")
 @options.jobs
@@ -45,30 +45,35 @@ def import_command(
 ) -> None:
     """Import STATE: a state directory of the engine, its data folder, or one hot file.
 
-    STATE is only read. A database that is not there yet is made. What was imported before is not
-    imported again; interrupted, the same command goes on. Asks before the store gets more than
-    600 months. Ends with exit code 3 if anything was not read or is in quarantine.
+    STATE is only read. A database that does not exist yet is created. What has been imported before
+    is not imported again. If the import is interrupted, run the same command again to continue. It
+    asks before the store gets more than 600 months.
+
+    Exits with 3 if anything was not read or is in quarantine.
     """
-    chosen = ImportOptions(
-        jobs=jobs, strict=strict, dry_run=dry_run, allow_roots=allow_roots, confirm_months=yes
+    report = _import(
+        url,
+        state,
+        ImportOptions(
+            jobs=jobs, strict=strict, dry_run=dry_run, allow_roots=allow_roots, confirm_months=yes
+        ),
     )
-    report = _imported(url, state, chosen)
     if as_json:
-        output.put_json(report.to_json())
+        output.print_json(report.to_json())
     else:
-        import_summary.put(report.to_json(), state, months=months)
-    context.exit(report.exit_code)
+        import_summary.show(report, state, months=months)
+    context.exit(exits.of_import(report))
 
 
-def _imported(url: str, state: Path, chosen: ImportOptions) -> ImportReport:
+def _import(url: str, state: Path, chosen: ImportOptions) -> ImportReport:
     plan = plan_import(url, state, chosen)
-    import_plan.note(plan)
+    import_plan.show(plan)
     try:
         with progress_bar() as progress:
             return import_state(url, state, chosen, progress, plan=plan)
     except ManyMonthsError as error:
         if not sys.stdin.isatty():
             raise
-        click.confirm(f"{error}\nGo on now?", abort=True, err=True)
+        click.confirm(f"{error}\nContinue now?", abort=True, err=True)
     with progress_bar() as progress:
         return import_state(url, state, replace(chosen, confirm_months=True), progress)

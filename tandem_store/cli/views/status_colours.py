@@ -1,4 +1,4 @@
-"""The colours of states, of runs and of their nodes."""
+"""The colours of statuses, for runs and for their nodes."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ _STYLES: Final = {
 
 
 def status(name: str, text: str | None = None) -> Styled:
-    """A status in its colour, or another text in the colour of the status."""
+    """Return a status in its colour, or another text in the colour of that status."""
     return Styled(name if text is None else text, _STYLES.get(name, ""))

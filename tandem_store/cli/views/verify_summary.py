@@ -1,4 +1,4 @@
-"""What a verification found, as the person reads it who is about to delete the source."""
+"""The result of a verification, for someone who is about to delete the source."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from tandem_store.cli import output
-from tandem_store.cli.views.locations import put_capped, put_name, put_place, put_record
-from tandem_store.cli.views.text import number, one_line, printable
+from tandem_store.cli.terminal import printable
+from tandem_store.cli.views.item_lists import show_item, show_list, show_name, show_skipped
+from tandem_store.cli.views.values import number, one_line
 from tandem_store.verify import Cause, Difference, Reason, Verdict, VerifyReport
 
 _VERDICTS: Final = {
@@ -20,7 +21,7 @@ _VERDICTS: Final = {
     Verdict.ONLY_IN_SOURCE: "in quarantine but only the source has the bytes",
     Verdict.DISCARDED: "discarded from quarantine",
 }
-#: What a reason says of one, of many, and what to do about it.
+#: For each cause: the sentence for one, the sentence for many, and what to do about it.
 _REASONS: Final = {
     Cause.NOT_IMPORTED: ("it was never imported into this store", "", "{import_}"),
     Cause.DIFFERENT: (
@@ -41,8 +42,8 @@ _REASONS: Final = {
     ),
     Cause.IMPORT_INTERRUPTED: ("its import was interrupted", "", "{import_}"),
     Cause.NEWER_IN_ENGINE_DB: (
-        "the engine's own database has 1 run newer or alone",
-        "the engine's own database has {count} runs newer or alone",
+        "1 run is newer in the engine's own database, or only there",
+        "{count} runs are newer in the engine's own database, or only there",
         "let the engine write them to its files, then {import_}",
     ),
     Cause.ONLY_IN_SOURCE: (
@@ -63,23 +64,22 @@ _REASONS: Final = {
 }
 
 
-def put(report: VerifyReport, state: Path) -> None:
-    """The counts, each list cut at 20, and as the last line whether the source may be deleted."""
+def show(report: VerifyReport, state: Path) -> None:
+    """Print counts, the first 20 of each list, and whether the source may be deleted."""
     of_runs = sum(one.automation_id is None for one in report.differences)
-    output.put(_counted("copies", report.copies, of_runs))
+    output.print_message(_counted("copies", report.copies, of_runs))
     if report.definitions or of_runs < len(report.differences):
         different = len(report.differences) - of_runs
-        output.put(_counted("definitions", report.definitions, different))
+        output.print_message(_counted("definitions", report.definitions, different))
     if not report.was_imported and report.differences:
-        output.put(f"Nothing in {report.root} was ever imported into this store.")
+        output.print_message(f"Nothing in {report.root} was ever imported into this store.")
     else:
-        put_capped("Different", report.differences, _put_difference)
-    not_read = [{"path": one.path, "reason": one.reason} for one in report.not_read]
-    put_capped("Not read", not_read, put_place)
-    put_capped("Gone from the source since the import", report.gone, put_name)
-    put_capped("Newer in the engine's own database", report.newer_in_engine_db, put_name)
-    output.put()
-    output.put(printable(_conclusion(report, state)))
+        show_list("Different", report.differences, _show_difference)
+    show_list("Not read", report.not_read, show_skipped)
+    show_list("Gone from the source since the import", report.gone, show_name)
+    show_list("Newer in the engine's own database", report.newer_in_engine_db, show_name)
+    output.print_message()
+    output.print_message(printable(_conclusion(report, state)))
 
 
 def _counted(what: str, counts: Counter[Verdict], different: int) -> str:
@@ -89,16 +89,16 @@ def _counted(what: str, counts: Counter[Verdict], different: int) -> str:
     return f"{number(counts.total() + different)} {what} checked: {', '.join(parts)}."
 
 
-def _put_difference(one: Difference) -> None:
+def _show_difference(one: Difference) -> None:
     name = one.run_id if one.automation_id is None else one.automation_id
-    put_record(f"  {one_line(name) or '-'}", one.path, one.what, style="yellow")
+    show_item(f"  {one_line(name) or '-'}", one.path, one.what, style="yellow")
 
 
 def _conclusion(report: VerifyReport, state: Path) -> str:
-    """Whether the source may be deleted, and if not, why not: the most important reason first."""
+    """Return whether the source may be deleted, or the reasons against it by importance."""
     reasons = report.reasons
     if not report.was_imported and report.differences:
-        # All the differences say the same.
+        # All the differences have this one cause.
         reasons = [one for one in reasons if one.cause is not Cause.DIFFERENT]
     if not reasons:
         return (
@@ -119,7 +119,7 @@ def _sentence(reason: Reason, state: Path) -> str:
 
 
 def _lost(report: VerifyReport) -> str:
-    """What goes with the source, because the store has only its place and digest."""
+    """Return what would be deleted with the source, because the store has only its digest."""
     names = {
         Verdict.SUPERSEDED: "superseded",
         Verdict.SKIPPED: "skipped",
