@@ -79,13 +79,13 @@ class RunFilter:
             for bound in (f"{name}_from", f"{name}_to"):
                 _check_aware(bound, getattr(self, bound))
         if not isinstance(self.text, str | None):
-            raise TypeError(f"text is a text, not {self.text!r}")
+            raise TypeError(f"text must be a string, not {self.text!r}")
         if self.text is not None and len(self.text) > LONGEST_TEXT:
             raise InvalidFilterError(
-                f"text has {len(self.text):,} characters; give {LONGEST_TEXT:,} at the most"
+                f"text has {len(self.text):,} characters; give at most {LONGEST_TEXT:,}"
             )
         if not isinstance(self.terminal, bool | None):
-            raise TypeError(f"terminal is True, False or None, not {self.terminal!r}")
+            raise TypeError(f"terminal must be True, False or None, not {self.terminal!r}")
         for column, wanted in self.choices():
             # Sets given by a caller may change later; what a filter means must not.
             object.__setattr__(self, column, wanted)
@@ -93,8 +93,8 @@ class RunFilter:
         names = sum(len(wanted) for _, wanted in self.choices())
         if names > MOST_NAMES:
             raise InvalidFilterError(
-                f"the filter has {names:,} names; give {MOST_NAMES:,} at the most, and ask again "
-                "for the others"
+                f"the filter has {names:,} names; give at most {MOST_NAMES:,}, and use another "
+                "filter for the rest"
             )
 
     def choices(self) -> Iterator[tuple[str, frozenset[str]]]:
@@ -116,7 +116,7 @@ def _names(column: str, wanted: str | Collection[str]) -> frozenset[str]:
     """The names given for a column; refuses values that no column can have."""
     names = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else [*wanted]
     if not all(isinstance(name, str) for name in names):
-        raise TypeError(f"{column} is one text or a collection of texts, not {wanted!r}")
+        raise TypeError(f"{column} must be a string or a collection of strings, not {wanted!r}")
     # Exactly the text, whatever subclass of it was given: str() of an enum is its name.
     return frozenset(map(str.__str__, names))
 
@@ -124,10 +124,10 @@ def _names(column: str, wanted: str | Collection[str]) -> frozenset[str]:
 def _check_aware(name: str, at: datetime | None) -> None:
     """Refuse a time without a time zone."""
     if not isinstance(at, datetime | None):
-        raise TypeError(f"{name} is a datetime, not {at!r}")
+        raise TypeError(f"{name} must be a datetime, not {at!r}")
     if at is not None and at.utcoffset() is None:
         raise InvalidFilterError(
-            f"{name} has no time zone; give an aware time, as datetime(2026, 8, 1, tzinfo=UTC)"
+            f"{name} has no time zone; give an aware time, such as datetime(2026, 8, 1, tzinfo=UTC)"
         )
 
 

@@ -17,11 +17,11 @@ from typing import (
     get_type_hints,
 )
 
-import orjson
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tandem_store.errors import LegacyFormatError
+from tandem_store.jsontext import dumps
 from tandem_store.records import AutomationSpec, Record, RunRecord, TenantContext
 from tandem_store.records.base import MAX_U64, U32
 
@@ -215,7 +215,7 @@ def _given(value: Any) -> str:
     if value is None:
         return "null"
     if isinstance(value, str):
-        return f"string {orjson.dumps(value[:_LONGEST_QUOTE]).decode()}"
+        return f"string {dumps(value[:_LONGEST_QUOTE]).decode()}"
     if isinstance(value, bool):
         return f"boolean `{str(value).lower()}`"
     if isinstance(value, int | float):

@@ -78,6 +78,6 @@ def _exact_id(name: str, value: object) -> str:
     text = str.__str__(value) if isinstance(value, str) else ""
     if not text.strip():
         raise TenantScopeError(
-            f"a tenant scope needs a {name} that is a text and not blank, not {value!r}"
+            f"the {name} of a tenant scope must be a string that is not blank, not {value!r}"
         )
     return text
