@@ -86,7 +86,7 @@ class SourceFile:
 
     @property
     def is_dated(self) -> bool:
-        """Whether the time of change is within the limits, so that it shows changes of the file."""
+        """Whether a change of the file shows in its time of change; at a limit it does not."""
         return EARLIEST_NS < self.mtime_ns < LATEST_NS
 
 
