@@ -85,7 +85,7 @@ def prepared(url: URL, mark: str) -> Iterator[Target]:
     """
     found = found_in(url)
     if found != mark:
-        if version_table.is_unfinished(found):
+        if version_table.is_copying_mark(found):
             raise StoreError(
                 f"{urls.shown(url)} is an unfinished copy of another store, or of this one "
                 "before it was written to or upgraded. Remove that database, or name another, "
@@ -107,7 +107,7 @@ def found_in(url: URL) -> str | None:
     if is_absent(url):
         return None
     with open_any_revision(url) as store, store.read() as tx:
-        return version_table.stored(tx.connection)
+        return version_table.read(tx.connection)
 
 
 def _refuse_unless_empty(url: URL) -> None:
@@ -124,7 +124,7 @@ def _close_to_others(store: Store, url: URL, mark: str) -> None:
     with store.begin() as tx:
         _refuse_rows(tx.connection, models.metadata.sorted_tables, url)
         # Made ahead by a deploy, perhaps; the months of the source come with times of their own.
-        partitions.unmake(tx.connection, [one.month for one in tx.months.states()])
+        partitions.drop_empty(tx.connection, [one.month for one in tx.months.states()])
         version_table.replace(tx.connection, revisions.HEAD, mark)
 
 
