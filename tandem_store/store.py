@@ -18,7 +18,7 @@ from sqlalchemy import URL, Connection
 
 from tandem_store import months
 from tandem_store.automations import Automations
-from tandem_store.database import revisions, urls
+from tandem_store.database import partitions, revisions, urls
 from tandem_store.database.engines import create_engines
 from tandem_store.database.locks.commit_lock import log_affected_library
 from tandem_store.database.transactions import Transactions
@@ -166,10 +166,10 @@ class Store:
     def ensure_months(
         self, wanted: Collection[Month] = (), *, ahead: int = months.AHEAD
     ) -> tuple[Month, ...]:
-        """Make the tables of the ``wanted`` months, or of the present month and ``ahead`` more.
+        """Make the tables of the ``wanted`` months, or of the current month and ``ahead`` more.
 
-        Returns those that were missing. A store makes a month by itself when a run needs it; this
-        is for services that may not make tables in PostgreSQL, where a deploy does it for them.
+        Returns the months made. A store makes a month by itself when a run needs it; this is for
+        services that may not create tables in PostgreSQL, where a deploy does it for them.
 
         Raises:
             MonthDetachedError: one of the months is detached.
@@ -180,7 +180,7 @@ class Store:
         (['2026-08', '2026-09'], ())
         """
         with self._transactions.begin(Transaction, makes_months=False) as tx:
-            return months.ensure(tx.connection, wanted, ahead=ahead)
+            return partitions.ensure(tx.connection, wanted or months.coming(ahead))
 
     def for_tenant(self, scope: TenantScope) -> TenantStore:
         """The store as one tenant sees it: the only way to its runs that cannot miss a filter.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import URL, Connection, Row, Table, delete, inspect, select
 
@@ -18,9 +18,6 @@ from tandem_store.database.urls import is_absent
 from tandem_store.errors import StoreError
 from tandem_store.month import Month
 from tandem_store.store import Store, open_any_revision
-
-#: How many months are made in one transaction. PostgreSQL holds several locks for each.
-MONTHS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +47,8 @@ class Target:
         with self.store.read() as tx:
             made = set(tx.connection.scalars(select(models.months.c.month)))
         wanted = [row.month for row in rows if row.state == "attached" and row.month not in made]
-        for first in range(0, len(wanted), MONTHS):
-            with self.store.begin() as tx:
-                some = map(Month.of_key, wanted[first : first + MONTHS])
-                partitions.ensure(tx.connection, some)
+        with self.store.begin() as tx:
+            partitions.ensure(tx.connection, map(Month.of_key, wanted))
         with self.begin() as connection:
             connection.execute(delete(models.months))
             insert_rows(connection, models.months, [row._asdict() for row in rows])

@@ -125,7 +125,7 @@ def check(url: str | URL) -> None:
     try:
         with engines.read.connect() as connection:
             _refuse_damage(connection)
-            sentences = [flaw.what for flaw in table_check.flaws(connection)]
+            sentences = [found.what for found in table_check.differences(connection)]
     finally:
         engines.dispose()
     if sentences:
