@@ -199,7 +199,7 @@ def test_a_locked_store_ends_with_6(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, any_store_url: str
 ) -> None:
     """A writer waits for another one, and then says that it did."""
-    monkeypatch.setattr("tandem_store.database.write_queue.BUSY_TIMEOUT_S", 1)
+    monkeypatch.setattr("tandem_store.database.waiting.BUSY_TIMEOUT_S", 1)
     quarantine_something(any_store_url)
     with behind_its_back(any_store_url) as other:
         other.execute(text("UPDATE quarantine SET message = 'mine'"))

@@ -27,7 +27,8 @@ from tandem_store.cli.program import program
 from tandem_store.copying import Tally, copy_store
 from tandem_store.copying.parts import Batch
 from tandem_store.database import partitions, revisions
-from tandem_store.database.engines import create_engines, filling_alone
+from tandem_store.database.engines import create_engines
+from tandem_store.database.locks.jobs import bulk_load_lock
 from tandem_store.database.urls import database_url
 from tandem_store.month import Month
 from tests.conftest import REPOSITORY
@@ -382,7 +383,7 @@ def test_copies_into_other_schemas_do_not_wait(source_url: str, postgresql_url: 
 def test_an_import_stays_out_while_a_copy_runs(source_url: str, new_target: NewTarget) -> None:
     """Both fill the target, and it is one of them that may."""
     target = new_target("sqlite")
-    busy = filling_alone(database_url(target), busy="busy")
+    busy = bulk_load_lock(database_url(target), busy="busy")
 
     with busy:
         done = command("--db", target, "import", "examples/state")

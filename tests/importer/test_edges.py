@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from tandem_store import models, open_store
 from tandem_store.cli import exits
+from tandem_store.database.locks.jobs import import_lock
 from tandem_store.errors import StoreLockedError
 from tandem_store.importer import (
     ImportOptions,
@@ -21,7 +22,6 @@ from tandem_store.importer import (
     parsing,
     retry_quarantined,
 )
-from tandem_store.importer.lock import alone
 from tandem_store.verify import verify_state
 from tests.importer.conftest import on_both
 from tests.importer.reading import dump, imported, process, scalar, stored_runs
@@ -97,7 +97,7 @@ def test_two_importers_do_not_work_at_once(state: StateDir, url: str) -> None:
     state.shard(run("a"))
     imported(url, state.root)
 
-    with alone(url):
+    with import_lock(url):
         with pytest.raises(StoreLockedError):
             imported(url, state.root)
         assert process(url, "import", str(state.root)).returncode == 6
