@@ -8,7 +8,8 @@ that it has never seen, and they are lost. A checkpoint runs at the end of a COM
 begun anew by the first page that is written to it, which is in COMMIT, too, if nothing is written
 before (``cache_spill``). So a lock around COMMIT keeps the two apart. It is a file beside the
 database, because closing any other descriptor of the database itself would drop SQLite's locks.
-docs/adr/0012 has the measurements. A checkpoint that closes the last connection is alone anyway.
+docs/internals/adr/0012 has the measurements. A checkpoint that closes the last connection is alone
+anyway.
 """
 
 from __future__ import annotations

@@ -421,5 +421,5 @@ def test_every_code_is_in_the_guide() -> None:
     codes |= set(re.findall(r'(?:Flaw|_damaged|self\._told)\(\s*(?:[^"]*\),\s*)?"(\w+)"', source))
     assert len(codes) > 30
 
-    guide = (root / "docs/doctor.md").read_text()
+    guide = (root / "docs/operations/doctor.md").read_text()
     assert {code for code in codes if f"`{code}`" not in guide} == set()

@@ -1,10 +1,9 @@
-"""The guide is followed to the letter: every snippet and every command, in order."""
+"""docs/service.md is followed to the letter: every snippet and every command, in order."""
 
 from __future__ import annotations
 
 import os
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -17,10 +16,11 @@ from sqlalchemy import Column, Integer, MetaData, Table, create_engine
 
 from tandem_store import open_store
 from tests.conftest import REPOSITORY
+from tests.docs.pages import DOCS, commands, snippets, words
 
-TEXT = (REPOSITORY / "docs" / "guide.md").read_text()
-SNIPPETS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-COMMANDS = re.findall(r"^    tandem-store (--db runs\.db .+)$", TEXT, re.MULTILINE)
+PAGE = DOCS / "service.md"
+SNIPPETS = snippets(PAGE)
+COMMANDS = [words(line) for line in commands(PAGE, "tandem-store --db runs.db ")]
 
 
 @pytest.fixture
@@ -30,17 +30,17 @@ def followed(
     """What the guide's names mean after its last snippet, and what it printed."""
     monkeypatch.chdir(tmp_path)
     for command in COMMANDS:
-        subprocess.run([sys.executable, "-m", "tandem_store", *shlex.split(command)], check=True)
+        subprocess.run([sys.executable, "-m", "tandem_store", *command], check=True)
     names: dict[str, Any] = {"__name__": "guide"}
     for number, snippet in enumerate(SNIPPETS, start=1):
-        exec(compile(snippet, f"<snippet {number} of docs/guide.md>", "exec"), names)
+        exec(compile(snippet, f"<snippet {number} of docs/service.md>", "exec"), names)
     names["writers"].shutdown()
     return names, capsys.readouterr().out
 
 
 def test_the_guide_can_be_followed(followed: tuple[dict[str, Any], str], tmp_path: Path) -> None:
     """It prints what it says it prints, and its worker has worked off the run."""
-    promised = re.findall(r"^ *print\(.*\)  # ([^:\n]+)", TEXT, re.MULTILINE)
+    promised = re.findall(r"^ *print\(.*\)  # ([^:\n]+)", PAGE.read_text(), re.MULTILINE)
 
     printed = followed[1].splitlines()
     assert promised
