@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Column, Integer, MetaData, Table, create_engine
+from sqlalchemy import Column, Integer, MetaData, Table, create_engine, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from tandem_store import open_store
 from tests.conftest import REPOSITORY
 from tests.docs.pages import DOCS, commands, snippets, words
+from tests.store.new_run import new_run
 
 PAGE = DOCS / "service.md"
 SNIPPETS = snippets(PAGE)
@@ -33,7 +36,10 @@ def followed(
         subprocess.run([sys.executable, "-m", "tandem_store", *command], check=True)
     names: dict[str, Any] = {"__name__": "guide"}
     for number, snippet in enumerate(SNIPPETS, start=1):
-        exec(compile(snippet, f"<snippet {number} of docs/service.md>", "exec"), names)
+        exec(
+            compile(snippet, f"<snippet {number} of docs/service.md>", "exec", dont_inherit=True),
+            names,
+        )
     names["writers"].shutdown()
     return names, capsys.readouterr().out
 
@@ -73,6 +79,25 @@ def test_its_fixture_works_in_a_test(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
+
+
+def test_a_services_own_rows_are_in_the_same_transaction(
+    followed: tuple[dict[str, Any], str], postgresql_url: str
+) -> None:
+    """Both are stored, or neither."""
+    guide = followed[0]
+    engine = create_engine(postgresql_url)
+    guide["Base"].metadata.create_all(engine)
+    with open_store(postgresql_url) as store:
+        guide["place_order"](store, 1, new_run("ordered"))
+        with pytest.raises(IntegrityError):
+            guide["place_order"](store, 1, new_run("refused"))
+
+        with store.read() as tx, Session(engine) as session:
+            assert tx.runs.exists("ordered")
+            assert not tx.runs.exists("refused")
+            assert session.scalars(select(guide["Order"].run_id)).all() == ["ordered"]
+    engine.dispose()
 
 
 def test_a_services_own_migrations_leave_the_store_alone(
