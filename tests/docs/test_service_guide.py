@@ -62,15 +62,15 @@ def test_the_guide_can_be_followed(followed: tuple[dict[str, Any], str], tmp_pat
     assert [claim.worker for claim in claims] == [None]
 
 
-def test_its_fixture_works_in_a_test(tmp_path: Path) -> None:
-    """As a service's tests would have it, with the run of the guide."""
-    record = next(one for one in SNIPPETS if "run = RunRecord(" in one).partition("with store")[0]
-    fixtures = next(one for one in SNIPPETS if "pytest.fixture" in one)
-    module = tmp_path / "test_service.py"
-    module.write_text(record + fixtures)
+def test_its_test_passes_in_another_package(tmp_path: Path) -> None:
+    """With the plugin switched on as the guide says."""
+    switch = next(one for one in SNIPPETS if one.startswith("pytest_plugins"))
+    test = next(one for one in SNIPPETS if "def test_" in one)
+    (tmp_path / "conftest.py").write_text(switch)
+    (tmp_path / "test_service.py").write_text(test)
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(module)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
