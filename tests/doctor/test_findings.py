@@ -423,5 +423,5 @@ def test_every_code_is_in_the_guide() -> None:
     )
     assert len(codes) > 30
 
-    guide = (root / "docs/doctor.md").read_text()
+    guide = (root / "docs/operations/doctor.md").read_text()
     assert {code for code in codes if f"`{code}`" not in guide} == set()

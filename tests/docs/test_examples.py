@@ -10,7 +10,8 @@ from pathlib import Path
 
 import orjson
 
-REPOSITORY = Path(__file__).parents[1]
+from tests.conftest import REPOSITORY
+
 EXAMPLES = REPOSITORY / "examples"
 
 

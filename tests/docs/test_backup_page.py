@@ -1,4 +1,4 @@
-"""What ``docs/backup.md`` shows is so, in the order in which it stands there."""
+"""The commands and the code of docs/operations/backup.md run, in the order of the page."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 
 from tandem_store import open_store
 from tests.backup.looking import command, dump
-from tests.conftest import REPOSITORY
+from tests.docs.pages import DOCS, snippets
 from tests.store.new_run import new_run
 
-_TEXT = (REPOSITORY / "docs" / "backup.md").read_text()
+_PAGE = DOCS / "operations" / "backup.md"
 
 
 def test_its_commands_and_its_snippet_run(
@@ -24,7 +24,7 @@ def test_its_commands_and_its_snippet_run(
     Path("store.db").rename("runs.db")
     with open_store("runs.db") as store, store.begin() as tx:
         tx.runs.add(new_run("r"))
-    lines = re.findall(r"^    (mkdir|tandem-store) (.+)$", _TEXT, re.MULTILINE)
+    lines = re.findall(r"^    (mkdir|tandem-store) (.+)$", _PAGE.read_text(), re.MULTILINE)
 
     for program, words in lines:
         if program == "mkdir":
@@ -32,7 +32,7 @@ def test_its_commands_and_its_snippet_run(
         else:
             done = command(*shlex.split(words))
             assert done.exit_code == 0, (words, done.stderr)
-    (snippet,) = re.findall(r"```python\n(.*?)```", _TEXT, re.DOTALL)
+    (snippet,) = snippets(_PAGE)
     exec(snippet, {})
 
     assert len(lines) == 6

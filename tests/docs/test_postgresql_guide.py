@@ -1,4 +1,4 @@
-"""The operator's guide to PostgreSQL is followed: its roles, deploy, backup and replica."""
+"""docs/operations/postgresql.md is followed: its roles, deploy, backup and replica."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from sqlalchemy.exc import DBAPIError
 from tandem_store import StoreError, open_store
 from tandem_store.dump import dump_lines
 from tandem_store.month import Month
-from tests.conftest import OUTSIDE_URL, REPOSITORY, running_server, server_url
+from tests.conftest import OUTSIDE_URL, running_server, server_url
+from tests.docs.pages import DOCS
 from tests.store.new_run import new_run
 
-TEXT = (REPOSITORY / "docs" / "postgresql.md").read_text()
+TEXT = (DOCS / "operations" / "postgresql.md").read_text()
 ADMINISTRATOR, OWNER = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)
 BACKUP = re.findall(r"^    (pg_.+)$", TEXT, re.MULTILINE)
 DEPLOY = re.findall(
