@@ -8,8 +8,8 @@ copied that it has never seen, and they are lost. A checkpoint runs at the end o
 log is restarted by the first page that is written to it, which happens in COMMIT as well if nothing
 is written before (``cache_spill``). So a lock around COMMIT keeps the two apart. It is a file
 beside the database, because closing any other descriptor of the database itself would drop SQLite's
-locks. docs/internals/adr/0012 has the measurements. The checkpoint that closes the last connection needs no
-lock: no other process has the file open then.
+locks. docs/internals/adr/0012 has the measurements. The checkpoint that closes the last connection
+needs no lock: no other process has the file open then.
 """
 
 from __future__ import annotations
