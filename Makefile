@@ -11,7 +11,7 @@ DEMO_STAMP := $(DEMO_VENV)/.installed
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .PHONY: help
-help:  ## Show what can be made
+help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Stamps instead of phony targets: the second `make` starts at once.
@@ -19,7 +19,7 @@ $(STAMP): pyproject.toml
 	$(call environment,$(VENV),.[dev])
 	@touch $@
 
-# The package alone: whoever only looks does not wait for the tools that build and test it.
+# Only the package: a first look should not wait for development tools.
 $(DEMO_STAMP): pyproject.toml
 	$(call environment,$(DEMO_VENV),.)
 	@touch $@
@@ -33,15 +33,23 @@ define environment
 endef
 
 .PHONY: dev
-dev: $(STAMP)  ## Make the virtual environment with everything in it
+dev: $(STAMP)  ## Make .venv with everything that development needs
 
 .PHONY: demo
-demo: $(DEMO_STAMP)  ## See in a minute what it does: import, verify, look, and a damaged history
+demo: $(DEMO_STAMP)  ## See what it does, in half a minute: import, verify, look around
 	@PATH="$(CURDIR)/$(DEMO_VENV)/bin:$$PATH" DEMO_BIN=$(DEMO_VENV)/bin/ sh examples/demo.sh
 
 .PHONY: picture
-picture: $(STAMP) demo  ## Draw docs/terminal.svg, the picture in the README, from a real terminal
+picture: $(STAMP) demo  ## Draw the pictures of the README from a real terminal
 	$(BIN)/python examples/picture.py
+
+.PHONY: docs
+docs: $(STAMP)  ## Write the generated pages: commands, API, map of the modules
+	$(BIN)/python -m tools
+
+.PHONY: map
+map: $(STAMP)  ## Write only the map of the modules, in docs/internals/architecture.md
+	$(BIN)/python -m tools map
 
 .PHONY: lint
 lint: $(STAMP)  ## Check format, style, types and layers
@@ -51,11 +59,11 @@ lint: $(STAMP)  ## Check format, style, types and layers
 	$(BIN)/lint-imports
 
 .PHONY: test
-test: lint  ## Be sure: lint, then every test but the long ones
+test: lint  ## Run lint, then every test but the long ones
 	$(BIN)/python -m pytest -n 2 --quiet -m 'not slow'
 
 .PHONY: test-long
-test-long: $(STAMP)  ## The long tests: kills, and many processes for a minute; prints figures
+test-long: $(STAMP)  ## Run the long tests: kills, many processes for a minute; prints figures
 	$(BIN)/python -m pytest --quiet -m slow --capture=no
 
 .PHONY: bench
@@ -65,5 +73,5 @@ bench: $(STAMP)  ## Measure the import, every call of the repository, and salvag
 	$(BIN)/python -m benchmarks.salvage
 
 .PHONY: clean
-clean:  ## Remove what was made here, except the virtual environment
+clean:  ## Remove what the other targets made, except the virtual environments
 	rm -rf build demo dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,7 +1,7 @@
-"""Draw what a terminal shows of the demo's store as docs/terminal.svg: ``make picture``.
+"""Draw the pictures of the README from a real terminal: ``make picture``.
 
-The commands really run, in a pseudo-terminal of 100 columns. The fonts are the viewer's own, so the
-picture asks no other host for anything.
+The commands run on the store of the demo, in a pseudo-terminal of 100 columns. The fonts are those
+of the viewer, so the pictures load nothing from another host.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Final
@@ -23,10 +24,12 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 REPOSITORY: Final = Path(__file__).parents[1]
-PICTURE: Final = REPOSITORY / "docs" / "terminal.svg"
 DATABASE: Final = "demo/runs.db"
-#: A run of the example that failed at its second node.
-SHOWN: Final = "56739d20"
+#: Each picture and the commands that it shows; the run failed at its second node.
+PICTURES: Final = {
+    "terminal.svg": (["verify", "examples/state"], ["runs", "list", "--since", "2026-10-25"]),
+    "run.svg": (["runs", "show", "56739d20"],),
+}
 COLUMNS: Final = 100
 _FONT_FACE: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 _FONTS: Final = "ui-monospace, SFMono-Regular, Menlo, Consolas, DejaVu Sans Mono, monospace"
@@ -47,12 +50,22 @@ _THEME: Final = TerminalTheme(
 
 
 def captured(command: list[str]) -> str:
-    """What a command prints to a terminal of ``COLUMNS`` columns, escape sequences included."""
+    """Return what a command prints to such a terminal, escape sequences included."""
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 50, COLUMNS, 0, 0))
-    environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": ""}
+    environment = {
+        **os.environ,
+        "TERM": "xterm-256color",
+        "COLORTERM": "",
+        "TANDEM_STORE_URL": f"sqlite:///{DATABASE}",
+    }
     with subprocess.Popen(
-        command, cwd=REPOSITORY, env=environment, stdin=child, stdout=child, stderr=child
+        command,
+        cwd=REPOSITORY,
+        env=environment,
+        stdin=child,
+        stdout=child,
+        stderr=subprocess.DEVNULL,  # the progress bar
     ):
         os.close(child)
         output = b"".join(iter(lambda: _read(parent), b""))
@@ -67,16 +80,23 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def main() -> None:
-    """Run the commands and write the picture."""
+def drawn(commands: Sequence[list[str]]) -> str:
+    """Return a picture of a terminal in which the commands were typed one after the other."""
     console = Console(record=True, width=COLUMNS, file=StringIO())
-    for words in (["runs", "list", "--since", "2026-10-25"], ["runs", "show", SHOWN]):
+    program = str(Path(sys.executable).with_name("tandem-store"))
+    for number, words in enumerate(commands):
+        if number:
+            console.print()
         console.print(Text(f"$ tandem-store {' '.join(words)}", style="bold"))
-        program = str(Path(sys.executable).with_name("tandem-store"))
-        console.print(Text.from_ansi(captured([program, "--db", DATABASE, *words])))
+        console.print(Text.from_ansi(captured([program, *words]).rstrip()))
     picture = console.export_svg(title="tandem-store", theme=_THEME)
-    picture = _FONT_FACE.sub("", picture).replace("Fira Code, monospace", _FONTS)
-    PICTURE.write_text(picture)
+    return _FONT_FACE.sub("", picture).replace("Fira Code, monospace", _FONTS)
+
+
+def main() -> None:
+    """Write every picture into docs/."""
+    for name, commands in PICTURES.items():
+        (REPOSITORY / "docs" / name).write_text(drawn(commands))
 
 
 if __name__ == "__main__":

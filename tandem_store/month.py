@@ -1,7 +1,7 @@
 """The month that a run belongs to: the unit by which documents are partitioned.
 
-A month is computed from integer arithmetic alone, because Python's calendar ends where the legacy
-format's 64-bit milliseconds do not.
+Months are computed with integers, because the 64-bit milliseconds of the legacy format go beyond
+Python's calendar.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LABEL = re.compile(r"(\d{4})-(\d{2})")
 
 
 def civil_month(at_ms: int) -> tuple[int, int]:
-    """Year and month (1 to 12) of a time in milliseconds since 1970, UTC, proleptic.
+    """Return year and month (1 to 12) of a time in milliseconds since 1970, UTC, proleptic.
 
     Works for any integer, also before year 0 and after year 9999. The algorithm is Howard Hinnant's
     ``civil_from_days`` (https://howardhinnant.github.io/date_algorithms.html).
@@ -50,24 +50,24 @@ class Month:
 
     @classmethod
     def of_ms(cls, at_ms: int) -> Self:
-        """The month of a time in milliseconds since 1970, UTC."""
+        """Return the month of a time in milliseconds since 1970, UTC."""
         return cls(*civil_month(at_ms))
 
     @classmethod
     def of_key(cls, key: int) -> Self:
-        """The month stored as the integer ``YYYYMM``."""
+        """Return the month that is stored as the integer ``YYYYMM``."""
         return cls(*divmod(key, 100))
 
     @classmethod
     def parse(cls, label: str) -> Self:
-        """The month written ``YYYY-MM``."""
+        """Return the month that is written ``YYYY-MM``; raises ``ValueError`` for another text."""
         match = _LABEL.fullmatch(label)
         if match is None:
             raise ValueError(f"{label!r} is not a month; write it as 2026-08")
         return cls(int(match[1]), int(match[2]))
 
     def later(self, months: int) -> Self:
-        """The month so many months after this one."""
+        """Return the month that is ``months`` months after this one."""
         years, month = divmod(self.month - 1 + months, 12)
         return type(self)(self.year + years, month + 1)
 

@@ -1,20 +1,23 @@
-"""The months: which there are, in what state, and what they hold."""
+"""The months of a store: their states, and what they hold.
+
+``database.partitions`` creates and finds their tables.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, func, or_, select
 
+from tandem_store.clock import now_ms
 from tandem_store.database import partitions
 from tandem_store.database.damaged_rows import stored_month
 from tandem_store.models import months, runs
 from tandem_store.month import Month
 
-#: How many months ``ensure`` makes beyond the current one: enough for a deploy every eight weeks.
+#: Months after the current one that are made by default: enough for a deploy every eight weeks.
 AHEAD: Final = 2
 
 
@@ -31,7 +34,7 @@ class MonthSummary(MonthState):
     """One month and what it holds."""
 
     runs: int
-    #: What the documents take, compressed, without indexes; 0 for a detached month.
+    #: Bytes of the compressed documents, without indexes; 0 for a detached month.
     bytes: int
 
 
@@ -42,11 +45,11 @@ class Months:
         self._connection = connection
 
     def states(self) -> Iterator[MonthState]:
-        """Every month, oldest first, without counting."""
+        """Yield every month, oldest first, without counting its runs."""
         return self._states(select(months.c.month, months.c.state))
 
     def in_use(self) -> Iterator[MonthState]:
-        """Every month that holds runs or is detached, oldest first."""
+        """Yield every month that holds runs or is detached, oldest first."""
         held = select(runs.c.month).where(runs.c.month == months.c.month)
         return self._states(
             select(months.c.month, months.c.state).where(
@@ -55,7 +58,7 @@ class Months:
         )
 
     def list(self) -> tuple[MonthSummary, ...]:
-        """Every month, oldest first; runs and bytes are counted now."""
+        """Return every month, oldest first; runs and bytes are counted now."""
         held = self._runs()
         return tuple(
             MonthSummary(
@@ -81,15 +84,7 @@ class Months:
         return int(self._connection.execute(query).scalar() or 0)
 
 
-def ensure(
-    connection: Connection, wanted: Collection[Month] = (), *, ahead: int = AHEAD
-) -> tuple[Month, ...]:
-    """Make the tables of the ``wanted`` months, or of the current month and ``ahead`` more.
-
-    Returns those that were missing. A store makes a month by itself when a run needs it; this is
-    for deploys whose services may not make tables, and for who will not wait for it at midnight.
-
-    Raises ``MonthDetachedError`` for a month that is detached.
-    """
-    now = Month.of_ms(time.time_ns() // 1_000_000)
-    return partitions.ensure(connection, wanted or [now.later(n) for n in range(ahead + 1)])
+def coming(ahead: int = AHEAD) -> tuple[Month, ...]:
+    """Return the current month and the ``ahead`` months after it."""
+    current = Month.of_ms(now_ms())
+    return tuple(current.later(months) for months in range(ahead + 1))

@@ -20,9 +20,9 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from tandem_store import months
 from tandem_store.automations import Automations
-from tandem_store.database import revisions, urls
-from tandem_store.database.commit_lock import note_library
+from tandem_store.database import partitions, revisions, urls
 from tandem_store.database.engines import create_engines
+from tandem_store.database.locks.commit_lock import log_affected_library
 from tandem_store.database.transactions import Transactions
 from tandem_store.database.urls import database_url, sqlite_path
 from tandem_store.errors import TenantScopeError
@@ -149,9 +149,9 @@ class TenantStore:
 class Store:
     """A database of runs, opened. Close it, or use it in a ``with`` statement.
 
-    Threads may share it; each has transactions of its own. After a fork, both processes may go on
-    using it. On SQLite a fork waits up to 10 seconds for the transactions of other threads to end;
-    if that is not enough, or the forking thread is in one itself, the child cannot use the store.
+    Threads may share it; each has its own transactions. After a fork, both processes may use it,
+    with one exception: a child that was forked while any thread was in a transaction on an SQLite
+    file cannot use that file, and is refused with ``StoreError``. The parent is not affected.
     """
 
     def __init__(self, transactions: Transactions) -> None:
@@ -188,10 +188,10 @@ class Store:
     def ensure_months(
         self, wanted: Collection[Month] = (), *, ahead: int = months.AHEAD
     ) -> tuple[Month, ...]:
-        """Make the tables of the ``wanted`` months, or of the present month and ``ahead`` more.
+        """Make the tables of the ``wanted`` months, or of the current month and ``ahead`` more.
 
-        Returns those that were missing. A store makes a month by itself when a run needs it; this
-        is for services that may not make tables in PostgreSQL, where a deploy does it for them.
+        Returns the months made. A store makes a month by itself when a run needs it; this is for
+        services that may not create tables in PostgreSQL, where a deploy does it for them.
 
         Raises:
             MonthDetachedError: one of the months is detached.
@@ -201,8 +201,8 @@ class Store:
         >>> [month.label for month in made], store.ensure_months(made)
         (['2026-08', '2026-09'], ())
         """
-        with self._transactions.begin(Transaction, prepare=False) as tx:
-            return months.ensure(tx.connection, wanted, ahead=ahead)
+        with self._transactions.begin(Transaction, makes_months=False) as tx:
+            return partitions.ensure(tx.connection, wanted or months.coming(ahead))
 
     def for_tenant(self, scope: TenantScope) -> TenantStore:
         """The store as one tenant sees it: the only way to its runs that cannot miss a filter.
@@ -261,7 +261,7 @@ def open_store(url: str | URL) -> Store:
         raise
     _log.debug("opened %s", urls.shown(url))
     if sqlite_path(database_url(url)) is not None:
-        note_library()
+        log_affected_library()
     return store
 
 
@@ -272,4 +272,4 @@ def open_any_revision(url: str | URL) -> Store:
 
     Raises ``StoreError`` when the URL is refused.
     """
-    return Store(Transactions(create_engines(url), prepares=False))
+    return Store(Transactions(create_engines(url), makes_months=False))

@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from pathlib import Path
 from typing import Final
 
-from tandem_store.database.locks import exclusive
+from tandem_store.database.locks.files import file_lock
 from tandem_store.errors import StoreError
 
 PREFIX: Final = ".tandem-store-partial-"
@@ -149,7 +149,7 @@ def _new(folder: Path) -> Path:
 
 
 def _locked(room: Path) -> AbstractContextManager[None]:
-    return exclusive(room / _LOCK, patience_s=0, busy="in use")
+    return file_lock(room / _LOCK, patience_s=0, busy="in use")
 
 
 def _remove_stale(folder: Path, *, owner: int) -> None:

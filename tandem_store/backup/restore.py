@@ -20,7 +20,7 @@ from tandem_store.backup.report import Content, RestoreReport
 from tandem_store.copying import copy_store
 from tandem_store.copying.job import Progress
 from tandem_store.database import portable_files, revisions
-from tandem_store.database.portable_files import make_usable
+from tandem_store.database.portable_files import convert_to_store
 from tandem_store.database.urls import database_url, sqlite_path
 from tandem_store.errors import NotAStoreError, StoreError
 from tandem_store.store import open_any_revision
@@ -147,12 +147,12 @@ def _unpacked(file: Path, room: Path, progress: Progress) -> _Unpacked:
     url = database_url(str(path))
     try:
         revision = _revision(url)
-        if wrong := portable_files.integrity(path):
+        if wrong := portable_files.first_damage(path):
             raise _damaged(file, wrong)
         revisions.upgrade(url)
         content = _content(url)
         # Last, because closing it leaves all of it in the file, which a reader would not.
-        make_usable(path)
+        convert_to_store(path)
     except (DBAPIError, sqlite3.Error) as error:
         raise _damaged(file, " ".join(str(error).split())) from error
     except NotAStoreError as error:

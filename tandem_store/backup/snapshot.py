@@ -24,7 +24,7 @@ from tandem_store.copying.parts import DEFAULT_BATCH
 from tandem_store.copying.report import Tally
 from tandem_store.database import portable_files, revisions
 from tandem_store.database.error_translation import because
-from tandem_store.database.portable_files import copy_pages, make_portable, page_bytes
+from tandem_store.database.portable_files import convert_to_single_file, copy_pages, page_bytes
 from tandem_store.database.urls import database_url, sqlite_path
 from tandem_store.errors import NotAStoreError, SchemaBehindError, StoreError
 from tandem_store.month import Month
@@ -66,9 +66,9 @@ def take(url: URL, target: Path, progress: Progress) -> Snapshot:
         if error.__cause__ is None or str(error).startswith(_NO_BACKUP):
             raise
         raise _damaged(error.__cause__) from error
-    make_portable(target)
+    convert_to_single_file(target)
     progress("checking", 0, 1)
-    if wrong := portable_files.integrity(target):
+    if wrong := portable_files.first_damage(target):
         raise _damaged(wrong)
     with _reading(database_url(str(target))) as copy:
         if missing := _lost_documents(copy):

@@ -1,4 +1,4 @@
-"""The command line: options, one library call, and what a person or a program sees of it."""
+"""The command line: reads options, calls the library, and prints the result."""
 
 from tandem_store.cli.program import main
 

@@ -1,4 +1,4 @@
-"""Options that commands share, and what their values mean."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tandem_store.cli import suggested_commands
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-#: Where the store is unless an option or the environment says otherwise.
+#: The store, unless an option or the environment variable names another.
 DEFAULT_URL: Final = "sqlite:///tandem_store.db"
 ENVIRONMENT: Final = "TANDEM_STORE_URL"
 
@@ -21,7 +21,7 @@ _URL_HELP: Final = "The database: sqlite:///FILE, a path, or postgresql+psycopg:
 
 
 def root_database(command: Command) -> Command:
-    """``--db`` of the program itself, with its default."""
+    """Add ``--db`` to the program itself, with the default."""
     return click.option(
         "--db",
         "url",
@@ -30,59 +30,60 @@ def root_database(command: Command) -> Command:
         default=DEFAULT_URL,
         show_default=True,
         show_envvar=True,
-        callback=_outermost_url,
+        callback=_program_url,
         help=_URL_HELP,
     )(command)
 
 
 def database(command: Command) -> Command:
-    """``--db``, given as ``url``: the command's own, else that of a group that it is in."""
+    """Add ``--db`` as ``url``: the command's own, or else the one of the nearest group."""
     return click.option("--db", "url", metavar="URL", callback=_nearest_url, help=_URL_HELP)(
         command
     )
 
 
 def as_json(command: Command) -> Command:
-    """``--json``, given as ``as_json``."""
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
+    """Add ``--json`` as ``as_json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
 def confirmed(command: Command) -> Command:
-    """``--yes``, given as ``yes``."""
-    return click.option("--yes", is_flag=True, help="Answer every question with yes.")(command)
+    """Add ``--yes`` as ``yes``."""
+    return click.option("--yes", is_flag=True, help="Answer yes to every question.")(command)
 
 
 def jobs(command: Command) -> Command:
-    """``--jobs``, given as ``jobs``; None if the size of the source shall decide."""
+    """Add ``--jobs`` as ``jobs``; None leaves the number to the size of the source."""
     return click.option(
         "--jobs",
+        metavar="N",
         type=click.IntRange(1, 256),
-        show_default="the cores; 1 for a small source",
-        help="Number of parser processes.",
+        show_default="one per core; 1 for a small source",
+        help="The number of parser processes.",
     )(command)
 
 
 def allowed_roots(command: Command) -> Command:
-    """``--allow-root``, given as ``allow_roots``."""
+    """Add ``--allow-root`` as ``allow_roots``."""
     return click.option(
         "--allow-root",
         "allow_roots",
         metavar="DIR",
         type=click.Path(exists=True, file_okay=False, path_type=Path),
         multiple=True,
-        help="Follow links that lead into this folder too; repeatable.",
+        help="Also follow links into this folder; repeatable.",
     )(command)
 
 
-def _outermost_url(context: click.Context, parameter: click.Parameter, value: str) -> str:
+def _program_url(context: click.Context, parameter: click.Parameter, value: str) -> str:
     if context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE:
-        suggested_commands.concerns(context, value)
+        suggested_commands.suggest_for(context, value)
     return value
 
 
 def _nearest_url(context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
     if value is not None:
-        suggested_commands.concerns(context, value)
+        suggested_commands.suggest_for(context, value)
         return value
     outer = context.parent
     while value is None and outer is not None:

@@ -1,4 +1,4 @@
-"""Where results go: JSON and text on stdout, everything else on stderr."""
+"""Prints results on stdout, as JSON or as text, and everything else on stderr."""
 
 from __future__ import annotations
 
@@ -11,62 +11,57 @@ from typing import Any, Final
 import click
 
 from tandem_store.cli import terminal
-from tandem_store.cli.suggested_commands import advised
+from tandem_store.cli.suggested_commands import with_store
+from tandem_store.cli.terminal import printable
 from tandem_store.cli.views import table
 from tandem_store.cli.views.table import Cell
-from tandem_store.cli.views.text import printable
 from tandem_store.errors import LegacyFormatError
 from tandem_store.jsontext import pretty
 
-# What JSON allows raw and a terminal would obey all the same.
-_RAW: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# Characters that JSON allows unescaped and a terminal would act on.
+_UNESCAPED: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
-def put_json(value: Any) -> None:
-    """One JSON value on stdout, kinds of numbers kept."""
-    click.echo(as_json(value))
-
-
-def as_json(value: Any) -> str:
-    """The value as JSON in two-space layout, with nothing that a terminal would obey."""
+def print_json(value: Any) -> None:
+    """Print one JSON value on stdout; integers and floats stay what they are."""
     try:
         text = pretty(value).decode()
     except (LegacyFormatError, TypeError, ValueError):
-        # A file name that is not UTF-8: the standard library spells it with escapes.
+        # A file name that is not UTF-8, which the standard library escapes.
         text = json.dumps(value, indent=2)
-    return escaped(text.rstrip("\n"))
+    click.echo(escape_json(text.rstrip("\n")))
 
 
-def escaped(text: str) -> str:
-    """JSON with those characters spelled out that it allows raw and a terminal would obey."""
-    return _RAW.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+def escape_json(text: str) -> str:
+    """Return JSON with the characters escaped that a terminal would act on."""
+    return _UNESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def put(text: str = "") -> None:
-    """Words of ours for people on stdout; line ends stay, and commands in it name the store."""
-    click.echo(terminal.folded(printable(advised(text), lines=True), sys.stdout))
+def print_message(text: str = "") -> None:
+    """Print our own words on stdout; line breaks stay, and suggested commands name the store."""
+    click.echo(terminal.folded(printable(with_store(text), lines=True), sys.stdout))
 
 
-def put_content(text: str) -> None:
-    """Words of others on stdout, such as a node's output; line ends stay."""
+def print_note(text: str) -> None:
+    """Print our own words on stderr; line breaks stay, and suggested commands name the store."""
+    click.echo(terminal.folded(printable(with_store(text), lines=True), sys.stderr), err=True)
+
+
+def print_content(text: str) -> None:
+    """Print stored text on stdout, such as a node's output; line breaks stay."""
     click.echo(printable(text, lines=True))
 
 
-def put_styled(text: str, style: str) -> None:
-    """A line for people on stdout, in a style of rich on a terminal that has it."""
+def print_styled(text: str, style: str) -> None:
+    """Print a line on stdout, in a style of rich if stdout is a terminal."""
     if terminal.is_terminal():
         click.echo(terminal.drawn(table.styled(printable(text), style)))
     else:
-        put_content(text)
+        print_content(text)
 
 
-def note(text: str) -> None:
-    """Words of ours for people on stderr; line ends stay, and commands in it name the store."""
-    click.echo(terminal.folded(printable(advised(text), lines=True), sys.stderr), err=True)
-
-
-def put_paragraph(text: str, *, indent: int = 2) -> None:
-    """Text of others on stdout, indented; on a terminal lines are broken between words."""
+def print_paragraph(text: str, *, indent: int = 2) -> None:
+    """Print stored text on stdout, indented; on a terminal its lines are broken between words."""
     shown = printable(text, lines=True)
     if terminal.is_terminal():
         click.echo(terminal.drawn(table.indented(shown, indent)))
@@ -74,26 +69,27 @@ def put_paragraph(text: str, *, indent: int = 2) -> None:
         click.echo("\n".join(" " * indent + line for line in shown.split("\n")))
 
 
-def put_facts(facts: Iterable[tuple[str, Cell]]) -> None:
-    """Labels and what they stand for, one below the other."""
+def print_facts(facts: Iterable[tuple[str, Cell]]) -> None:
+    """Print labels and their values on stdout, one below the other."""
     click.echo(terminal.drawn(table.facts(facts)))
 
 
-def put_table(
+def print_table(
     headings: Sequence[str],
     rows: Iterable[Sequence[Cell]],
     *,
-    right: str = "",
+    align: str = "",
     cut: str = "",
     optional: Sequence[str] = (),
 ) -> None:
-    """A table for people on stdout: one line a row, and all of it where there is no terminal.
+    """Print a table on stdout: one line a row, and complete if stdout is not a terminal.
 
-    ``right`` has an ``r`` in the place of each column that stands to the right. On a terminal that
-    is too narrow, the columns headed as in ``optional`` go one after the other, then the column
-    headed ``cut`` is cut with an ellipsis; what still does not fit becomes a paragraph a row.
+    ``align`` has one letter for each column, ``l`` or ``r``; columns without a letter are aligned
+    to the left. If the terminal is too narrow, the columns headed as in ``optional`` are left out
+    one after the other, then the column headed ``cut`` is cut. A table that still does not fit
+    becomes a paragraph for each row.
     """
-    made = table.Table.of(headings, rows, right)
+    made = table.Table.of(headings, rows, align)
     window = terminal.width()
     if window is not None:
         made = made.fitted(window, cut=cut, optional=optional)

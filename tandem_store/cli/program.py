@@ -1,72 +1,72 @@
-"""The program ``tandem-store`` and its commands."""
+"""The program ``tandem-store``: its options, its commands, and how it ends."""
 
 from __future__ import annotations
 
-import inspect
 import io
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
-import tandem_store
-from tandem_store.cli import options
-from tandem_store.cli.commands.backup import backup, restore
-from tandem_store.cli.commands.copying import copy
-from tandem_store.cli.commands.database import db
-from tandem_store.cli.commands.doctor import doctor
-from tandem_store.cli.commands.dump import dump
-from tandem_store.cli.commands.importing import import_command
-from tandem_store.cli.commands.months import months
-from tandem_store.cli.commands.quarantine import quarantine
-from tandem_store.cli.commands.runs import runs
-from tandem_store.cli.commands.statistics import stats
-from tandem_store.cli.commands.verifying import verify
-from tandem_store.cli.exits import FAILED, sentences
+from tandem_store.cli import exits, options
+from tandem_store.cli.command_table import ENTRIES, CommandGroup, LazyCommands
+from tandem_store.cli.error_messages import interrupted, translate_failures
 from tandem_store.cli.verbosity import verbose
+from tandem_store.release import RELEASE
 
 
-class Program(click.Group):
-    """A group whose commands fail with a sentence and a documented exit code."""
+class Program(CommandGroup):
+    """The outermost group: it ends with a documented exit code, and never with a traceback."""
+
+    def summaries(self) -> list[tuple[str, str]]:
+        """Return the name and the summary of each command, without importing any."""
+        return [(name, entry.summary) for name, entry in sorted(ENTRIES.items())]
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was named."""
-        with sentences(ctx):
+        """Run a command; every failure leaves it as a message and an exit code."""
+        with translate_failures(ctx):
             return super().invoke(ctx)
+
+    def main(self, *arguments: Any, **extra: Any) -> NoReturn:
+        """Run the program and exit; Ctrl-C ends it with 130, whenever it comes."""
+        exit_code = exits.INTERRUPTED
+        # Ctrl-C while the message is printed may lose the message, but not the exit code.
+        with suppress(KeyboardInterrupt):
+            exit_code = self._run(*arguments, **extra)
+        sys.exit(exit_code)
+
+    def _run(self, *arguments: Any, **extra: Any) -> int:
+        try:
+            try:
+                return super().main(*arguments, **extra | {"standalone_mode": False}) or exits.DONE
+            except (KeyboardInterrupt, click.Abort) as error:
+                # It came outside a command: before one had begun, or after it had ended.
+                raise interrupted(error) from error
+        except click.ClickException as error:
+            error.show()
+            return error.exit_code
 
 
 @click.group(
     cls=Program,
-    commands=[
-        db,
-        import_command,
-        verify,
-        runs,
-        months,
-        stats,
-        quarantine,
-        dump,
-        copy,
-        doctor,
-        backup,
-        restore,
-    ],
+    commands=LazyCommands(ENTRIES),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @options.root_database
 @verbose
-@click.version_option(tandem_store.__version__, "-V", "--version", prog_name="tandem-store")
+@click.version_option(RELEASE, "-V", "--version", prog_name="tandem-store")
 def program(url: str) -> None:
     """Keep the automation runs of the Tandem engine in a database.
 
     \b
     Exit codes:
       0    done
-      1    error, or doctor found something that must be done
+      1    error, or doctor found a problem that must be solved
       2    wrong usage
-      3    done, but something of the source is in quarantine or was not read
+      3    done, but something is in quarantine or was not read
       4    verify or copy found a difference
       5    the database is not at the revision that this version needs
       6    locked by another process
@@ -74,19 +74,19 @@ def program(url: str) -> None:
     """
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the program with the arguments of the process."""
-    _check_streams()
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A terminal that cannot show a character gets its escape instead of a failure.
+            # A character that the terminal cannot show is escaped, rather than making us fail.
             stream.reconfigure(errors="backslashreplace")
     program.main(prog_name="tandem-store")
 
 
-def _check_streams() -> None:
-    # A closed stream is None to Python, and its number would go to the next file that is opened: a
-    # database that stray output is then written into.
+def _open_closed_streams() -> None:
+    # Python has None for a closed stream, and its descriptor would go to the next file that is
+    # opened: a database, into which stray output would then be written.
     if sys.stdin is None:
         sys.stdin = Path(os.devnull).open()  # noqa: SIM115
     is_closed = sys.stdout is None
@@ -95,18 +95,5 @@ def _check_streams() -> None:
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
     if is_closed:
-        click.echo("Error: stdout is closed. Nothing was done; send it to /dev/null.", err=True)
-        sys.exit(FAILED)
-
-
-def _summarise(group: click.Group) -> None:
-    """Give each command the first sentence of its help for lists, where click would cut it."""
-    for command in group.commands.values():
-        if command.short_help is None:
-            sentence = inspect.cleandoc(command.help or "").split("\n\n")[0].split(". ")[0]
-            command.short_help = f"{' '.join(sentence.split()).removesuffix('.')}."
-        if isinstance(command, click.Group):
-            _summarise(command)
-
-
-_summarise(program)
+        click.echo("Error: stdout is closed. Nothing was done; redirect it to /dev/null.", err=True)
+        sys.exit(exits.FAILED)

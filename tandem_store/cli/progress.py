@@ -1,4 +1,4 @@
-"""A progress bar on stderr, if that is a terminal."""
+"""Shows a progress bar on stderr."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 @contextmanager
 def progress_bar() -> Iterator[Progress | None]:
-    """What to call with progress; None if nobody would see it, or log lines tell it.
+    """Yield a function that shows progress, or None without a terminal or with ``--verbose``.
 
-    A phase is done when the next one begins or the block ends without an exception, whatever was
-    counted by then: what a phase passed over is not counted.
+    A phase is complete when the next one begins, or when the block ends without an exception. Its
+    count may be lower then, because what a phase skips is not counted.
     """
     if not sys.stderr.isatty() or verbosity.is_verbose():
         yield None
@@ -28,7 +28,7 @@ def progress_bar() -> Iterator[Progress | None]:
 
     bar = Progress(
         TextColumn("{task.description}"),
-        # rich's own colour of an unfinished bar is a red that looks like an error.
+        # rich shows an unfinished bar in a red that looks like an error.
         BarColumn(complete_style="cyan", finished_style="green"),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeRemainingColumn(),
@@ -38,7 +38,7 @@ def progress_bar() -> Iterator[Progress | None]:
 
     def finish() -> None:
         for task in bar.tasks:
-            # Nothing to do is 0 %, to rich.
+            # rich takes a total of 0 for 0 %.
             total = task.total or 1
             bar.update(task.id, completed=total, total=total)
 

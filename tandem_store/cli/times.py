@@ -1,4 +1,4 @@
-"""Times as people type them: a date, a date and time, or how long ago."""
+"""Reads times as people type them: a date, a date and time, or an age such as ``7d``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Final
 
 import click
 
-_AGO: Final = re.compile(r"(\d{1,9})(w|d|h|min|m)")
+_AGE: Final = re.compile(r"(\d{1,9})(w|d|h|min|m)")
 _UNITS: Final = {"w": "weeks", "d": "days", "h": "hours", "min": "minutes"}
 
 
 class Moment(click.ParamType[datetime | timedelta]):
-    """An aware datetime, or the timedelta that a time lies before now."""
+    """A parameter that is an aware datetime, or an age as a timedelta."""
 
     name = "time"
 
@@ -23,19 +23,19 @@ class Moment(click.ParamType[datetime | timedelta]):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> datetime | timedelta:
-        """Read ``2026-08-01``, ``2026-08-01T12:00:00+02:00``, ``7d``, ``30min``; no zone is UTC."""
+        """Read ``2026-08-01``, ``2026-08-01T12:00:00Z`` or ``7d``; without a zone it is UTC."""
         if not isinstance(value, str):
             return value
         try:
-            ago = _AGO.fullmatch(value)
-            if ago and ago[2] == "m":
+            age = _AGE.fullmatch(value)
+            if age and age[2] == "m":
                 self.fail(
-                    f"{value!r} may mean months or minutes. Write {ago[1]}min, or days as in 60d.",
+                    f"{value!r} may mean months or minutes. Write {age[1]}min, or days as in 60d.",
                     param,
                     ctx,
                 )
-            if ago:
-                return timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+            if age:
+                return timedelta(**{_UNITS[age[2]]: int(age[1])})
             at = datetime.fromisoformat(value)
             return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
         except (ValueError, OverflowError):
@@ -48,7 +48,7 @@ class Moment(click.ParamType[datetime | timedelta]):
 
 
 def resolve(moment: datetime | timedelta | None, now: datetime) -> datetime | None:
-    """The datetime that is meant, seen from ``now``; raises a usage error before the year 1."""
+    """Return the datetime that is meant at ``now``. Raises a usage error before the year 1."""
     if not isinstance(moment, timedelta):
         return moment
     try:

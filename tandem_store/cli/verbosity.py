@@ -1,4 +1,4 @@
-"""``--verbose``: what the library logs, on stderr."""
+"""``--verbose``: prints what the library logs on stderr."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _VERBOSE: Final = f"{__name__}.verbose"
 
 
 def verbose(command: Command) -> Command:
-    """``--verbose`` of the program itself."""
+    """Add ``--verbose`` to the program."""
     return click.option(
         "-v",
         "--verbose",
         is_flag=True,
         expose_value=False,
         callback=_begin,
-        help="Log to stderr what is being done, instead of a progress bar.",
+        help="Log each step to stderr, instead of a progress bar.",
     )(command)
 
 
 def is_verbose() -> bool:
-    """Whether the command that runs was asked to be."""
+    """Return whether ``--verbose`` was given."""
     context = click.get_current_context(silent=True)
     return context is not None and bool(context.meta.get(_VERBOSE))
 

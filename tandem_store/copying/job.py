@@ -19,7 +19,7 @@ from tandem_store.copying.report import CopyReport
 from tandem_store.copying.source import Source, counts, parts_of
 from tandem_store.copying.target import Target, found_in, prepared
 from tandem_store.database import revisions
-from tandem_store.database.engines import filling_alone
+from tandem_store.database.locks.jobs import bulk_load_lock
 from tandem_store.database.urls import are_same, database_url
 from tandem_store.errors import StoreError
 from tandem_store.store import open_any_revision, open_store
@@ -52,7 +52,7 @@ def copy_store(
     origin, goal = database_url(source), database_url(target)
     if are_same(origin, goal):
         raise StoreError("The source and the target are the same database; name another target.")
-    with open_store(origin) as store, filling_alone(goal, busy=_BUSY), store.read() as tx:
+    with open_store(origin) as store, bulk_load_lock(goal, busy=_BUSY), store.read() as tx:
         view, told = Source(tx.connection), progress or (lambda *_: None)
         report = _finished_before(view, goal, batch, told)
         if report is None:

@@ -45,11 +45,6 @@ class CopyReport:
     differences: list[Difference] = field(default_factory=list)
     seconds: float = 0.0
 
-    @property
-    def exit_code(self) -> int:
-        """0, or 4 if source and target differ."""
-        return 4 if self.differences else 0
-
     def to_json(self) -> dict[str, Any]:
         """The report as a JSON object."""
         return {

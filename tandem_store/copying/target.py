@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import URL, Connection, Row, Table, delete, inspect, select
 
@@ -17,9 +17,6 @@ from tandem_store.database.dialect import number_on
 from tandem_store.database.urls import is_absent
 from tandem_store.errors import StoreError
 from tandem_store.store import Store, open_any_revision
-
-#: How many months are made in one transaction. PostgreSQL holds several locks for each.
-MONTHS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +45,9 @@ class Target:
         """Make the months as the source has them, with their states and times."""
         with self.store.read() as tx:
             made = set(tx.connection.scalars(select(models.months.c.month)))
-        attached = (row.month for row in rows if row.state == "attached")
-        wanted = [month for month in attached if month not in made]
-        for first in range(0, len(wanted), MONTHS):
-            with self.store.begin() as tx:
-                partitions.ensure(tx.connection, wanted[first : first + MONTHS])
+        wanted = [row.month for row in rows if row.state == "attached" and row.month not in made]
+        with self.store.begin() as tx:
+            partitions.ensure(tx.connection, wanted)
         with self.begin() as connection:
             connection.execute(delete(models.months))
             insert_rows(connection, models.months, [row._asdict() for row in rows])
@@ -84,7 +79,7 @@ def prepared(url: URL, mark: str) -> Iterator[Target]:
     """
     found = found_in(url)
     if found != mark:
-        if version_table.is_unfinished(found):
+        if version_table.is_copying_mark(found):
             raise StoreError(
                 f"{urls.shown(url)} is an unfinished copy of another store, or of this one "
                 "before it was written to or upgraded. Remove that database, or name another, "
@@ -106,7 +101,7 @@ def found_in(url: URL) -> str | None:
     if is_absent(url):
         return None
     with open_any_revision(url) as store, store.read() as tx:
-        return version_table.stored(tx.connection)
+        return version_table.read(tx.connection)
 
 
 def _refuse_unless_empty(url: URL) -> None:
@@ -123,7 +118,7 @@ def _close_to_others(store: Store, url: URL, mark: str) -> None:
     with store.begin() as tx:
         _refuse_rows(tx.connection, models.metadata.sorted_tables, url)
         # Made ahead by a deploy, perhaps; the months of the source come with times of their own.
-        partitions.unmake(tx.connection, [one.month for one in tx.months.states()])
+        partitions.drop_empty(tx.connection, [one.month for one in tx.months.states()])
         version_table.replace(tx.connection, revisions.HEAD, mark)
 
 

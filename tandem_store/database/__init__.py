@@ -1,6 +1,6 @@
-"""The database: addresses, engines, dialects, locks, partitions, revisions and transactions.
+"""The database: URLs, engines, dialects, locks, partitions, revisions and transactions.
 
-The only package that speaks PRAGMA, SET and BEGIN, and the only one that commits. Two engines for
-one database, because reading code must not be able to write: ``write`` takes the write lock as a
-transaction begins, ``read`` opens the same database read-only.
+What a store's own database is told in PRAGMA, SET, BEGIN and COMMIT is told in this package alone.
+There are two engines for one database, because code that reads must not be able to write: ``write``
+takes SQLite's write lock when a transaction begins, ``read`` opens the same database read-only.
 """

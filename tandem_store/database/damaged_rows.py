@@ -1,4 +1,4 @@
-"""What is raised for rows that are not what was written, whatever is wrong with them."""
+"""The errors for damaged rows, which hold something else than was written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tandem_store.column_types import AsStored
 from tandem_store.errors import LegacyFormatError, NotAStoreError
 from tandem_store.month import Month
 
-#: What using the values of a damaged row raises: SQLite keeps any type in any column.
+#: The exceptions that using a damaged row can raise: SQLite stores any type in any column.
 DAMAGE: Final = (
     ArithmeticError,
     AttributeError,
@@ -26,26 +26,26 @@ _LONGEST: Final = 200
 
 
 def damaged(what: str, how: object) -> NotAStoreError:
-    """The error for a damaged thing; ``how`` completes the sentence that ``what`` begins."""
+    """Return the error for something damaged; ``how`` completes the sentence after ``what``."""
     return NotAStoreError(
-        f"{what} {shortened(how)}. Restore the database from a backup; what else is damaged is "
-        "told by: tandem-store doctor --deep"
+        f"{what} {shortened(how)}. Restore the database from a backup. Find other damage with: "
+        "tandem-store doctor --deep"
     )
 
 
 def damaged_run(run_id: object, month: object, how: object) -> NotAStoreError:
-    """The error for a damaged run, named by what its columns hold, whatever that is."""
+    """Return the error for a damaged run, named by whatever its columns hold."""
     return damaged(f"The run {shortened(repr(run_id))} of month {_label(month)}", how)
 
 
 def stored_month(month: Any, of: str) -> Month:
-    """The month that a column holds; ``of`` says whose.
+    """Return the month that a column holds; ``of`` names the row in the message.
 
-    Raises ``NotAStoreError`` if it holds none.
+    Raises ``NotAStoreError`` if it holds something else.
     """
     if isinstance(month, Month):
         return month
-    raise damaged(of, f"has the month {shortened(repr(month))}, which is none")
+    raise damaged(of, f"has the month {shortened(repr(month))}, which is not a month")
 
 
 class RowTypes:
@@ -70,7 +70,7 @@ class RowTypes:
 
 
 def shortened(text: object) -> str:
-    """The text, cut if it is long, in one line."""
+    """Return the text in one line, cut if it is long."""
     line = " ".join(str(text).split())
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 

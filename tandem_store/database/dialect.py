@@ -1,20 +1,21 @@
-"""What SQLite and PostgreSQL spell differently, for those who work on a connection."""
+"""What SQLite and PostgreSQL spell differently, for code that has a connection."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import Final
 
 from sqlalchemy import BigInteger, Connection, Insert, Table, cast, extract, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-#: Not ``now()``, which stands still for the length of a transaction.
+from tandem_store import clock
+
+#: Not ``now()``, which is the time at which the transaction began.
 _SERVER_CLOCK: Final = select(cast(extract("epoch", func.clock_timestamp()) * 1_000, BigInteger))
 
 
 def insert_unless_there(connection: Connection, table: Table) -> Insert:
-    """An INSERT that leaves out rows whose key is taken, also by a writer that was quicker."""
+    """Return an INSERT that skips rows whose key is taken, also by a concurrent writer."""
     # SQLAlchemy has no common spelling for it.
     if connection.dialect.name == "sqlite":
         return sqlite.insert(table).on_conflict_do_nothing()
@@ -22,20 +23,20 @@ def insert_unless_there(connection: Connection, table: Table) -> Insert:
 
 
 def now_ms(connection: Connection) -> int:
-    """Milliseconds since 1970, by the one clock that everybody who uses the database shares.
+    """Return the milliseconds since 1970 by the clock that all users of the database share.
 
-    A lease must not end early for a worker whose machine's clock is behind, so a server is asked.
-    An SQLite file is on one machine.
+    That is the clock of the PostgreSQL server, so that a lease does not end early for a worker on a
+    machine whose clock is behind. An SQLite file is used on one machine, whose clock it is.
     """
     if connection.dialect.name == "sqlite":
-        return time.time_ns() // 1_000_000
+        return clock.now_ms()
     return connection.execute(_SERVER_CLOCK).scalar_one()
 
 
 def number_on(connection: Connection, tables: Iterable[Table]) -> None:
-    """Let made-up keys go on behind the greatest, after rows were inserted with theirs."""
+    """Set the sequences of the tables to their greatest keys, after rows came with their own."""
     if connection.dialect.name == "sqlite":
-        return  # It always takes the number behind the greatest.
+        return  # It always uses the number after the greatest key.
     for table in tables:
         if (column := table.autoincrement_column) is not None:
             greatest = func.max(column)
@@ -46,7 +47,10 @@ def number_on(connection: Connection, tables: Iterable[Table]) -> None:
 
 
 def broken_references(connection: Connection) -> list[str]:
-    """The tables whose rows refer to rows that are not there; for SQLite after a migration."""
+    """Return the tables with rows that refer to missing rows, after a migration of SQLite.
+
+    PostgreSQL checks by itself, so there it returns an empty list.
+    """
     if connection.dialect.name != "sqlite":
         return []
     rows = connection.exec_driver_sql("PRAGMA foreign_key_check").all()

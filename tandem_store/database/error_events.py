@@ -1,4 +1,4 @@
-"""What both engines see to while a transaction lasts: failures as sentences, and no half of it."""
+"""Engine events: translate driver errors, and refuse to continue a dead transaction."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, PoolResetState, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
@@ -16,40 +16,36 @@ from tandem_store.database.error_translation import (
     translate,
     translate_call,
 )
+from tandem_store.database.forks import is_inherited
 from tandem_store.errors import StoreError
 
 _ENDED: Final = (
     "The transaction that this came from has ended. Do within its with block what needs it."
 )
 _READS: Final = "This transaction is for reading; to write, begin one with store.begin()."
-#: In ``Connection.info``: the last failure of the database, in words.
+#: In ``Connection.info``: the last failure of the database, as text.
 _LAST_FAILURE: Final = "tandem_store_failure"
 
 
-def guard(engine: Engine, *, reads: bool) -> None:
-    """Let failures of the database be raised as our errors, by the statement that fails.
+def raise_our_errors(engine: Engine, *, reads: bool) -> None:
+    """Make a statement that fails raise our error; ``reads``: the engine must not write.
 
-    ``reads``: whether it is the engine that must not write.
+    The engine must be created with ``pool_reset_on_return=None``; an event does the reset.
 
-    What breaks a rule of the schema stays SQLAlchemy's: its meaning is for the caller to say.
+    A broken constraint still raises SQLAlchemy's error, because only the caller knows what it
+    means.
     """
     event.listen(engine, "handle_error", partial(_as_ours, reads=reads))
-    event.listen(engine, "before_execute", _refuse_if_over)
-    event.listen(engine, "begin", _refuse_if_over)
+    event.listen(engine, "before_execute", _refuse_if_ended)
+    event.listen(engine, "begin", _refuse_if_ended)
     event.listen(engine, "begin", _forget_failure)
     event.listen(engine, "commit", _refuse_if_lost)
-    driver_error = engine.dialect.loaded_dbapi.Error
-
-    @event.listens_for(engine, "close")
-    def roll_back(driver: DBAPIConnection, _record: object) -> None:
-        # The traceback of an interrupt holds its statement, and SQLite closes nothing as long as
-        # somebody does. A server would notice, but later than whoever writes next.
-        with suppress(driver_error):
-            driver.rollback()
+    event.listen(engine, "close", partial(_roll_back, engine.dialect.loaded_dbapi.Error))
+    event.listen(engine, "reset", _reset)
 
 
-def undone(connection: Connection) -> StoreError:
-    """The error for going on with a transaction that the database has undone."""
+def undone_error(connection: Connection) -> StoreError:
+    """Return the error for continuing a transaction that the database has rolled back."""
     known = None if connection.invalidated else connection.info.get(_LAST_FAILURE)
     return StoreError(
         "An earlier failure undid this transaction, and nothing of it is stored. Leave its with "
@@ -60,8 +56,8 @@ def undone(connection: Connection) -> StoreError:
 def _as_ours(context: ExceptionContext, *, reads: bool) -> StoreError | None:
     error, connection = context.original_exception, context.connection
     if context.is_pre_ping:
-        # Whatever a connection says when it is tried, it is replaced: a server that was killed
-        # leaves a last word in it, which the driver does not take for the end.
+        # A connection that fails its test is replaced, whatever the error: a server that was killed
+        # leaves a last message in it, which the driver does not take for the end.
         context.is_disconnect = True
         return None
     if isinstance(error, StoreError):
@@ -69,17 +65,30 @@ def _as_ours(context: ExceptionContext, *, reads: bool) -> StoreError | None:
     if connection is None or connection.closed or connection.invalidated:
         return translate(error)
     if is_aftermath(error):
-        return undone(connection)
+        return undone_error(connection)
     if reads and context.statement is not None and is_refused_write(error):
         return StoreError(f"{_READS} [{' '.join(str(error).split())}]")
     known = translate_call(error)
-    # Words, because the error itself would keep alive all that its traceback reaches. Those of an
-    # error that is not ours may have a tenant's data in them.
+    # Text, because the error itself would keep alive everything that its traceback refers to. The
+    # text of an error that is not ours may contain a tenant's data.
     connection.info[_LAST_FAILURE] = str(known or type(error).__name__)
     return known
 
 
-def _refuse_if_over(connection: Connection, *_: object) -> None:
+def _roll_back(driver_error: type[Exception], connection: DBAPIConnection, _record: object) -> None:
+    # Before it is closed. The traceback of an interrupt refers to its statement, and SQLite closes
+    # nothing as long as a statement exists. A server would notice, but after the next writer.
+    with suppress(driver_error):
+        connection.rollback()
+
+
+def _reset(connection: DBAPIConnection, _record: object, state: PoolResetState) -> None:
+    # In the place of the pool's own rollback, which would end the transaction of a parent process.
+    if not state.transaction_was_reset and not is_inherited(connection):
+        connection.rollback()
+
+
+def _refuse_if_ended(connection: Connection, *_: object) -> None:
     if connection.closed:
         raise StoreError(_ENDED)
     _refuse_if_lost(connection)
@@ -87,7 +96,7 @@ def _refuse_if_over(connection: Connection, *_: object) -> None:
 
 def _refuse_if_lost(connection: Connection) -> None:
     if connection.invalidated:
-        raise undone(connection)
+        raise undone_error(connection)
 
 
 def _forget_failure(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""What a driver's failure means to the caller: SQLite and PostgreSQL codes become our errors."""
+"""Translates the errors of both drivers into ours, by the codes of SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from tandem_store.errors import NotAStoreError, StoreError, StoreLockedError
 
-#: The greatest number that a column takes; the least is as far below zero.
+#: The largest number that a column holds; the smallest is the negative of it, less one.
 _LARGEST: Final = 2**63 - 1
 _LOCKED: Final = "Another process is using the database. Wait for it to finish, then try again."
 _FULL: Final = (
-    "The disk is full, and nothing of what was being done is stored. Free some space, then do the "
-    "same again."
+    "The disk is full, and nothing of the transaction is stored. Free some space, then do the same "
+    "again."
 )
 _DAMAGED: Final = (
     "The file is damaged or not an SQLite database. Restore it from a backup, or name another file."
@@ -27,8 +27,8 @@ _MISSING: Final = (
     "See what is wrong with: tandem-store doctor"
 )
 _NO_TEXT: Final = (
-    "The database is damaged: a text in it is not readable as text. Restore it from a backup; what "
-    "else is damaged is told by: tandem-store doctor --deep"
+    "The database is damaged: a text in it cannot be decoded. Restore it from a backup. Find other "
+    "damage with: tandem-store doctor --deep"
 )
 _MEMORY: Final = "There is not enough memory for what was asked. Ask for less at once."
 _TOO_LARGE: Final = "A value or a question is larger than the database takes. Make it smaller."
@@ -41,14 +41,14 @@ _TOO_LONG: Final = (
     "raise it, with: ALTER ROLE ... SET {setting} = ..."
 )
 
-# What SQLite and the client of PostgreSQL say where they have no code for it.
+# Messages of SQLite and of the PostgreSQL client that have no code.
 _WORDS: Final[tuple[tuple[re.Pattern[str], type[StoreError], str], ...]] = (
     (re.compile("^no such (table|column)|has no column named"), NotAStoreError, _MISSING),
     (re.compile("^Could not decode to UTF-8"), NotAStoreError, _NO_TEXT),
     (re.compile("^too many SQL variables|number of parameters must be"), StoreError, _TOO_MANY),
 )
 
-# Extended SQLite codes begin with the name of the plain code, hence prefixes; first match wins.
+# Prefixes, because an extended SQLite code begins with the plain one; the first match counts.
 _SQLITE: Final[tuple[tuple[str, type[StoreError], str], ...]] = (
     ("SQLITE_BUSY", StoreLockedError, _LOCKED),
     ("SQLITE_LOCKED", StoreLockedError, _LOCKED),
@@ -115,15 +115,15 @@ _POSTGRESQL: Final[tuple[tuple[str, type[StoreError], str], ...]] = (
         "The connection to the PostgreSQL server failed or was lost. Check server, host and port.",
     ),
 )
-#: Of failures that the server did not tell: mostly, it was never reached.
+#: Stands for failures without a code: mostly, the server was never reached.
 _NO_STATE: Final = "08001"
 _NO_DATABASE: Final = re.compile(r'FATAL: +database ".*" does not exist')
 
 
 def translate(error: BaseException) -> StoreError | None:
-    """Our error for a driver's failure, bare or wrapped by SQLAlchemy; None: not one we explain.
+    """Return our error for a driver's, bare or wrapped by SQLAlchemy; None if we have none.
 
-    The driver's own words stand in brackets, because they are what people search for.
+    The driver's own words are appended in brackets, because people search for them.
     """
     original = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(original, UnicodeDecodeError):
@@ -140,8 +140,8 @@ def translate(error: BaseException) -> StoreError | None:
 
 
 def translate_call(error: BaseException) -> StoreError | None:
-    """Our error for what a driver's call raised, which need not be an error of the driver's."""
-    # The limits of Python and of its memory, which a driver finds before the database does.
+    """Return our error for anything that a call of the driver raised; None if we have none."""
+    # A driver reaches the limits of Python and of its memory before the database does.
     if isinstance(error, OverflowError):
         return StoreError(f"{_NUMBER} [{error}]")
     if isinstance(error, MemoryError):
@@ -150,7 +150,7 @@ def translate_call(error: BaseException) -> StoreError | None:
 
 
 def in_words(error: Exception) -> str | None:
-    """A failure of SQLAlchemy that nobody translated, without its SQL; None for other errors."""
+    """Return a sentence, without SQL, for an error of SQLAlchemy; None for other errors."""
     if not isinstance(error, SQLAlchemyError):
         return None
     if (known := translate(error)) is not None:
@@ -163,14 +163,14 @@ def in_words(error: Exception) -> str | None:
 
 
 def is_refused_write(error: BaseException) -> bool:
-    """Whether something was to be written through a connection that only reads."""
+    """Return whether the error is a refused write through a connection that only reads."""
     if isinstance(error, sqlite3.Error):
         return _sqlite_code(error) == "SQLITE_READONLY"
     return getattr(error, "sqlstate", None) == "25006"
 
 
 def is_aftermath(error: BaseException) -> bool:
-    """Whether PostgreSQL refuses a statement only because one before it failed."""
+    """Return whether PostgreSQL refuses a statement only because an earlier one failed."""
     return getattr(error, "sqlstate", None) == "25P02"
 
 
@@ -180,8 +180,8 @@ def _sqlite_code(error: sqlite3.Error) -> str:
 
 
 def _sqlstate(error: BaseException) -> str:
-    # The client gives no code while it connects. Mostly it never reached a server, which is class
-    # 08 in all but name; that a database is missing shows in the server's words alone.
+    # The client has no code while it connects. Mostly it never reached a server, which is class 08;
+    # that a database is missing shows only in the server's words.
     state = getattr(error, "sqlstate", None)
     if state is None and _NO_DATABASE.search(str(error)):
         return "3D000"
@@ -209,9 +209,9 @@ def _by_words(original: BaseException) -> StoreError | None:
 
 @contextmanager
 def translating() -> Iterator[None]:
-    """Let failures of the driver leave the block as our errors; all others pass unchanged.
+    """Translate errors of the SQLite driver that leave the block; all others pass unchanged.
 
-    For a connection that no engine made; an engine's statements raise our errors by themselves.
+    For connections that no engine opened; an engine's statements raise our errors by themselves.
     """
     try:
         yield
@@ -223,11 +223,10 @@ def translating() -> Iterator[None]:
 
 
 def because(message: str, why: str) -> str:
-    """The message with what the database said, at its end.
+    """Return the message with the words of the database in brackets, at its end.
 
-    If the message ends with a command, that would be taken for a part of it: then it stands behind
-    the first sentence.
+    They follow the first sentence instead if the message ends with a command, which people copy.
     """
-    told = f"[{' '.join(why.split())}]"
+    quoted = f"[{' '.join(why.split())}]"
     first, stop, rest = message.partition(". ")
-    return f"{first} {told}{stop}{rest}" if "tandem-store " in rest else f"{message} {told}"
+    return f"{first} {quoted}{stop}{rest}" if "tandem-store " in rest else f"{message} {quoted}"

@@ -1,49 +1,87 @@
-"""Forks: what a child process must not inherit.
+"""Forks: what a child process must not use of its parent's connections.
 
 Note [Forks]
 
-A connection that two processes use mixes up their answers. And SQLite keeps, for each file that is
+Two processes that use one connection mix up its answers. And SQLite keeps, for each file that is
 open, a record of the locks that the process holds. A child inherits the record but not the locks
-(https://www.sqlite.org/howtocorrupt.html, section 2.6): it would wait for ever for a lock that it
-believes to hold itself, or write without one, also by connections that it opens itself. So:
+(https://www.sqlite.org/howtocorrupt.html, section 2.6): it would wait forever for a lock that it
+believes to hold itself, or write without one, also through connections that it opens itself. So:
 
-* A fork waits for the transactions of other threads on SQLite files to end, and new ones wait for
-  the fork. Then nothing is open but idle connections, which are closed; the parent opens new ones
-  at its next transaction.
-* If a transaction lasts for too long, or if it is the forking thread's own, the child is told so
-  whenever it opens that file, for good. It had better end than work on broken locks.
-* What the child has of a connection that was in use is replaced by something that refuses to do
-  anything, so that a child that leaves the parent's ``with`` block does not end its transaction.
-  That goes for PostgreSQL, too, where nothing else is needed.
+* Before a fork, idle connections are closed. The parent opens new ones at its next transaction.
+* A connection that is open all the same is in use by a transaction, of the forking thread or of
+  another one. If it is one to an SQLite file, the child refuses to open that file, for good. On
+  PostgreSQL the child opens connections of its own.
+* A child that goes on with the parent's transaction is refused, and leaving the ``with`` block
+  neither commits nor rolls back. The child keeps the parent's connections and never closes them:
+  closing one ends the transaction in an SQLite file, or the session on a server.
+
+Nobody waits: neither a fork for transactions nor a transaction for a fork.
 """
 
 from __future__ import annotations
 
+import gc
 import os
-import threading
-import time
+import sqlite3
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Protocol
+from weakref import WeakSet, WeakValueDictionary
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
-from tandem_store.database.write_queue import this_thread
 from tandem_store.errors import StoreError
 
-#: Seconds that a fork waits for transactions to end.
-PATIENCE_S: Final = 10
-
 #: Device and inode: the file, whatever it is called.
-Identity = tuple[int, int]
+FileIdentity = tuple[int, int]
 
 _INHERITED: Final = (
     "This process was forked in the middle of a transaction, so it cannot use the store. Start it "
     "as a fresh process (multiprocessing's spawn), or fork outside of transactions."
 )
+#: Where SQLAlchemy passes when a connection executes, commits, rolls back or makes a savepoint.
+_USES: Final = ("before_cursor_execute", "commit", "rollback", "savepoint")
 
 
-def identity(path: Path) -> Identity | None:
-    """Which file a path leads to; None for none."""
+class Forkable(Protocol):
+    """Something with connections that is to survive a fork."""
+
+    def close_idle(self) -> None:
+        """Close the connections that are not in use; called before a fork."""
+
+    def begin_in_child(self) -> None:
+        """Forget everything that belongs to the parent; called in the child."""
+
+
+class TrackedConnection(sqlite3.Connection):
+    """An SQLite connection that a forked child knows of while it is open."""
+
+    #: The file, once ``track`` was called.
+    file: FileIdentity | None = None
+
+    def track(self, path: Path) -> None:
+        """Note which file this is; called before the first statement, which takes a lock."""
+        self.file = file_identity(path)
+        _open_connections.add(self)
+
+    def close(self) -> None:
+        """Close the connection."""
+        super().close()
+        _open_connections.discard(self)
+
+
+_open_connections: Final[WeakSet[TrackedConnection]] = WeakSet()
+_survivors: Final[WeakValueDictionary[int, Forkable]] = WeakValueDictionary()
+#: In a child: the SQLite files that its parent had in use, the parent's connections of either
+#: driver, and everything that must not be freed.
+_inherited_files: Final[set[FileIdentity]] = set()
+_inherited_connections: Final[list[object]] = []
+_kept: Final[list[object]] = []
+
+
+def file_identity(path: Path) -> FileIdentity | None:
+    """Return which file a path leads to, or None if there is none."""
     try:
         found = os.stat(path)  # noqa: PTH116  # at every transaction: half as long as Path.stat
     except OSError:
@@ -51,99 +89,74 @@ def identity(path: Path) -> Identity | None:
     return found.st_dev, found.st_ino
 
 
-class Gate:
-    """Transactions on SQLite files go through it freely, and a fork only when there are none."""
-
-    def __init__(self) -> None:
-        # Entered by itself, because an interrupt between the two would leave a condition locked.
-        self._lock = threading.RLock()
-        self._changed = threading.Condition(self._lock)
-        self._forking: object | None = None
-        #: The threads and files of the transactions.
-        self._inside: dict[object, tuple[object, Path]] = {}
-        self._broken: set[Identity] = set()
-
-    def enter(self, who: object, path: Path) -> None:
-        """Begin a transaction on the file, which ``who`` stands for; ``leave`` ends it."""
-        me = this_thread()
-        with self._lock:
-            # Whoever is inside already must not wait for a fork that waits for them.
-            while self._forking not in {None, me} and me not in self._threads():
-                self._changed.wait()
-            self._inside[who] = (me, path)
-
-    def leave(self, who: object) -> None:
-        """End it. May be done twice, and by another thread."""
-        with self._lock:
-            self._inside.pop(who, None)
-            self._changed.notify_all()
-
-    def close(self) -> None:
-        """Wait for the transactions of other threads to end, and keep new ones out."""
-        me, deadline = this_thread(), time.monotonic() + PATIENCE_S
-        with self._lock:
-            while self._forking is not None:
-                self._changed.wait()
-            self._forking = me
-            while self._threads() - {me} and (left := deadline - time.monotonic()) > 0:
-                self._changed.wait(left)
-
-    def open(self) -> None:
-        """Let transactions in again."""
-        with self._lock:
-            self._forking = None
-            self._changed.notify_all()
-
-    def open_in_child(self) -> None:
-        """Begin anew, but for the files that were in use."""
-        found = (identity(path) for _, path in self._inside.values())
-        self._broken.update(file for file in found if file is not None)
-        self._lock = threading.RLock()
-        self._changed = threading.Condition(self._lock)
-        self._inside = {}
-        self._forking = None
-
-    def refuse_if_broken(self, path: Path) -> None:
-        """Raise ``StoreError`` in a child that was forked while the file was in use."""
-        if self._broken and identity(path) in self._broken:
-            raise StoreError(_INHERITED)
-
-    def _threads(self) -> set[object]:
-        return {thread for thread, _ in self._inside.values()}
-
-
-#: One for all stores, as SQLite's record of locks is the process's.
-gate: Final = Gate()
+def survive(one: Forkable) -> None:
+    """Call the methods of ``Forkable`` at every fork for as long as the object exists."""
+    _listen()
+    _survivors[id(one)] = one
 
 
 def refuse_if_inherited(path: Path) -> None:
-    """Raise ``StoreError`` in a child that was forked while the file was in use."""
-    gate.refuse_if_broken(path)
+    """Raise ``StoreError`` in a child that was forked while the SQLite file was in use."""
+    if _inherited_files and file_identity(path) in _inherited_files:
+        raise inherited_error()
 
 
-class _Inherited:
-    """Stands for a parent's connection, or for a cursor of it, and touches neither."""
-
-    def cursor(self, *_: object, **__: object) -> _Inherited:
-        return self
-
-    def rollback(self) -> None:
-        """Nothing: the transaction is the parent's."""
-
-    def close(self) -> None:
-        """Nothing: the connection is the parent's."""
-
-    def __getattr__(self, _: str) -> NoReturn:
-        raise StoreError(_INHERITED)
+def inherited_error() -> StoreError:
+    """Return the error for a child that uses its parent's transaction."""
+    return StoreError(_INHERITED)
 
 
-def abandon(connection: Connection) -> None:
-    """Keep a child from using, and from closing, a connection of its parent's."""
+def keep_unused(connection: Connection) -> None:
+    """In a child: refuse every use of a connection of the parent, and never close it."""
+    keep(connection)
     if connection.closed or connection.invalidated:
         return
-    import ctypes
+    _inherited_connections.append(connection.connection.dbapi_connection)
+    for use in _USES:
+        event.listen(connection, use, _refuse)
 
-    proxied: Any = connection.connection
-    # Never given back, because SQLite would roll back in the file as it closes.
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(proxied.dbapi_connection))
-    proxied.dbapi_connection = _Inherited()
+
+def keep(thing: object) -> None:
+    """In a child: never free what closes a connection of the parent when it is freed."""
+    _kept.append(thing)
+
+
+def is_inherited(driver_connection: object) -> bool:
+    """Return whether this is a child, and the connection is one that its parent was using."""
+    return any(one is driver_connection for one in _inherited_connections)
+
+
+def _refuse(*_: Any) -> NoReturn:
+    raise inherited_error()
+
+
+@cache
+def _listen() -> None:
+    if hasattr(os, "register_at_fork"):  # Windows has no forks.
+        os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
+
+
+def _before_fork() -> None:
+    for one in _all_survivors():
+        one.close_idle()
+
+
+def _after_fork_in_child() -> None:
+    for connection in _open_connections:
+        if connection.file is not None:
+            _inherited_files.add(connection.file)
+        keep(connection)
+    _open_connections.clear()
+    for one in _all_survivors():
+        one.begin_in_child()
+    if _inherited_files or _inherited_connections:
+        # Python frees what it can when it exits, but not what refers to itself and was frozen.
+        keep(_kept)
+        gc.freeze()
+
+
+def _all_survivors() -> Iterator[Forkable]:
+    # A list of references: other threads may open stores in the meantime.
+    for reference in list(_survivors.valuerefs()):
+        if (one := reference()) is not None:
+            yield one

@@ -1,4 +1,4 @@
-"""What an SQLite file and its library say of themselves; only reads."""
+"""Checks of an SQLite file and of the SQLite library in use; they only read."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from sqlalchemy import Connection
 
 from tandem_store.errors import NotAStoreError
 
-#: The versions in which a checkpoint may race a writer that begins the write-ahead log anew, which
-#: loses what was committed (https://www.sqlite.org/wal.html, "The WAL-Reset Bug"): from the first
-#: to before the second, but for the releases that got the correction too.
+#: The versions in which a checkpoint may race a writer that restarts the write-ahead log, and lose
+#: what was committed (https://www.sqlite.org/wal.html, "The WAL-Reset Bug"): from the first to
+#: before the second, except for the patch releases that have the correction, too.
 _AFFECTED: Final = (3, 7, 0), (3, 51, 3)
 _CORRECTED: Final = {(3, 44): 6, (3, 50): 7}
 
 
 def has_wal_reset_bug(version: tuple[int, int, int] = sqlite3.sqlite_version_info[:3]) -> bool:
-    """Whether this version of SQLite, by default the one in use, can lose committed writes.
+    """Return whether a version of SQLite, by default the one in use, can lose committed writes.
 
-    Only if several processes write to one file in WAL mode, and very rarely.
+    It does so very rarely, and only if several processes write to one file in WAL mode.
     """
     first, corrected = _AFFECTED
     *branch, patch = version
@@ -29,15 +29,15 @@ def has_wal_reset_bug(version: tuple[int, int, int] = sqlite3.sqlite_version_inf
 
 
 def pragma(connection: Connection, name: str) -> Any:
-    """The value of a PRAGMA that has one and changes nothing, such as ``page_count``."""
+    """Return the value of a PRAGMA that changes nothing, such as ``page_count``."""
     return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
 
 
-def damage(connection: Connection, *, thorough: bool, limit: int) -> list[str]:
-    """What is wrong with the pages of an SQLite file, at most ``limit`` sentences of SQLite's.
+def find_damage(connection: Connection, *, thorough: bool, limit: int) -> list[str]:
+    """Return what is wrong with the pages of an SQLite file: at most ``limit`` lines of SQLite's.
 
-    It reads every page but those of long values. ``thorough`` compares every index with its table
-    and looks for rows that are not unique, too, which takes several times as long.
+    It reads every page except those of long values. ``thorough`` also compares every index with its
+    table and looks for duplicates, which takes several times as long.
     """
     check = "integrity_check" if thorough else "quick_check"
     lines: list[str] = []
@@ -45,13 +45,13 @@ def damage(connection: Connection, *, thorough: bool, limit: int) -> list[str]:
         for row in connection.exec_driver_sql(f"PRAGMA {check}({limit})").scalars():
             lines += str(row).splitlines()
     except NotAStoreError as error:
-        # So much is damaged that the check cannot go on.
+        # The damage is so great that the check cannot continue.
         lines.append(str(error.__cause__ or error))
-    # A heading says which of the attached databases is meant; there is one.
+    # SQLite names the attached database in a heading; there is only one.
     return [line for line in lines if line != "ok" and not line.startswith("*** in database")]
 
 
 def broken_rows(connection: Connection, table: str) -> Iterator[tuple[int, str]]:
-    """Number and missing table's name of each row of ``table`` that refers to a row not there."""
+    """Yield, for each row of ``table`` that refers to a missing row, its number and that table."""
     for row in connection.exec_driver_sql(f'PRAGMA foreign_key_check("{table}")'):
         yield int(row[1] or 0), str(row[2])

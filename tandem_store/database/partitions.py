@@ -1,7 +1,8 @@
-"""The monthly tables of documents, made and found on both databases.
+"""The monthly tables of documents: created, found and dropped on both databases.
 
-On SQLite a month is a table of its own. On PostgreSQL it is a native partition, and statements name
-the parent alone. Nobody else needs to know the difference.
+On SQLite each month is a table of its own. On PostgreSQL it is a native partition, and statements
+name the parent table. No other module needs to know the difference. ``tandem_store.months`` says
+what the months hold.
 """
 
 from __future__ import annotations
@@ -17,101 +18,103 @@ from sqlalchemy import Connection, Engine, Table, delete, func, insert, inspect,
 from sqlalchemy.schema import CreateTable, DropTable
 
 from tandem_store import models
-from tandem_store.database.locks import noted
+from tandem_store.batches import batched
+from tandem_store.clock import now_ms
+from tandem_store.database.locks import advisory
 from tandem_store.errors import MonthDetachedError, StoreError, StoreLockedError
 from tandem_store.month import Month
 
 _log: Final = logging.getLogger(__name__)
 
-#: The advisory lock under which months are made on PostgreSQL.
-MONTHS_LOCK: Final = 0x5453_6D6F
-#: How long making a month waits for those who write, in milliseconds, time after time; then as long
-#: as any statement. Whoever waits keeps all writers waiting that come later, so the first times are
-#: short. They also end before the server looks for deadlocks (one second): if a caller that has
-#: written and we wait for each other, we give way, who lose nothing by it.
+#: How many months one transaction makes on PostgreSQL, which holds several locks for each.
+_AT_ONCE: Final = 50
+#: How long each attempt to make months waits for writers, in milliseconds; the last one waits as
+#: long as any statement. While we wait, all later writers wait for us, so the first attempts are
+#: short. They also end before the server looks for deadlocks (one second): if we and a caller that
+#: has written wait for each other, we give up, who have nothing to lose.
 _PATIENCE_MS: Final = (200, 400, 800, 800, 800)
-#: Seconds after which it is not tried again.
+#: Seconds after which there is no further attempt.
 _PATIENCE_S: Final = 30
 #: The SQLSTATE of a missing privilege.
 _NOT_ALLOWED: Final = "42501"
 
 
 def table_name(month: Month) -> str:
-    """The name of a month's table on either database, ``run_documents_YYYY_MM``."""
+    """Return the name of a month's table, ``run_documents_YYYY_MM`` on either database."""
     return f"{models.run_documents.name}_{month.suffix}"
 
 
 @cache
 def table_of(month: Month) -> Table:
-    """The table of one month as SQLite has it, keyed by ``run_id``."""
+    """Return the table of one month on SQLite, whose key is ``run_id``."""
     return models.month_table(table_name(month))
 
 
 def document_table(connection: Connection, month: Month) -> Table:
-    """The table to name in a statement about the documents of ``month``.
+    """Return the table to use in a statement about the documents of ``month``.
 
-    PostgreSQL finds the partition by the column ``month``, which the statement must give.
+    The statement must name the month, too: PostgreSQL finds the partition by the column ``month``.
     """
     return table_of(month) if _is_sqlite(connection) else models.run_documents
 
 
 def existing(connection: Connection) -> list[Month]:
-    """The months whose table is there, oldest first, attached or not."""
+    """Return the months that have a table, oldest first, attached or not."""
     names = inspect(connection).get_table_names()
     suffixes = [n.removeprefix("run_documents_") for n in names if models.MONTH_TABLE.fullmatch(n)]
     return sorted(Month.parse(suffix.replace("_", "-")) for suffix in suffixes)
 
 
 def ensure(connection: Connection, months: Iterable[Month]) -> tuple[Month, ...]:
-    """Make the tables of those ``months`` that have none yet; returns those that this call made.
+    """Make the tables of those ``months`` that have none yet; return the months made by this call.
 
-    On SQLite they become part of the caller's transaction. On PostgreSQL they are committed at
-    once, in a transaction of their own that gives way to those who write.
+    On SQLite the tables belong to the caller's transaction. On PostgreSQL they are committed at
+    once, in transactions of their own, which give way to writers.
 
-    If the caller's transaction has written already, that one would wait for the caller for ever.
-    Then, on PostgreSQL too, the months become part of the caller's transaction, which costs: it
-    waits for all who write runs, and until it ends they wait for it; and two that do so at once
-    may wait for each other, of which the server ends one (``StoreLockedError``). So ask for months
-    before the first write where they are known.
+    If the caller's transaction has written on PostgreSQL already, those would wait for it, and it
+    for them. Then the tables belong to the caller's transaction there, too, at a price: it waits
+    for all who write runs, and they wait for its end; and if two do so at once, they may wait for
+    each other, until the server ends one (``StoreLockedError``). So ask for the months before the
+    first write if they are known.
 
     Raises:
         MonthDetachedError: one of the months is detached.
-        StoreError: the PostgreSQL user may not make tables; the owner of the tables has to.
+        StoreError: the PostgreSQL user may not create tables; the owner of the tables must.
     """
     wanted = set(months)
     if not (missing := _missing(connection, wanted)):
         return ()
     if _is_sqlite(connection):
-        return _make(connection, missing, _create)
+        return _make(connection, missing, _create_table)
     try:
         if _has_written(connection):
-            return _make_native(connection, wanted)
-        return _make_apart(connection.engine, wanted)
+            return _make_partitions(connection, wanted)
+        return _make_in_own_transactions(connection.engine, missing)
     except StoreError as error:
         if getattr(error.__cause__, "sqlstate", None) != _NOT_ALLOWED:
             raise
         raise _owner_needed(missing) from error
 
 
-def unmake(connection: Connection, months: Iterable[Month]) -> None:
-    """Drop the tables of months that hold nothing, which the caller has made sure of."""
-    for month in months:
-        connection.execute(DropTable(table_of(month)))
-        connection.execute(delete(models.months).where(models.months.c.month == month))
+def ensure_if_possible(connection: Connection, month: Month) -> None:
+    """Make the table of ``month`` on PostgreSQL before a transaction's first write.
 
-
-def prepare(connection: Connection, present: Month) -> None:
-    """Make the month that most writes go to, before a transaction's first write.
-
-    On SQLite a month can be made at any time, so nothing is done there. What keeps it from being
-    made is not told here, but to whoever needs the month.
+    It does nothing on SQLite, where tables can be created at any time. Nothing is raised either:
+    what prevents it concerns only a transaction that needs the month, and ``ensure`` raises it.
     """
     if _is_sqlite(connection):
         return
     with suppress(MonthDetachedError):
-        if _missing(connection, {present}):
+        if missing := _missing(connection, {month}):
             with suppress(StoreError):
-                _make_apart(connection.engine, {present})
+                _make_in_own_transactions(connection.engine, missing)
+
+
+def drop_empty(connection: Connection, months: Iterable[Month]) -> None:
+    """Drop the tables of months that hold nothing, which the caller has checked."""
+    for month in months:
+        connection.execute(DropTable(table_of(month)))
+        connection.execute(delete(models.months).where(models.months.c.month == month))
 
 
 def _is_sqlite(connection: Connection) -> bool:
@@ -136,13 +139,13 @@ def _make(
 ) -> tuple[Month, ...]:
     for month in months:
         make(connection, month)
-        _record(connection, month)
+        _list(connection, month)
         _log.info("made the month %s", month)
     return tuple(months)
 
 
-def _create(connection: Connection, month: Month) -> None:
-    # A month that is there and not listed is listed again.
+def _create_table(connection: Connection, month: Month) -> None:
+    # A table that is missing in the list of months is only added to the list.
     connection.execute(CreateTable(table_of(month), if_not_exists=True))
 
 
@@ -150,38 +153,45 @@ def _has_written(connection: Connection) -> bool:
     return bool(connection.scalar(select(func.pg_current_xact_id_if_assigned().is_not(None))))
 
 
-def _make_apart(engine: Engine, wanted: set[Month]) -> tuple[Month, ...]:
-    """Make months in a transaction of their own, trying again when others are in the way."""
+def _make_in_own_transactions(engine: Engine, months: Iterable[Month]) -> tuple[Month, ...]:
+    made: list[Month] = []
+    for batch in batched(months, _AT_ONCE):
+        made += _make_in_own_transaction(engine, set(batch))
+    return tuple(made)
+
+
+def _make_in_own_transaction(engine: Engine, wanted: set[Month]) -> tuple[Month, ...]:
+    """Make months in one transaction, with another attempt when writers are in the way."""
     deadline = time.monotonic() + _PATIENCE_S
     attempts = iter(_PATIENCE_MS)
     while True:
         patience_ms = next(attempts, None)
         try:
             with engine.begin() as own:
-                return _make_native(own, wanted, patience_ms)
+                return _make_partitions(own, wanted, patience_ms)
         except StoreLockedError:
             if patience_ms is None or time.monotonic() > deadline:
                 raise
         time.sleep(patience_ms / 2_000)
 
 
-def _make_native(
+def _make_partitions(
     connection: Connection, wanted: set[Month], patience_ms: int | None = None
 ) -> tuple[Month, ...]:
-    with noted("another session that is making months"):
-        connection.execute(select(func.pg_advisory_xact_lock(MONTHS_LOCK)))
+    advisory.lock_until_commit(connection, advisory.MONTHS, "another session that is making months")
     if patience_ms is not None:
         timeout = func.set_config("lock_timeout", f"{patience_ms}ms", True)
         connection.execute(select(timeout))
-    return _make(connection, _missing(connection, wanted), _attach_new)
+    return _make(connection, _missing(connection, wanted), _attach_partition)
 
 
-def _attach_new(connection: Connection, month: Month) -> None:
-    # Not CREATE TABLE ... PARTITION OF: it locks the parent against everyone. This locks the parent
-    # against other attachers, and the runs, to which the foreign key refers, against writers.
+def _attach_partition(connection: Connection, month: Month) -> None:
+    # Not CREATE TABLE ... PARTITION OF, which locks the parent against everyone. This locks the
+    # parent against others that attach, and the runs, to which the foreign key refers, against
+    # writers.
     name, parent = table_name(month), models.run_documents.name
     if month in existing(connection):
-        return  # There and not listed, which it will be again; `doctor` sees to its bounds.
+        return  # Only missing in the list of months; `doctor` checks its bounds.
     connection.exec_driver_sql(f"CREATE TABLE {name} (LIKE {parent} INCLUDING ALL)")
     connection.exec_driver_sql(
         f"ALTER TABLE {parent} ATTACH PARTITION {name} "
@@ -197,8 +207,7 @@ def _owner_needed(missing: Iterable[Month]) -> StoreError:
     )
 
 
-def _record(connection: Connection, month: Month) -> None:
-    now_ms = time.time_ns() // 1_000_000
+def _list(connection: Connection, month: Month) -> None:
     connection.execute(
-        insert(models.months).values(month=month, state="attached", attached_at_ms=now_ms)
+        insert(models.months).values(month=month, state="attached", attached_at_ms=now_ms())
     )

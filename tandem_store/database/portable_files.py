@@ -1,4 +1,4 @@
-"""An SQLite file that is handed on: all of it in one file, and nothing beside it."""
+"""SQLite files that are handed on: everything is in the one file, nothing is beside it."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from sqlalchemy import Connection
 from tandem_store.database.error_translation import translating
 from tandem_store.errors import NotAStoreError
 
-#: How many pages are copied before progress is told: 4 MB of the size that we make.
+#: Pages that are copied between two calls of ``progress``: 4 MB with our page size.
 _STEP: Final = 256
 
 
 def copy_pages(connection: Connection, target: Path, progress: Callable[[int, int], None]) -> None:
     """Copy an SQLite database, as the connection's transaction sees it, into an empty file.
 
-    The transaction must have read something, which is what ties it to one moment: without that,
-    SQLite begins the copy anew, at a later moment, whenever another connection writes. Nothing is
-    put on the disk for sure. ``progress`` is told how many pages are done, of how many.
+    The transaction must have read something, which fixes the moment that it sees: otherwise SQLite
+    restarts the copy, at a later moment, whenever another connection writes. The copy is not synced
+    to the disk. ``progress`` is called with the number of pages copied and of all pages.
     """
     source: Any = connection.connection.dbapi_connection
     with translating(), closing(sqlite3.connect(target, isolation_level=None)) as copy:
-        # Whoever calls makes a new file if this one is interrupted.
+        # No journal, because the caller removes the file if the copy is interrupted.
         copy.execute("PRAGMA journal_mode=OFF")
         copy.execute("PRAGMA synchronous=OFF")
         source.backup(
@@ -34,18 +34,18 @@ def copy_pages(connection: Connection, target: Path, progress: Callable[[int, in
         )
 
 
-def make_portable(path: Path) -> None:
-    """Fold the write-ahead log in, and let the file do without one until it is written to again."""
+def convert_to_single_file(path: Path) -> None:
+    """Checkpoint the write-ahead log and turn it off, so that the file can be copied as it is."""
     with translating(), closing(sqlite3.connect(path, isolation_level=None)) as connection:
         (mode,) = connection.execute("PRAGMA journal_mode=DELETE").fetchone()
         if mode != "delete":
-            raise NotAStoreError(f"The write-ahead log of {path} cannot be folded in.")
+            raise NotAStoreError(f"The write-ahead log of {path} cannot be written back.")
 
 
-def make_usable(path: Path) -> None:
-    """Bring a portable file into the state that a store is in, without a number of its own.
+def convert_to_store(path: Path) -> None:
+    """Turn the write-ahead log on in a single file, and remove the mark of a backup.
 
-    Whoever wrote to it first would have to wait until nobody reads it, to begin the log.
+    Otherwise the first writer would turn it on, and wait for all readers before.
     """
     with translating(), closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA user_version=0")
@@ -55,7 +55,7 @@ def make_usable(path: Path) -> None:
 
 
 def page_bytes(connection: Connection) -> int:
-    """How many bytes the pages of an SQLite database take, as the transaction sees it."""
+    """Return the bytes in all pages of an SQLite database, as the transaction sees it."""
     pages, size = (
         int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
         for name in ("page_count", "page_size")
@@ -63,8 +63,8 @@ def page_bytes(connection: Connection) -> int:
     return pages * size
 
 
-def integrity(path: Path) -> str | None:
-    """What SQLite's own check finds wrong with the file first; None for nothing."""
+def first_damage(path: Path) -> str | None:
+    """Return the first thing that SQLite's own check finds wrong with a file, None if nothing."""
     uri = f"{path.as_uri()}?mode=ro"
     with translating(), closing(sqlite3.connect(uri, uri=True)) as connection:
         (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()

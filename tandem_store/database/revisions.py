@@ -1,6 +1,8 @@
-"""Which revision a database is at, and how it gets to the one that this version needs.
+"""The revision of a database: read, compared with the one that this version needs, upgraded.
 
-Asking is a comparison and never imports Alembic; only ``upgrade`` and ``check`` do.
+``version_table`` reads the stored revision, ``refuse_unless_current`` compares it with ``HEAD``,
+``upgrade`` lets Alembic run the revisions in between, and ``check`` compares the tables themselves.
+Only the last two import Alembic, so opening a store stays quick.
 """
 
 from __future__ import annotations
@@ -25,23 +27,23 @@ if TYPE_CHECKING:
 
 #: The newest revision in ``migrations/``.
 HEAD: Final = "0003"
-#: Bytes. A greater SQLite file would make the quick check of a deploy a slow one.
+#: Bytes; the pages of a larger SQLite file are not checked, because a deploy waits for the check.
 _SMALL: Final = 256_000_000
-#: How many flaws one message names.
+#: How many differences one message names.
 _NAMED: Final = 5
 
 _log: Final = logging.getLogger(__name__)
-#: Alembic keeps what it is doing in variables of its module.
+#: Alembic keeps its state in variables of a module, so one thread at a time may use it.
 _alembic: Final = threading.Lock()
 
 
 def stored_revision(connection: Connection) -> str | None:
-    """The revision that the database is at; None before the first upgrade.
+    """Return the revision of the database; None before the first upgrade.
 
-    Raises ``UnfinishedCopyError`` if it is half a store.
+    Raises ``UnfinishedCopyError`` if a copy into it was interrupted.
     """
-    found = version_table.stored(connection)
-    version_table.refuse_unfinished(found)
+    found = version_table.read(connection)
+    version_table.refuse_copying_mark(found)
     return found
 
 
@@ -52,7 +54,7 @@ def refuse_unless_current(connection: Connection) -> None:
         SchemaBehindError: the database must be upgraded.
         SchemaAheadError: the package must be upgraded.
         UnfinishedCopyError: a copy into it was interrupted.
-        NotAStoreError: the revision is none of ours.
+        NotAStoreError: the revision is not one of ours.
     """
     found = stored_revision(connection)
     if found != HEAD:
@@ -60,7 +62,7 @@ def refuse_unless_current(connection: Connection) -> None:
 
 
 def current(url: str | URL) -> str | None:
-    """The revision of the database at ``url``; None if there is none yet. Creates nothing.
+    """Return the revision of the database at ``url``; None if there is none yet. Creates nothing.
 
     Raises ``UnfinishedCopyError`` if a copy into it was interrupted.
     """
@@ -76,11 +78,11 @@ def current(url: str | URL) -> str | None:
 
 
 def upgrade(url: str | URL, *, before: Callable[[], object] | None = None) -> str | None:
-    """Bring the database to ``HEAD``, making it if need be; returns the revision it was at.
+    """Upgrade the database to ``HEAD``, and create it if it is missing; return its old revision.
 
-    Safe to run from many processes and threads at once: one upgrades, the others wait and return
-    ``HEAD``. A database that is at ``HEAD`` is not written to. ``before`` is called in the one that
-    upgrades an older database, when no other can any more.
+    It may run in many processes and threads at once: one upgrades, the others wait and return
+    ``HEAD``. A database at ``HEAD`` is not written to. ``before`` is called under the upgrade lock,
+    before an older database is changed.
 
     Raises:
         SchemaAheadError: the database is newer than this version of the package.
@@ -97,7 +99,7 @@ def upgrade(url: str | URL, *, before: Callable[[], object] | None = None) -> st
     config = _config(url, before=before)
     with _alembic:
         command.upgrade(config, "head")
-    # As it was found under the lock: another process may have been quicker.
+    # Read under the lock: another process may have upgraded in the meantime.
     was: str | None = config.attributes["found"]
     if was != HEAD:
         _log.info("upgraded %s from %s to %s", urls.shown(url), was or "nothing", HEAD)
@@ -107,11 +109,11 @@ def upgrade(url: str | URL, *, before: Callable[[], object] | None = None) -> st
 def check(url: str | URL) -> None:
     """Return if the database is at ``HEAD`` and its tables are as the migrations made them.
 
-    Every table is looked at, those of the months too, and the pages of an SQLite file of at most
-    256 MB. It only reads. ``doctor`` looks at the rows, too.
+    It checks every table, those of the months too, and the pages of an SQLite file of at most
+    256 MB. It only reads. ``doctor`` also checks the rows.
 
     Raises:
-        SchemaBehindError: the database must be upgraded, or is not there at all.
+        SchemaBehindError: the database must be upgraded, or is missing.
         SchemaAheadError: the package must be upgraded.
         NotAStoreError: pages are damaged.
         StoreError: a table is missing or was altered; the message says which.
@@ -123,7 +125,7 @@ def check(url: str | URL) -> None:
     try:
         with engines.read.connect() as connection:
             _refuse_damage(connection)
-            sentences = [flaw.what for flaw in table_check.flaws(connection)]
+            sentences = [found.what for found in table_check.differences(connection)]
     finally:
         engines.dispose()
     if sentences:
@@ -139,7 +141,7 @@ def _refuse_damage(connection: Connection) -> None:
     if connection.dialect.name != "sqlite":
         return
     small = page_bytes(connection) <= _SMALL
-    if small and (damage := integrity.damage(connection, thorough=False, limit=1)):
+    if small and (damage := integrity.find_damage(connection, thorough=False, limit=1)):
         raise NotAStoreError(
             f"The database file is damaged ({damage[0]}). Run: tandem-store doctor --deep"
         )
@@ -150,7 +152,7 @@ def _mismatch(found: str | None) -> StoreError:
         message = "The database has no tables yet. Run: tandem-store db upgrade"
         return SchemaBehindError(message, found=None, expected=HEAD)
     if not (len(found) == len(HEAD) and found.isdecimal()):
-        return NotAStoreError(f"The database is at revision {found!r}, which is none of ours.")
+        return NotAStoreError(f"The database is at revision {found!r}, which is not one of ours.")
     if found < HEAD:
         return SchemaBehindError(
             f"The database is at revision {found}, this version needs {HEAD}. "
@@ -170,14 +172,14 @@ def _mismatch(found: str | None) -> StoreError:
 def _config(url: str | URL, *, before: Callable[[], object] | None = None) -> Config:
     from alembic.config import Config
 
-    # A library does not print; what the user shall see is for the command line to say.
+    # A library does not print; the command line says what users need to know.
     config = Config(attributes={"url": url, "before": before}, stdout=StringIO())
     config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
     return config
 
 
 def migrations_folder() -> Path:
-    """Where the revisions are: inside the package as installed, beside it in a checkout."""
+    """Return the folder of the revisions: in the installed package, or beside it in a checkout."""
     package = Path(__file__).parents[1]
     inside = package / "migrations"
     return inside if inside.is_dir() else package.parent / "migrations"

@@ -1,29 +1,31 @@
-"""An SQLite file: how it is made, opened and written to by one at a time."""
+"""The two engines of an SQLite file, and the rules of their connections and transactions."""
 
 from __future__ import annotations
 
 import logging
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 
-from tandem_store.database import commit_lock, forks
-from tandem_store.database.error_events import guard, undone
-from tandem_store.database.locks import noted
+from tandem_store.database import forks
+from tandem_store.database.error_events import raise_our_errors, undone_error
+from tandem_store.database.locks import commit_lock
 from tandem_store.database.sqlite_files import (
     LOG_LIMIT,
-    Fingerprint,
+    SizeAndTime,
     closed_on_failure,
     connect,
-    fingerprint,
-    is_frozen,
     is_ours,
+    needs_no_locks,
     roll_back_journal,
+    size_and_time,
 )
+from tandem_store.database.waiting import LogLongWait
 from tandem_store.errors import StoreError
 
 Synchronous = Literal["OFF", "NORMAL", "FULL"]
@@ -32,18 +34,18 @@ _log: Final = logging.getLogger(__name__)
 
 
 class StoreFile:
-    """The file that a store was opened with, which another may take the place of."""
+    """The file that a store was opened with; another file may be put in its place later."""
 
     def __init__(self, path: Path) -> None:
         #: Where it is, or was.
         self.path = path
-        #: What it looked like when it was opened without locks, if it was.
-        self.frozen: Fingerprint | None = None
-        self._identity: forks.Identity | None = None
+        #: What it was like when it was opened without locks, if it was.
+        self.opened_without_locks: SizeAndTime | None = None
+        self._identity: forks.FileIdentity | None = None
 
     def refuse_if_replaced(self) -> None:
-        """Raise ``StoreError`` if it is not the file that it was when it was asked first."""
-        now = forks.identity(self.path)
+        """Raise ``StoreError`` if it is not the file that it was at the first call."""
+        now = forks.file_identity(self.path)
         if self._identity is None:
             self._identity = now
         elif now != self._identity:
@@ -53,21 +55,52 @@ class StoreFile:
                 "and open it again."
             )
 
-    def refuse_if_thawed(self) -> None:
-        """Raise ``DisconnectionError`` if it was opened without locks and written to since."""
-        if self.frozen is None:
+    def reconnect_if_changed(self, *_: object) -> None:
+        """Make the pool reconnect if the file was opened without locks and has changed since."""
+        opened = self.opened_without_locks
+        if opened is None:
             return
-        if self.frozen != fingerprint(self.path) or not is_frozen(self.path):
+        if opened != size_and_time(self.path) or not needs_no_locks(self.path):
             raise DisconnectionError
 
 
 def create_pair(url: URL, pragmas: tuple[str, ...]) -> tuple[Engine, Engine]:
-    """The engine that writes, with these settings, and the one that reads."""
+    """Return the engine that writes, with these settings, and the one that reads."""
     file = StoreFile(Path(url.database or ""))
     return (
-        _engine(url, file, "BEGIN IMMEDIATE", lambda: _open_for_writing(file.path, pragmas)),
-        _engine(url, file, "BEGIN", lambda: _open_for_reading(file)),
+        _engine(url, file, "BEGIN IMMEDIATE", partial(_open_for_writing, file.path, pragmas)),
+        _engine(url, file, "BEGIN", partial(_open_for_reading, file)),
     )
+
+
+def _engine(
+    url: URL, file: StoreFile, begin: str, opener: Callable[[], sqlite3.Connection]
+) -> Engine:
+    engine = create_engine(
+        url,
+        creator=partial(_open, file, opener),
+        poolclass=QueuePool,
+        # No limit: a thread that needs a connection should wait for the database, about which it
+        # gets a message, and not for another thread.
+        max_overflow=-1,
+        pool_reset_on_return=None,
+        hide_parameters=True,
+    )
+    raise_our_errors(engine, reads=begin == "BEGIN")
+    event.listen(engine, "checkout", file.reconnect_if_changed)
+    waiting_for = f"another process that is writing to {file.path}"
+    event.listen(engine, "begin", partial(_begin, file, begin, waiting_for))
+    event.listen(engine, "before_cursor_execute", _refuse_autocommit)
+    event.listen(engine, "commit", _refuse_empty_commit)
+    return engine
+
+
+def _open(file: StoreFile, opener: Callable[[], sqlite3.Connection]) -> sqlite3.Connection:
+    file.refuse_if_replaced()
+    connection = opener()
+    with closed_on_failure(connection):
+        file.refuse_if_replaced()
+    return connection
 
 
 def _open_for_writing(path: Path, pragmas: tuple[str, ...]) -> sqlite3.Connection:
@@ -91,18 +124,18 @@ def _open_for_reading(file: StoreFile) -> sqlite3.Connection:
     with closed_on_failure(connection):
         try:
             is_ours(connection, file.path)
-            file.frozen = None
+            file.opened_without_locks = None
         except sqlite3.OperationalError:
-            if not is_frozen(file.path):
+            if not needs_no_locks(file.path):
                 raise
             connection.close()
-            return _open_frozen(file)
+            return _open_without_locks(file)
     return connection
 
 
-def _open_frozen(file: StoreFile) -> sqlite3.Connection:
-    # SQLite makes a file for its locks even to read, unless it is told that nobody writes.
-    file.frozen = fingerprint(file.path)
+def _open_without_locks(file: StoreFile) -> sqlite3.Connection:
+    # SQLite creates a file for its locks even to read, unless it is told that nobody writes.
+    file.opened_without_locks = size_and_time(file.path)
     connection = connect(file.path, "immutable=1")
     with closed_on_failure(connection):
         is_ours(connection, file.path)
@@ -113,49 +146,25 @@ def _open_frozen(file: StoreFile) -> sqlite3.Connection:
     return connection
 
 
-def _engine(
-    url: URL, file: StoreFile, begin: str, creator: Callable[[], sqlite3.Connection]
-) -> Engine:
-    def open_file() -> sqlite3.Connection:
-        forks.refuse_if_inherited(file.path)
+def _begin(file: StoreFile, statement: str, waiting_for: str, connection: Connection) -> None:
+    try:
         file.refuse_if_replaced()
-        connection = creator()
-        with closed_on_failure(connection):
-            file.refuse_if_replaced()
-        return connection
+    except StoreError:
+        connection.invalidate()
+        connection.engine.pool.dispose()
+        raise
+    with LogLongWait(waiting_for):
+        connection.exec_driver_sql(statement)
 
-    # No limit to the pool: a thread that needs a connection should wait for the database, which it
-    # is told about, and not for another thread.
-    engine = create_engine(
-        url, creator=open_file, poolclass=QueuePool, max_overflow=-1, hide_parameters=True
-    )
-    guard(engine, reads=begin == "BEGIN")
 
-    @event.listens_for(engine, "begin")
-    def begin_transaction(connection: Connection) -> None:
-        try:
-            file.refuse_if_replaced()
-        except StoreError:
-            connection.invalidate()
-            engine.pool.dispose()
-            raise
-        with noted(f"another process that is writing to {file.path}"):
-            connection.exec_driver_sql(begin)
+def _refuse_autocommit(connection: Connection, cursor: sqlite3.Cursor, *_: object) -> None:
+    # After some failures, such as a full disk, SQLite itself rolls back. Whatever is executed then
+    # would be stored at once, statement by statement.
+    if not cursor.connection.in_transaction and connection.in_transaction():
+        raise undone_error(connection)
 
-    @event.listens_for(engine, "checkout")
-    def connect_again_if_thawed(*_: object) -> None:
-        file.refuse_if_thawed()
 
-    @event.listens_for(engine, "before_cursor_execute")
-    def refuse_in_autocommit(connection: Connection, cursor: sqlite3.Cursor, *_: object) -> None:
-        # Some failures, as a full disk, make SQLite itself roll back. What is executed afterwards
-        # would be stored at once, statement by statement.
-        if not cursor.connection.in_transaction and connection.in_transaction():
-            raise undone(connection)
-
-    @event.listens_for(engine, "commit")
-    def refuse_to_commit_nothing(connection: Connection) -> None:
-        if not connection.connection.in_transaction:
-            raise undone(connection)
-
-    return engine
+def _refuse_empty_commit(connection: Connection) -> None:
+    # There is nothing to commit after SQLite itself rolled back.
+    if not connection.connection.in_transaction:
+        raise undone_error(connection)

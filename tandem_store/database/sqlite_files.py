@@ -1,4 +1,4 @@
-"""An SQLite file and what lies beside it: made whole or not at all, and put in order again."""
+"""An SQLite file and the files beside it: created, checked, and repaired after a kill."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Final
 
 from sqlalchemy import URL
 
-from tandem_store.database import commit_lock, write_queue
+from tandem_store.database import forks, waiting
 from tandem_store.database.error_translation import translating
+from tandem_store.database.locks import commit_lock
 from tandem_store.database.urls import sqlite_path
 from tandem_store.errors import NotAStoreError, StoreError
 
@@ -20,39 +21,42 @@ from tandem_store.errors import NotAStoreError, StoreError
 APPLICATION_ID: Final = 0x5453746F
 #: Bytes. 16 KB pages insert 1.75 times as fast as SQLite's 4 KB, for the size of our documents.
 PAGE_SIZE: Final = 16_384
-#: Bytes that the write-ahead log may keep once it is folded in: twice as much as it takes before
-#: SQLite does so by itself.
+#: Bytes that the write-ahead log may keep after a checkpoint: twice as much as it has when SQLite
+#: makes one by itself.
 LOG_LIMIT: Final = 2 * 1_000 * PAGE_SIZE
-#: How many prepared statements a connection keeps: some for each month, of which there are many.
+#: How many prepared statements a connection keeps: there are some for each of many months.
 _STATEMENTS: Final = 1_024
-#: What SQLite keeps beside a file.
+#: Endings of the files that SQLite keeps beside a database.
 _BESIDE: Final = ("-journal", "-wal", "-shm")
 
-#: Size and time of change.
-Fingerprint = tuple[int, int]
+#: Bytes, and nanoseconds since 1970.
+SizeAndTime = tuple[int, int]
 
 
-def connect(path: Path, how: str) -> commit_lock.Committing:
-    """A bare connection to a file that exists; ``how`` are SQLite's URI parameters.
+def connect(path: Path, how: str) -> commit_lock.CommittingConnection:
+    """Return a bare connection to a file that exists; ``how`` are SQLite's URI parameters.
 
-    Raises ``StoreError`` if there is none.
+    Raises ``StoreError`` if there is no file, or the parent of this process had it open at the
+    fork.
     """
     # The driver never begins a transaction by itself (isolation_level=None): its own idea of when
     # to begin loses updates. The engine's begin event does. A pool may hand a connection to another
     # thread, one at a time, hence check_same_thread=False.
+    forks.refuse_if_inherited(path)
     if not path.exists():
         raise StoreError(f"There is no database at {path}. Make it with: tandem-store db upgrade")
     connection = sqlite3.connect(
         f"{path.as_uri()}?{how}",
         uri=True,
-        timeout=write_queue.BUSY_TIMEOUT_S,
+        timeout=waiting.BUSY_TIMEOUT_S,
         isolation_level=None,
         check_same_thread=False,
         cached_statements=_STATEMENTS,
-        factory=commit_lock.Committing,
+        factory=commit_lock.CommittingConnection,
     )
+    connection.track(path)
     if how == "mode=rw" and commit_lock.IS_NEEDED:
-        connection.commit_lock = commit_lock.lock_of(path)
+        connection.commit_lock = commit_lock.lock_file(path)
     return connection
 
 
@@ -67,9 +71,9 @@ def closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def is_ours(connection: sqlite3.Connection, path: Path) -> bool:
-    """Whether the file is marked as ours; False for one without tables, which may become ours.
+    """Return whether the file is marked as ours; False if it has no tables and may become ours.
 
-    Raises ``NotAStoreError`` if it is another program's.
+    Raises ``NotAStoreError`` if it belongs to another program.
     """
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     if application_id == APPLICATION_ID:
@@ -81,13 +85,13 @@ def is_ours(connection: sqlite3.Connection, path: Path) -> bool:
 
 
 @contextmanager
-def made_whole(url: URL) -> Iterator[URL]:
-    """Where to make the tables: in the database that ``url`` names, or one that takes its place.
+def to_be_upgraded(url: URL) -> Iterator[URL]:
+    """Yield the URL of the database to migrate: the one that ``url`` names, or a new file for it.
 
-    A new SQLite file is made beside its place and moved there when the block ends, so that a
-    process that is killed leaves no part of it. It is readable by its owner alone before it has a
-    first byte. An empty file is replaced by it; one without tables becomes ours where it is. The
-    caller holds the upgrade lock.
+    A new SQLite file is created under another name and renamed when the block ends, so that a
+    process that is killed leaves no part of it behind. Only its owner may read it, from its first
+    byte on. It replaces an empty file; one without tables is changed in place. The caller holds the
+    upgrade lock.
 
     Raises:
         NotAStoreError: the file holds something else.
@@ -97,61 +101,64 @@ def made_whole(url: URL) -> Iterator[URL]:
     if path is None:
         yield url
         return
-    # Where a link leads to: it shall stay a link.
+    # The target of a link, which stays a link.
     path = Path(os.path.realpath(path))
     if path.exists() and path.stat().st_size:
         roll_back_journal(path)
         _become_ours(path)
         yield url
         return
-    made = path.with_name(f".{path.name}.unfinished")
-    _remove(made)
+    new = path.with_name(f".{path.name}.unfinished")
+    _remove(new)
     try:
-        os.close(os.open(made, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError as error:
         raise StoreError(f"Cannot make {path}: {error.strerror}.") from error
     try:
-        _become_ours(made)
-        yield url.set(database=str(made))
-        _move(made, path)
+        _become_ours(new)
+        yield url.set(database=str(new))
+        _rename(new, path)
     finally:
-        _remove(made)
+        _remove(new)
 
 
 def roll_back_journal(path: Path) -> None:
-    """Undo what a process left half-done when it was killed; a read-only connection cannot."""
+    """Roll back the transaction of a process that was killed; a read-only connection cannot."""
     journal = _beside(path, "-journal")
     if journal.exists() and _may_write(path):
         with translating(), closing(connect(path, "mode=rw")) as connection:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
-def fold_in(path: Path) -> None:
-    """Write a large write-ahead log into the file and cut it off, if nobody is using it.
+def truncate_large_log(path: Path) -> None:
+    """Checkpoint and truncate the write-ahead log if it is large and nobody is using it.
 
-    A reader that stays for long lets it grow, and then nobody may be left who cuts it off.
+    A long reading transaction lets it grow, and perhaps no writer comes after it who truncates it.
     """
     if log_size(path) > LOG_LIMIT and _may_write(path):
         with suppress(sqlite3.Error, StoreError), closing(connect(path, "mode=rw")) as connection:
             connection.execute("PRAGMA busy_timeout=0")
-            with connection.commits_alone():
+            with connection.lock_out_commits():
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def log_size(path: Path) -> int:
-    """Bytes in the write-ahead log beside the file."""
+    """Return the bytes in the write-ahead log beside the file."""
     return _size(_beside(path, "-wal"))
 
 
-def is_frozen(path: Path) -> bool:
-    """Whether the file is complete by itself, and this process may not write to it or beside it."""
+def needs_no_locks(path: Path) -> bool:
+    """Return whether this process may write neither to the file nor beside it, and has no need to.
+
+    That is so if nothing is waiting in a write-ahead log or a journal.
+    """
     if _may_write(path) and _may_write(path.parent):
         return False
     return log_size(path) == _size(_beside(path, "-journal")) == 0
 
 
-def fingerprint(path: Path) -> Fingerprint:
-    """What tells a file from the same one after it was written to."""
+def size_and_time(path: Path) -> SizeAndTime:
+    """Return what changes when a file is written to."""
     now = path.stat()
     return now.st_size, now.st_mtime_ns
 
@@ -169,22 +176,22 @@ def _become_ours(path: Path) -> None:
         connection.execute("VACUUM")
 
 
-def _move(made: Path, path: Path) -> None:
-    if log_size(made):
-        # What keeps it from being folded in, such as a full disk, is told by doing it.
-        with translating(), closing(connect(made, "mode=rw")) as connection:
+def _rename(new: Path, path: Path) -> None:
+    if log_size(new):
+        # The checkpoint raises what prevented it before, such as a full disk.
+        with translating(), closing(connect(new, "mode=rw")) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    if log_size(made):
-        raise StoreError(f"{made} is in use by another program. Run the same command again.")
+    if log_size(new):
+        raise StoreError(f"{new} is in use by another program. Run the same command again.")
     with suppress(FileNotFoundError, PermissionError):
-        # Whoever made the empty file is to use it.
+        # The owner of the empty file is the one who will use it.
         before = path.stat()
-        os.chown(made, before.st_uid, before.st_gid)
-    made.replace(path)
+        os.chown(new, before.st_uid, before.st_gid)
+    new.replace(path)
 
 
 def _remove(path: Path) -> None:
-    for file in (path, *(_beside(path, ending) for ending in _BESIDE), commit_lock.lock_of(path)):
+    for file in (path, *(_beside(path, ending) for ending in _BESIDE), commit_lock.lock_file(path)):
         file.unlink(missing_ok=True)
 
 

@@ -1,6 +1,6 @@
-"""Whether the tables are those that the migrations make, and each month has its own.
+"""Compares the tables with those that the migrations make, and the months with their tables.
 
-It only reads and takes no lock, so any user of the database may ask.
+It only reads and takes no lock, so any user of the database may run it.
 """
 
 from __future__ import annotations
@@ -18,47 +18,47 @@ from tandem_store import models
 from tandem_store.database import partitions, version_table
 from tandem_store.month import Month
 
-# What PostgreSQL knows of partitions, as far as it is asked here.
+# The columns of PostgreSQL's catalog that are read here.
 _CLASSES: Final = table("pg_class", column("oid"), column("relname"), column("relpartbound"))
 _INHERITS: Final = table("pg_inherits", column("inhrelid"), column("inhparent"))
 
 
-class Mend(Enum):
-    """What mends a flaw."""
+class Repair(Enum):
+    """What repairs a difference."""
 
-    #: The rows are gone: a backup.
+    #: The rows are lost: a backup.
     RESTORE = auto()
-    #: The rows are there: a copy into a new database has the right tables.
+    #: The rows are there: ``copy`` into a new database, which has the right tables.
     COPY = auto()
-    #: Nothing but the entry in ``months``: ``months ensure``.
+    #: Only the row in ``months`` is missing: ``months ensure``.
     ENSURE = auto()
-    #: The partition itself: ATTACH PARTITION.
+    #: The table is not a partition: ATTACH PARTITION.
     ATTACH = auto()
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
-    """One way in which the tables are not as they should be; ``what`` is a sentence."""
+class TableDifference:
+    """One way in which the tables differ from those of a new store; ``what`` is a sentence."""
 
     code: str
     what: str
-    mend: Mend
+    repair: Repair
     month: Month | None = None
 
 
-def flaws(connection: Connection) -> Iterator[Flaw]:
-    """Every way in which the tables of a database at head differ from those of a new one."""
+def differences(connection: Connection) -> Iterator[TableDifference]:
+    """Yield every way in which the tables of a database at head differ from those of a new one."""
     yield from _altered(connection)
-    yield from month_flaws(connection)
+    yield from month_differences(connection)
 
 
 def table_names(connection: Connection) -> frozenset[str]:
-    """The names of all tables there are."""
+    """Return the names of all tables."""
     return frozenset(inspect(connection).get_table_names())
 
 
-def month_flaws(connection: Connection) -> Iterator[Flaw]:
-    """What is wrong with the tables of the months, against the table ``months``."""
+def month_differences(connection: Connection) -> Iterator[TableDifference]:
+    """Yield the differences between the month tables and the table ``months``."""
     if models.months.name not in table_names(connection):
         return
     months = models.months
@@ -69,10 +69,10 @@ def month_flaws(connection: Connection) -> Iterator[Flaw]:
         yield from _listed(month, state, there)
     for month in sorted(there):
         if month not in states:
-            yield Flaw(
+            yield TableDifference(
                 "month_unlisted",
                 f"The month {month} has a table, but the list of months does not have it.",
-                Mend.ENSURE,
+                Repair.ENSURE,
                 month,
             )
     attached = [month for month in sorted(there) if states.get(month) != "detached"]
@@ -82,7 +82,7 @@ def month_flaws(connection: Connection) -> Iterator[Flaw]:
 
 
 def readable_months(connection: Connection) -> set[Month]:
-    """The months whose documents can be read: their table is there and, if native, attached."""
+    """Return the months whose documents can be read: they have a table, attached on PostgreSQL."""
     there = set(partitions.existing(connection))
     if connection.dialect.name == "sqlite":
         return there
@@ -90,20 +90,21 @@ def readable_months(connection: Connection) -> set[Month]:
     return {month for month in there if partitions.table_name(month) in bounds}
 
 
-def _listed(month: Any, state: str, there: set[Month]) -> Iterator[Flaw]:
+def _listed(month: Any, state: str, there: set[Month]) -> Iterator[TableDifference]:
     if not isinstance(month, Month):  # a damaged row
-        yield Flaw("month_invalid", f"The list of months has {month}, no month.", Mend.RESTORE)
+        what = f"The list of months has {month}, no month."
+        yield TableDifference("month_invalid", what, Repair.RESTORE)
     elif state == "attached" and month not in there:
-        yield Flaw(
+        yield TableDifference(
             "month_table_missing",
             f"The table of the month {month}, {partitions.table_name(month)}, is missing.",
-            Mend.RESTORE,
+            Repair.RESTORE,
             month,
         )
 
 
-def _shapes(connection: Connection, months: Sequence[Month]) -> Iterator[Flaw]:
-    """The months whose table has other columns or another key than a new one."""
+def _shapes(connection: Connection, months: Sequence[Month]) -> Iterator[TableDifference]:
+    """Yield the months whose table has other columns, or another key, than a new one."""
     if models.run_documents.name not in table_names(connection):
         return
     key = ["run_id"] if connection.dialect.name == "sqlite" else ["month", "run_id"]
@@ -112,10 +113,10 @@ def _shapes(connection: Connection, months: Sequence[Month]) -> Iterator[Flaw]:
         name = partitions.table_name(month)
         found = inspect(connection).get_pk_constraint(name)["constrained_columns"]
         if _columns(connection, name) != wanted or found != key:
-            yield Flaw(
+            yield TableDifference(
                 "month_table_altered",
                 f"The table of the month {month}, {name}, has other columns than a new one.",
-                Mend.COPY,
+                Repair.COPY,
                 month,
             )
 
@@ -127,17 +128,17 @@ def _columns(connection: Connection, name: str) -> list[tuple[str, str, bool]]:
     ]
 
 
-def _partitions(connection: Connection, months: Iterable[Month]) -> Iterator[Flaw]:
+def _partitions(connection: Connection, months: Iterable[Month]) -> Iterator[TableDifference]:
     bounds = _bounds(connection)
     for month in months:
         name = partitions.table_name(month)
         wanted = f"FOR VALUES FROM ({month.key}) TO ({month.key + 1})"
         if name not in bounds:
             what = f"{name} is there but no partition of run_documents: its runs cannot be read."
-            yield Flaw("month_not_attached", what, Mend.ATTACH, month)
+            yield TableDifference("month_not_attached", what, Repair.ATTACH, month)
         elif bounds[name] != wanted:
             what = f"{name} is a partition {bounds[name]} instead of {wanted}."
-            yield Flaw("month_bounds_wrong", what, Mend.RESTORE, month)
+            yield TableDifference("month_bounds_wrong", what, Repair.RESTORE, month)
 
 
 def _bounds(connection: Connection) -> Mapping[str, str]:
@@ -151,8 +152,8 @@ def _bounds(connection: Connection) -> Mapping[str, str]:
     return {row.relname: row.bound for row in rows}
 
 
-def _altered(connection: Connection) -> Iterator[Flaw]:
-    """What Alembic finds different between the database and the models."""
+def _altered(connection: Connection) -> Iterator[TableDifference]:
+    """Yield what Alembic finds different between the database and the models."""
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
@@ -165,30 +166,30 @@ def _altered(connection: Connection) -> Iterator[Flaw]:
     }
     context = MigrationContext.configure(connection, opts=options)
     with warnings.catch_warnings():
-        # About what people made that SQLAlchemy does not know; it is told here in other words.
+        # SQLAlchemy warns of things that it does not know; they are reported here.
         warnings.simplefilter("ignore", SAWarning)
-        differences = compare_metadata(context, models.metadata)
-    for found in differences:
-        # What differs in one column comes as a list of its own.
-        for difference in found if isinstance(found, list) else [found]:
-            yield _flaw(difference)
+        found = compare_metadata(context, models.metadata)
+    for one in found:
+        # The differences of one column are a list.
+        for difference in one if isinstance(one, list) else [one]:
+            yield _difference(difference)
 
 
-def _flaw(difference: tuple[Any, ...]) -> Flaw:
+def _difference(difference: tuple[Any, ...]) -> TableDifference:
     kind, *rest = difference
     verb, _, what = kind.partition("_")
     if verb == "modify":
         name = f"{rest[1]}.{rest[2]}"
         changed = f"The {what} of the column {name} was changed."
-        return Flaw("table_altered", changed, Mend.COPY)
+        return TableDifference("table_altered", changed, Repair.COPY)
     thing = _thing(what, rest)
     if verb == "remove":
-        # A table that nobody here knows is no harm; what stands in one of ours is.
+        # An unknown table does no harm; something unknown in one of our tables does.
         code = "table_unknown" if what == "table" else "table_altered"
-        return Flaw(code, f"{thing} is none of tandem-store's.", Mend.COPY)
+        return TableDifference(code, f"{thing} does not belong to tandem-store.", Repair.COPY)
     lost = what in {"table", "column"}
     code = "table_missing" if what == "table" else "table_altered"
-    return Flaw(code, f"{thing} is missing.", Mend.RESTORE if lost else Mend.COPY)
+    return TableDifference(code, f"{thing} is missing.", Repair.RESTORE if lost else Repair.COPY)
 
 
 def _thing(what: str, rest: Sequence[Any]) -> str:

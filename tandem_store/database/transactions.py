@@ -1,188 +1,211 @@
-"""The transactions on one database: the only place that begins and commits one.
+"""The transactions of a store: begun, committed or rolled back, and their connections returned.
 
-They are safe across threads, each of which has transactions of its own, and after a fork: see
+They are safe across threads, each of which has its own transactions, and across forks: see
 Note [Forks] in ``database.forks``.
 
 Note [Interrupts]
 
-Ctrl-C raises ``KeyboardInterrupt`` wherever Python happens to be: as a function begins, and after
-every call. The traceback then keeps alive whatever was in use, as long as the caller's ``except``
-block lasts, so that nothing is freed by itself. Therefore:
+Ctrl-C raises ``KeyboardInterrupt`` wherever Python happens to be: at the start of a function, and
+after every call. The traceback then keeps alive whatever was in use for as long as the caller's
+``except`` block lasts, so nothing is freed by itself. Therefore:
 
 * A block is not a generator. One that is interrupted between its ``yield`` and the ``with``
   statement never reaches its ``finally``.
-* What is to be given back is known before it is taken, giving it back twice does no harm, and an
-  interrupted attempt is repeated.
-* A connection that is closed in the middle of a transaction rolls back first: SQLite keeps one
-  open, with its lock, for as long as somebody has a statement of it. See ``database.error_events``.
+* What must be released is noted before it is acquired, releasing it twice does no harm, and an
+  interrupted release is repeated.
+* A connection that is closed in the middle of a transaction rolls back first: SQLite keeps a
+  transaction open, with its lock, for as long as one of its statements exists. See
+  ``database.error_events``.
 """
 
 from __future__ import annotations
 
-import os
 import threading
-import time
-import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import cache
 from types import TracebackType
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.engine import RootTransaction
 
+from tandem_store.clock import now_ms
 from tandem_store.database import forks, partitions
 from tandem_store.database.engines import Engines
-from tandem_store.database.sqlite_files import fold_in
+from tandem_store.database.sqlite_files import truncate_large_log
 from tandem_store.database.urls import sqlite_path
-from tandem_store.database.write_queue import Turns, this_thread
+from tandem_store.database.write_queue import WriteQueue, thread_token
 from tandem_store.errors import StoreError
 from tandem_store.month import Month
 
-Given = TypeVar("Given")
-#: What a block gives, made from its connection.
-Give = Callable[[Connection], Given]
+View = TypeVar("View")
+#: Makes what the ``with`` statement binds, from the connection of the transaction.
+MakeView = Callable[[Connection], View]
 
 
 class Transactions:
     """Begins transactions on a database until it is closed.
 
-    ``prepares``: whether the present month is seen to first, as whoever writes runs may need it.
+    ``makes_months``: whether a writing transaction begins with making the table of the current
+    month, which whoever writes runs may need.
     """
 
-    def __init__(self, engines: Engines, *, prepares: bool = True) -> None:
+    def __init__(self, engines: Engines, *, makes_months: bool = True) -> None:
         self._engines = engines
-        self._prepares = prepares
+        self._makes_months = makes_months
         self._path = sqlite_path(engines.write.url)
         self._closed = False
-        #: The month that was last seen to, so that it is asked for once a month, not every time.
-        self._prepared: Month | None = None
-        #: The writing transactions by the threads that they were begun in. They may end in others.
-        self._writing: dict[object, _Held] = {}
-        self._used: set[Connection] = set()
-        self._turns = Turns()
-        _survive_forks(self)
+        #: The last month that was made, so that the database is asked once a month.
+        self._current_month: Month | None = None
+        #: The writing transactions by the threads that began them. They may end in others.
+        self._writing: dict[object, _Resources] = {}
+        #: The transactions that may have a connection.
+        self._open: set[_Resources] = set()
+        self._queue = WriteQueue()
+        forks.survive(self)
 
-    def begin(self, give: Give[Given], *, prepare: bool = True) -> AbstractContextManager[Given]:
-        """A writing transaction, what ``give`` makes of it; commits on clean exit, else rolls back.
+    def begin(
+        self, make_view: MakeView[View], *, makes_months: bool = True
+    ) -> AbstractContextManager[View]:
+        """Return a writing transaction, which commits on clean exit and otherwise rolls back.
 
-        Without ``prepare`` the present month is not seen to, this time.
+        ``makes_months=False``: the current month is not made, this time.
 
-        Entering it raises ``StoreError`` in a thread that has one already: on SQLite it would wait
-        for itself.
+        Entering it raises ``StoreError`` in a thread that is in one already: on SQLite it would
+        wait for itself.
         """
-        return _Block(self, give, _Held(writes=True, prepares=prepare and self._prepares))
+        months = makes_months and self._makes_months
+        return _Block(self, make_view, _Resources(writes=True, makes_months=months))
 
-    def read(self, give: Give[Given]) -> AbstractContextManager[Given]:
-        """A transaction that cannot write."""
-        return _Block(self, give, _Held(writes=False, prepares=False))
+    def read(self, make_view: MakeView[View]) -> AbstractContextManager[View]:
+        """Return a transaction that cannot write."""
+        return _Block(self, make_view, _Resources(writes=False, makes_months=False))
 
-    def enter(self, held: _Held) -> Connection:
-        """Take what a transaction needs; ``leave`` is to be called whatever comes of it."""
+    def acquire(self, resources: _Resources) -> Connection:
+        """Acquire what a transaction needs; whatever happens, ``release`` must be called."""
         self._refuse_if_closed()
-        if held.writes:
-            if held.thread in self._writing:
+        if resources.writes:
+            if resources.thread in self._writing:
                 raise StoreError(
                     "This thread is in the middle of a writing transaction of this store already. "
                     "Pass its tx on instead of beginning another, or leave its with block first."
                 )
-            self._writing[held.thread] = held
-        if self._path is not None:
-            forks.gate.enter(held, self._path)
-            if held.writes:
-                self._turns.take(held.turn)
-        engine = self._engines.write if held.writes else self._engines.read
-        held.connection = connection = engine.connect()
-        self._used.add(connection)
-        if held.writes:
-            held.transaction = connection.begin()
-            held.transaction.__enter__()
-            if held.prepares:
-                self._prepare(connection)
+            self._writing[resources.thread] = resources
+            if self._path is not None:
+                self._queue.enter(resources.ticket)
+        self._open.add(resources)
+        engine = self._engines.write if resources.writes else self._engines.read
+        resources.connection = connection = engine.connect()
+        if resources.writes:
+            resources.transaction = connection.begin()
+            resources.transaction.__enter__()
+            if resources.makes_months:
+                self._make_current_month(connection)
         return connection
 
-    def leave(self, held: _Held) -> None:
-        """Give everything back, in whichever state it is; may be done twice."""
+    def release(self, resources: _Resources) -> None:
+        """Release everything, in whichever state it is; may be called twice."""
         try:
-            if (connection := held.connection) is not None:
-                self._used.discard(connection)
-                _give_back(connection)
+            if (connection := resources.connection) is not None:
+                _close(connection)
                 if self._closed:
                     self.close_idle()
         finally:
-            # Those of a child, if the transaction was begun before a fork.
-            if self._path is not None:
-                self._turns.give_back(held.turn)
-                forks.gate.leave(held)
-            if self._writing.get(held.thread) is held:
-                del self._writing[held.thread]
+            self._open.discard(resources)
+            if resources.writes:
+                # The queue of a child does not know the tickets of its parent.
+                if self._path is not None:
+                    self._queue.leave(resources.ticket)
+                if self._writing.get(resources.thread) is resources:
+                    del self._writing[resources.thread]
 
     def close(self) -> None:
         """Close all connections; nothing can be begun afterwards. Closing twice does nothing.
 
-        Those of a transaction that is going on are closed when it ends.
+        The connections of open transactions are closed when those end.
         """
         self._closed = True
         self.close_idle()
         if self._path is not None:
-            fold_in(self._path)
+            truncate_large_log(self._path)
 
     def close_idle(self) -> None:
-        """Close the connections that nobody is using; new ones are made when they are needed."""
-        # The pools stay: one that is replaced closes nothing that comes back to it later. The last
-        # connection to an SQLite file folds its write-ahead log in; a reader may not.
+        """Close the connections that are not in use; new ones are opened when they are needed."""
+        # The pools stay: one that is replaced closes nothing that is returned to it later. The last
+        # connection to an SQLite file checkpoints its log, which a reader cannot.
         self._engines.read.pool.dispose()
         self._engines.write.pool.dispose()
 
     def begin_in_child(self) -> None:
-        """Forget all connections without touching them: they are the parent process's."""
-        for connection in self._used:
-            forks.abandon(connection)
-        for one in self._engines:
-            one.dispose(close=False)
-        self._writing, self._used, self._turns = {}, set(), Turns()
+        """Forget all connections without touching them: they belong to the parent process."""
+        for resources in self._open:
+            resources.inherited = True
+            if (connection := resources.connection) is not None:
+                forks.keep_unused(connection)
+                resources.connection = None
+        for engine in self._engines:
+            forks.keep(engine.pool)
+            engine.dispose(close=False)
+        self._writing, self._open, self._queue = {}, set(), WriteQueue()
 
-    def _prepare(self, connection: Connection) -> None:
-        present = Month.of_ms(time.time_ns() // 1_000_000)
-        if present != self._prepared:
-            partitions.prepare(connection, present)
-            self._prepared = present
+    def _make_current_month(self, connection: Connection) -> None:
+        month = Month.of_ms(now_ms())
+        if month != self._current_month:
+            partitions.ensure_if_possible(connection, month)
+            self._current_month = month
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
             raise StoreError("The store is closed. Open it again with open_store.")
 
 
-class _Held:
-    """What a transaction holds, from its first step to its last."""
+class _Resources:
+    """What a transaction holds, from its first step to its last.
 
-    __slots__ = ("connection", "prepares", "thread", "transaction", "turn", "writes")
+    Only one that writes has a thread, and a ticket for the queue.
+    """
 
-    def __init__(self, *, writes: bool, prepares: bool) -> None:
-        self.writes, self.prepares = writes, prepares
-        self.thread, self.turn = this_thread(), threading.Event()
+    __slots__ = (
+        "connection",
+        "inherited",
+        "makes_months",
+        "thread",
+        "ticket",
+        "transaction",
+        "writes",
+    )
+
+    def __init__(self, *, writes: bool, makes_months: bool) -> None:
+        self.writes, self.makes_months = writes, makes_months
+        if writes:
+            self.thread, self.ticket = thread_token(), threading.Event()
         self.connection: Connection | None = None
         self.transaction: RootTransaction | None = None
+        #: Whether this is a child process, and the transaction its parent's.
+        self.inherited = False
 
 
-class _Block(AbstractContextManager[Given]):
+class _Block(AbstractContextManager[View]):
     """One transaction, for one ``with`` statement. See Note [Interrupts]."""
 
-    _begun = _over = False
+    _begun = _ended = False
 
-    def __init__(self, transactions: Transactions, give: Give[Given], held: _Held) -> None:
-        self._transactions, self._give, self._held = transactions, give, held
+    def __init__(
+        self, transactions: Transactions, make_view: MakeView[View], resources: _Resources
+    ) -> None:
+        self._transactions, self._make_view = transactions, make_view
+        self._resources = resources
 
-    def __enter__(self) -> Given:
+    def __enter__(self) -> View:
         if self._begun:
             raise StoreError("A transaction is begun once; call begin() or read() again.")
         self._begun = True
         try:
-            self._held.thread = this_thread()
-            return self._give(self._transactions.enter(self._held))
+            if self._resources.writes:
+                self._resources.thread = thread_token()
+            return self._make_view(self._transactions.acquire(self._resources))
         except BaseException:
-            self._leave()
+            self._release()
             raise
 
     def __exit__(
@@ -192,31 +215,34 @@ class _Block(AbstractContextManager[Given]):
         traceback: TracebackType | None,
     ) -> None:
         try:
-            if (transaction := self._held.transaction) is not None:
+            if self._resources.inherited:
+                if error is None:
+                    raise forks.inherited_error()
+            elif (transaction := self._resources.transaction) is not None:
                 transaction.__exit__(kind, error, traceback)
         except AssertionError as failure:
-            # SQLAlchemy is sure that a commit comes to its end, also of one that is interrupted.
+            # SQLAlchemy asserts that every commit has ended, which an interrupted one has not.
             if isinstance(failure.__context__, KeyboardInterrupt):
                 raise failure.__context__ from None
             raise
         finally:
             # Not in a function of its own, which could be interrupted as it begins.
             try:
-                self._leave()
+                self._release()
             except BaseException:
-                self._leave()
+                self._release()
                 raise
 
     def __del__(self) -> None:
-        if self._begun and not self._over:
-            self._leave()
+        if self._begun and not self._ended:
+            self._release()
 
-    def _leave(self) -> None:
-        self._transactions.leave(self._held)
-        self._over = True
+    def _release(self) -> None:
+        self._transactions.release(self._resources)
+        self._ended = True
 
 
-def _give_back(connection: Connection) -> None:
+def _close(connection: Connection) -> None:
     try:
         connection.close()
     except BaseException:
@@ -224,33 +250,3 @@ def _give_back(connection: Connection) -> None:
         if not connection.closed:
             connection.invalidate()
         raise
-
-
-_open: Final[weakref.WeakSet[Transactions]] = weakref.WeakSet()
-
-
-@cache
-def _listen_to_forks() -> None:
-    if hasattr(os, "register_at_fork"):  # not on Windows, which has no forks
-        os.register_at_fork(
-            before=_before_fork,
-            after_in_parent=forks.gate.open,
-            after_in_child=_after_fork_in_child,
-        )
-
-
-def _survive_forks(transactions: Transactions) -> None:
-    _listen_to_forks()
-    _open.add(transactions)
-
-
-def _before_fork() -> None:
-    forks.gate.close()
-    for transactions in list(_open):
-        transactions.close_idle()
-
-
-def _after_fork_in_child() -> None:
-    forks.gate.open_in_child()
-    for transactions in list(_open):
-        transactions.begin_in_child()

@@ -1,4 +1,4 @@
-"""Which database a URL names: the dialects we speak, the file, the schema."""
+"""Database URLs: read, checked, shown without passwords and compared."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _NO_OPTIONS: Final = (
     "Options after the ? of an SQLite URL are not supported; leave them out, and write a ? in the "
     "name of the file as %3F"
 )
-#: How a URL begins that lacks slashes.
+#: The beginning of a URL without slashes.
 _SCHEME: Final = re.compile(r"(sqlite|postgres(ql)?)(\+\w+)?:", re.I)
-#: Bytes of a name that PostgreSQL keeps.
+#: Bytes; PostgreSQL cuts longer names.
 _LONGEST_NAME: Final = 63
 
 
 def database_url(text: str | URL) -> URL:
-    """The database that ``text`` names; a bare path is an SQLite file.
+    """Return the URL of the database that ``text`` names; a bare path is an SQLite file.
 
     Raises:
-        StoreError: it is in-memory SQLite, a dialect we do not speak, or no URL at all.
+        StoreError: it is in-memory SQLite, another kind of database, or not a URL.
     """
     if isinstance(text, str) and not text.strip():
         raise StoreError(
@@ -45,14 +45,14 @@ def database_url(text: str | URL) -> URL:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
-        # Not the parser's words: without a host it takes the password for a port, and quotes it.
+        # Without the parser's message: if there is no host, it quotes the password as the port.
         raise StoreError(_NO_URL) from error
     if "@" in (url.host or ""):
-        # The end of a password with an @ in it, which every message about the host would show.
+        # The end of a password that contains an @: every message about the host would show it.
         raise StoreError(_NO_URL)
     if url.drivername in {"sqlite", "sqlite+pysqlite"}:
         if isinstance(text, str) and "?" in text and not url.query:
-            # The parser drops what is no option, and the name would be that of another file.
+            # The parser drops anything that is not an option, so another file would be named.
             raise StoreError(_NO_OPTIONS)
         return _sqlite_url(url)
     if url.drivername in {"postgresql", "postgresql+psycopg"}:
@@ -65,8 +65,7 @@ def database_url(text: str | URL) -> URL:
 
 
 def _refuse_schema(name: str) -> None:
-    # PostgreSQL keeps these for itself, puts the user's name in the place of one of them, and cuts
-    # longer names short.
+    # PostgreSQL reserves these, replaces one of them by the name of the user, and cuts long names.
     reserved = name in {"$user", "information_schema"} or name.startswith("pg_")
     if not name or reserved or len(name.encode()) > _LONGEST_NAME:
         raise StoreError(
@@ -77,8 +76,7 @@ def _refuse_schema(name: str) -> None:
 
 
 def _refuse_scheme(path: str) -> None:
-    # It would become a file of that name, or a folder "sqlite:" be missed. Not quoted: it may hold
-    # a password.
+    # Otherwise it would be taken for a path. It is not quoted, because it may contain a password.
     if _SCHEME.match(path):
         raise StoreError(
             "The URL of the database lacks slashes: write sqlite:///FILE or "
@@ -89,7 +87,7 @@ def _refuse_scheme(path: str) -> None:
 def _sqlite_url(url: URL) -> URL:
     name = url.database or ""
     if url.host:
-        # With two slashes, what follows is a host, which SQLite has none of.
+        # What follows two slashes is a host, and SQLite has no hosts.
         raise StoreError(
             f"sqlite://{url.host} lacks a slash: write sqlite:///FILE for a file in this folder, "
             "sqlite:////FOLDER/FILE for one elsewhere."
@@ -105,30 +103,30 @@ def _sqlite_url(url: URL) -> URL:
     if path.is_dir():
         raise StoreError(f"{path} is a folder. Name a file in it, as {path / 'runs.db'}")
     if path.exists() and not path.is_file():
-        # A new database takes the place of an empty file: also of a device, if root says so.
+        # A new database replaces an empty file; run by root, it would also replace a device.
         raise StoreError(f"{path} is a device, a pipe or a socket. Name a file instead.")
     return url.set(drivername="sqlite", database=str(path))
 
 
 def sqlite_path(url: URL) -> Path | None:
-    """The file of an SQLite database; None for a server."""
+    """Return the file of an SQLite database; None for a server."""
     return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
 def is_absent(url: URL) -> bool:
-    """Whether the SQLite file is yet to be made, an empty one too; False for a server."""
+    """Return whether the SQLite file is missing or empty; False for a server."""
     path = sqlite_path(url)
     return path is not None and (not path.exists() or path.stat().st_size == 0)
 
 
 def schema_of(url: URL) -> str:
-    """The PostgreSQL schema that the tables are in."""
+    """Return the PostgreSQL schema that the tables are in."""
     name = url.query.get("schema", DEFAULT_SCHEMA)
     return name if isinstance(name, str) else name[-1]
 
 
 def shown(text: str | URL) -> str:
-    """The URL as people may see it: without passwords, wherever they stand; a path as it is.
+    """Return the URL for people: without passwords, wherever it contains them; a path as it is.
 
     Raises ``StoreError`` if ``database_url`` does.
     """
@@ -141,7 +139,7 @@ def shown(text: str | URL) -> str:
 
 
 def are_same(one: URL, other: URL) -> bool:
-    """Whether two URLs name one store. A server that has several names is not seen through."""
+    """Return whether two URLs name one store; two names of one server count as different."""
     paths = sqlite_path(one), sqlite_path(other)
     if paths[0] is not None and paths[1] is not None:
         if all(path.exists() for path in paths if path is not None):

@@ -1,7 +1,9 @@
-"""The one row that says which revision a database is at, or that a copy into it is not finished.
+"""The one row that holds the revision of a database, or the mark of an unfinished copy.
 
-Alembic owns the table. While a copy is under way the row holds a mark instead of the revision, so
-that nothing that asks for the revision, of whatever version, takes half a store for a whole one.
+Alembic owns the table and writes the revision. While ``copy`` fills a database, the row holds a
+mark instead, such as ``copying 0003 1f0c...``. No version of this package knows a revision of that
+name, so none of them opens a store that is only half there. ``revisions`` compares the revision
+with the one that the code needs.
 """
 
 from __future__ import annotations
@@ -19,25 +21,25 @@ _COPYING: Final = "copying"
 
 
 def copying_mark(revision: str, source: str) -> str:
-    """What the row holds during a copy; ``source`` tells one source from another, in 16 letters."""
+    """Return what the row holds during a copy; ``source`` identifies the source in 16 letters."""
     return f"{_COPYING} {revision} {source}"
 
 
-def stored(connection: Connection) -> str | None:
-    """What the row holds, revision or mark; None before the first upgrade."""
+def read(connection: Connection) -> str | None:
+    """Return what the row holds, a revision or a mark; None before the first upgrade."""
     if not inspect(connection).has_table(TABLE.name):
         return None
     return connection.scalar(select(TABLE.c.version_num))
 
 
-def is_unfinished(found: str | None) -> bool:
-    """Whether this is the mark of an unfinished copy."""
+def is_copying_mark(found: str | None) -> bool:
+    """Return whether this is the mark of an unfinished copy."""
     return found is not None and found.startswith(_COPYING)
 
 
-def refuse_unfinished(found: str | None) -> None:
+def refuse_copying_mark(found: str | None) -> None:
     """Raise ``UnfinishedCopyError`` if this is the mark of an unfinished copy."""
-    if is_unfinished(found):
+    if is_copying_mark(found):
         raise UnfinishedCopyError(
             "A copy into this database is unfinished. "
             "Run: tandem-store copy --from ... --to ... again, or the same tandem-store restore ..."
@@ -45,9 +47,9 @@ def refuse_unfinished(found: str | None) -> None:
 
 
 def replace(connection: Connection, old: str, new: str) -> bool:
-    """Put ``new`` in the place of ``old``; False, and nothing is changed, if the row is another.
+    """Change the row from ``old`` to ``new``; return False if it does not hold ``old``.
 
-    The row stays locked to the end of the transaction, also if both are the same.
+    The row stays locked to the end of the transaction, also if both are equal.
     """
     changed = update(TABLE).where(TABLE.c.version_num == old).values(version_num=new)
     return connection.execute(changed).rowcount == 1

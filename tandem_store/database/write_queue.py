@@ -1,4 +1,4 @@
-"""How long, and in which order, one waits for a database that others are using."""
+"""The order in which the threads of one process write to an SQLite file."""
 
 from __future__ import annotations
 
@@ -7,59 +7,62 @@ from collections import deque
 from contextlib import suppress
 from typing import Final
 
-from tandem_store.database.locks import noted
+from tandem_store.database import waiting
+from tandem_store.database.waiting import LogLongWait
 from tandem_store.errors import StoreLockedError
 
-#: How long a statement waits for another process, in seconds.
-BUSY_TIMEOUT_S: Final = 30
-
-_here: Final = threading.local()
+_thread: Final = threading.local()
 
 
-def this_thread() -> object:
-    """Stands for the calling thread; the system gives a thread's number to others later."""
+def thread_token() -> object:
+    """Return an object that stands for the calling thread alone.
+
+    The number of a thread does not: the system reuses it when the thread has ended.
+    """
     try:
-        token: object = _here.token
+        token: object = _thread.token
     except AttributeError:
-        _here.token = token = object()
+        _thread.token = token = object()
     return token
 
 
-class Turns:
-    """Who of the threads of a process may write, one at a time, first come first served.
+class WriteQueue:
+    """Lets one thread of a process write at a time, first come, first served.
 
-    SQLite lets whoever waits for a lock look again now and then, so that some of many are passed
-    over until their patience is at its end.
+    SQLite alone lets waiting threads try again now and then, so that with many of them some are
+    passed over until their 30 seconds are over. A pool of one connection (``QueuePool`` with
+    ``pool_size=1``) would make them wait, too, but it does not hand over in order either: a thread
+    that asks at the right moment overtakes those that wait.
 
-    A turn is an event, whoever made it. The first in the queue has its turn.
+    A ticket is an event that the thread made. It is set when the thread may write.
     """
 
     def __init__(self) -> None:
-        # Reentrant, because a forgotten transaction may give its turn back at any moment.
+        # Reentrant, because a forgotten transaction may leave the queue at any moment.
         self._lock = threading.RLock()
-        self._queue: deque[threading.Event] = deque()
+        self._tickets: deque[threading.Event] = deque()
 
-    def take(self, turn: threading.Event) -> None:
-        """Wait until those who came before are done; ``give_back`` it whatever comes of it.
+    def enter(self, ticket: threading.Event) -> None:
+        """Queue up and wait for those ahead; whatever happens, ``leave`` must be called.
 
         Raises ``StoreLockedError`` after 30 seconds.
         """
         with self._lock:
-            self._queue.append(turn)
-            if self._queue[0] is turn:
+            self._tickets.append(ticket)
+            if self._tickets[0] is ticket:
                 return
-        with noted("other threads of this process, which are writing"):
-            turn.wait(BUSY_TIMEOUT_S)
-        if not turn.is_set():
+        with LogLongWait("other threads of this process, which are writing"):
+            ticket.wait(waiting.BUSY_TIMEOUT_S)
+        if not ticket.is_set():
             raise StoreLockedError(
                 "Other threads of this process are using the database. Keep writing transactions "
                 "short, or try again."
             )
 
-    def give_back(self, turn: threading.Event) -> None:
-        """Let the next one in, or leave the queue. May be done twice, and by another thread."""
+    def leave(self, ticket: threading.Event) -> None:
+        """Leave the queue and let the next thread write. May be called twice, by any thread."""
         with self._lock:
             with suppress(ValueError):
-                self._queue.remove(turn)
-            if self._queue:
-                self._queue[0].set()
+                self._tickets.remove(ticket)
+            if self._tickets:
+                self._tickets[0].set()

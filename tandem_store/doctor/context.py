@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection
 
 from tandem_store.database import urls
 from tandem_store.database.engines import Engines
-from tandem_store.database.table_check import Mend
+from tandem_store.database.table_check import Repair
 from tandem_store.database.urls import schema_of, sqlite_path
 from tandem_store.doctor.findings import Report
 from tandem_store.month import Month
@@ -59,14 +59,14 @@ class Context:
         file = shlex.quote(self.backup) if self.backup else "FILE"
         return f"tandem-store --db {NEW} restore {file}"
 
-    def mend(self, how: Mend, month: Month | None = None) -> str:
+    def repair(self, how: Repair, month: Month | None = None) -> str:
         """The command for a flaw of the tables."""
-        if how is Mend.ENSURE and month is not None:
+        if how is Repair.ENSURE and month is not None:
             return f"tandem-store months ensure {month}"
-        if how is Mend.COPY:
+        if how is Repair.COPY:
             source = shlex.quote(urls.shown(self.url))
             return f"tandem-store copy --from {source} --to {NEW}"
-        if how is Mend.ATTACH and month is not None:
+        if how is Repair.ATTACH and month is not None:
             schema = schema_of(self.url)
             return psql(
                 f'ALTER TABLE "{schema}".run_documents ATTACH PARTITION '

@@ -74,11 +74,6 @@ class Report:
         """Whether nothing must be done."""
         return not self.of(Severity.ERROR)
 
-    @property
-    def exit_code(self) -> int:
-        """0, or 1 if something must be done."""
-        return 0 if self.ok else 1
-
     def of(self, severity: Severity) -> list[Finding]:
         """The findings of one severity."""
         return [finding for finding in self.findings if finding.severity is severity]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from tandem_store.database import commit_lock
 from tandem_store.database.integrity import has_wal_reset_bug
+from tandem_store.database.locks import commit_lock
 from tandem_store.doctor.context import Context
 from tandem_store.doctor.findings import Finding, Severity
 

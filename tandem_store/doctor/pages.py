@@ -59,7 +59,7 @@ def check(context: Context) -> Iterator[Finding]:
             yield from _amcheck(context)
         return
     with context.read() as connection:
-        found = integrity.damage(connection, thorough=context.deep, limit=100)
+        found = integrity.find_damage(connection, thorough=context.deep, limit=100)
     of_indexes = [line for line in found if _OF_INDEX.search(line)]
     if len(of_indexes) < len(found):
         command = context.restore()

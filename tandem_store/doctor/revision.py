@@ -19,7 +19,7 @@ from tandem_store.models import runs
 def check(context: Context) -> Iterator[Finding]:
     """Behind, ahead, half a copy, or none of ours."""
     with context.read() as connection:
-        found = version_table.stored(connection)
+        found = version_table.read(connection)
         context.report.revision = found
         try:
             revisions.refuse_unless_current(connection)

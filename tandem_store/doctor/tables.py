@@ -16,12 +16,12 @@ def check(context: Context) -> Iterator[Finding]:
     """At another revision the months alone, because the others have to differ."""
     at_head = context.report.revision == revisions.HEAD
     with context.read() as connection:
-        flaws = table_check.flaws if at_head else table_check.month_flaws
-        for flaw in flaws(connection):
+        differences = table_check.differences if at_head else table_check.month_differences
+        for found in differences(connection):
             yield Finding(
-                code=flaw.code,
-                severity=Severity.WARNING if flaw.code in _HARMLESS else Severity.ERROR,
-                what=flaw.what,
-                command=context.mend(flaw.mend, flaw.month),
-                month=None if flaw.month is None else flaw.month.label,
+                code=found.code,
+                severity=Severity.WARNING if found.code in _HARMLESS else Severity.ERROR,
+                what=found.what,
+                command=context.repair(found.repair, found.month),
+                month=None if found.month is None else found.month.label,
             )

@@ -10,11 +10,11 @@ from typing import Final
 
 from tandem_store import snapshots
 from tandem_store.database import revisions
+from tandem_store.database.locks.jobs import import_lock
 from tandem_store.database.urls import database_url, shown
 from tandem_store.errors import SourceError, StoreError
 from tandem_store.importer.definitions import import_definitions
 from tandem_store.importer.dry_run import rehearsal
-from tandem_store.importer.lock import alone
 from tandem_store.importer.new_database import is_to_be_made
 from tandem_store.importer.newer_engine import newer_in_engine_database
 from tandem_store.importer.options import ImportOptions, Progress
@@ -64,7 +64,7 @@ def import_state(
     source = StateDirectory.locate(state, options.allow_roots)
     total = (plan or survey(url, source)).total_bytes
     place = rehearsal(url) if options.dry_run else nullcontext(database_url(url))
-    with place as target, alone(target):
+    with place as target, import_lock(target):
         if is_to_be_made(target):
             revisions.upgrade(target)
         with open_store(target) as store:

@@ -121,11 +121,6 @@ class ImportReport:
         """Strays: no cause for alarm."""
         return [one for one in self.passed if not one.needs_attention]
 
-    @property
-    def exit_code(self) -> int:
-        """0, or 3 when something waits for a decision or was not read."""
-        return 3 if self.quarantined or self.not_read or self.newer_in_engine_db else 0
-
     def to_json(self) -> dict[str, Any]:
         """The report as a JSON object."""
         return {

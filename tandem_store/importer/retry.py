@@ -11,13 +11,13 @@ from typing import Any, Final
 from sqlalchemy import URL
 
 from tandem_store.database import partitions
+from tandem_store.database.locks.jobs import import_lock
 from tandem_store.errors import SourceError
 from tandem_store.importer.choice.choose import Candidate, Decision, resolve
 from tandem_store.importer.copies import Copy
 from tandem_store.importer.definitions import definitions_in, is_newer
 from tandem_store.importer.file_snapshot import Frozen, frozen
 from tandem_store.importer.ledger_rows import entry_row
-from tandem_store.importer.lock import alone
 from tandem_store.importer.parsing import Piece, copies_of_file, copies_of_pieces
 from tandem_store.importer.reconcile import stored_candidate
 from tandem_store.importer.session import ImportSession
@@ -56,11 +56,6 @@ class RetryReport:
 
     items: list[Retried] = field(default_factory=list)
 
-    @property
-    def exit_code(self) -> int:
-        """0, or 3 when something stays in quarantine, or had been discarded."""
-        return 0 if all(item.resolved for item in self.items) else 3
-
     def to_json(self) -> dict[str, Any]:
         """The report as a JSON object."""
         return {
@@ -85,7 +80,7 @@ def retry_quarantined(url: str | URL, item_ids: Sequence[int]) -> RetryReport:
     Raises ``NotFoundError`` for a number that is no item's.
     """
     report = RetryReport()
-    with alone(url), open_store(url) as store:
+    with import_lock(url), open_store(url) as store:
         for item_id in dict.fromkeys(item_ids):
             with store.begin() as tx:
                 report.items.append(_retry(tx, tx.quarantine.get(item_id)))

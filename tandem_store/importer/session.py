@@ -125,8 +125,8 @@ class ImportSession:
             self._directories[directory] = known
         return self._directories[directory]
 
-    def lacks(self, months: set[Month]) -> bool:
-        """Whether one of the months has no table yet."""
+    def are_new(self, months: set[Month]) -> bool:
+        """Return whether one of the months has no table yet."""
         return not months <= self._months
 
     def ensure_months(self, tx: Transaction, months: set[Month], *, confirmed: bool) -> None:

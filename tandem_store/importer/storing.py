@@ -117,7 +117,7 @@ class Writer:
             for copy in reading.copies
             if copy.run is not None and is_whole(copy)
         ]
-        if self.strict or not self.session.lacks({run.month for run in new}):
+        if self.strict or not self.session.are_new({run.month for run in new}):
             return
         taken = taken_ids(tx.connection, [run.columns["run_id"] for run in new])
         months = {run.month for run in new if run.columns["run_id"] not in taken}

@@ -22,7 +22,7 @@ from tandem_store import (
 from tandem_store.backup import backup_store, restore_store
 from tandem_store.backup.atomic_file import PREFIX
 from tandem_store.database import partitions, version_table
-from tandem_store.database.locks import exclusive
+from tandem_store.database.locks.files import file_lock
 from tandem_store.database.urls import DEFAULT_SCHEMA, database_url, sqlite_path
 from tests.backup.looking import behind_its_back, command, downgrade, dump, names, path_of
 from tests.copying.conftest import NewTarget
@@ -129,7 +129,7 @@ def test_a_store_that_cannot_be_written_to_is_backed_up(
     done = command("--db", url, "backup", folder, "--keep", "1")
 
     assert done.exit_code == 0, done.stderr
-    assert "the store does not know of it" in done.stderr
+    assert "it could not be recorded in the store" in done.stderr
     assert len(names(folder)) == 2
 
 
@@ -161,7 +161,7 @@ def test_what_a_dead_process_left_is_removed(store_url: str, folder: Path) -> No
     for room in (dead, alive):
         room.mkdir()
         (room / "store.db").touch()
-    with exclusive(alive / "lock", patience_s=0, busy="busy"):
+    with file_lock(alive / "lock", patience_s=0, busy="busy"):
         backup_store(store_url, folder / "b.db")
 
     assert names(folder) == [alive.name, "b.db"]

@@ -36,7 +36,7 @@ def test_makes_a_backup_and_says_where(old_url: str, tmp_path: Path) -> None:
 
     (file,) = saved(old_url)
     assert done.exit_code == 0, done.stderr
-    assert f"A backup of it as it was: {file}" in done.stdout
+    assert f"Backed up the older revision to {file}" in done.stdout
     assert f"is now at revision {revisions.HEAD} (was: 0002)." in done.stdout
     assert revisions.current(str(file)) == "0002"
     with open_store(old_url) as store, store.read() as tx:

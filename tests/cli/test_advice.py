@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 import tandem_store
 from tandem_store.cli.program import program
-from tandem_store.cli.suggested_commands import advised, concerns, spelled
+from tandem_store.cli.suggested_commands import suggest_for, url_as_typed, with_store
 from tandem_store.importer import ImportOptions, plan_import
 from tests.legacy_runs import damaged, full_run
 from tests.states import StateDir
@@ -100,16 +100,16 @@ def test_every_command_that_a_text_names_exists(module: str, words: str) -> None
 def test_the_store_is_put_into_commands_alone(text: str, expected: str) -> None:
     """Quoted for a shell; what is no command, or names its stores, stays as it is."""
     with click.Context(program) as context:
-        concerns(context, "a b.db")
+        suggest_for(context, "a b.db")
 
-        assert advised(text) == expected
+        assert with_store(text) == expected
 
 
 def test_without_another_store_nothing_is_put_in() -> None:
     """Neither for the default nor for that of the environment."""
     with click.Context(program):
-        assert advised("tandem-store stats") == "tandem-store stats"
-    assert advised("tandem-store stats") == "tandem-store stats"
+        assert with_store("tandem-store stats") == "tandem-store stats"
+    assert with_store("tandem-store stats") == "tandem-store stats"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_without_another_store_nothing_is_put_in() -> None:
 )
 def test_a_url_is_shown_as_it_was_typed_but_for_a_password(url: str, shown: str) -> None:
     """Wherever in the URL it stands."""
-    assert spelled(url) == shown
+    assert url_as_typed(url) == shown
 
 
 def test_the_plan_of_an_import_shows_no_password(tmp_path: Path) -> None:

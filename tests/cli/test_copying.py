@@ -24,7 +24,7 @@ def test_prints_tables_months_and_where_the_store_is_now(
 
     assert done.exit_code == 0
     assert "2026-05     1" in done.stdout
-    assert "all is the same" in done.stdout
+    assert "no differences" in done.stdout
     assert f"The store is now at: {tmp_path / 'new.db'}" in done.stdout
 
 

@@ -39,8 +39,8 @@ def test_months_can_be_named(any_store_url: str) -> None:
     done = command(any_store_url, "months", "ensure", "2019-12", "2020-01")
     again = command(any_store_url, "months", "ensure", "2020-01")
 
-    assert (done.exit_code, done.stdout) == (0, "Made: 2020-01\n")
-    assert (again.exit_code, again.stdout) == (0, "All of them were there.\n")
+    assert (done.exit_code, done.stdout) == (0, "Created: 2020-01\n")
+    assert (again.exit_code, again.stdout) == (0, "All of them existed already.\n")
 
 
 @pytest.mark.parametrize("label", ["2020", "2020-13", "0000-01"])

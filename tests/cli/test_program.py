@@ -20,7 +20,7 @@ from sqlalchemy import text
 import tandem_store_command
 from tandem_store import __version__, open_store
 from tandem_store import cli as package
-from tandem_store.cli import exits
+from tandem_store.cli import error_messages, exits
 from tandem_store.cli.program import program
 from tandem_store.database import revisions
 from tandem_store.errors import StoreError
@@ -146,7 +146,7 @@ def test_the_database_may_be_named_anywhere(
         (["runs", "list", "--since", "999999w"], 2, "before the calendar begins"),
         (["runs", "list", "--since", "2m"], 2, "may mean months or minutes"),
         (["runs", "list", "--since", "2026-13-01"], 2, "is not a time"),
-        (["runs", "show", "x", "--node", "n", "--origin"], 2, "exclude each other"),
+        (["runs", "show", "x", "--node", "n", "--origin"], 2, "cannot be used together"),
         (["quarantine", "show", "seven"], 2, "not a valid integer"),
         (["quarantine", "discard"], 2, "--all"),
         (["import"], 2, "Missing argument"),
@@ -199,7 +199,7 @@ def test_a_locked_store_ends_with_6(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, any_store_url: str
 ) -> None:
     """A writer waits for another one, and then says that it did."""
-    monkeypatch.setattr("tandem_store.database.write_queue.BUSY_TIMEOUT_S", 1)
+    monkeypatch.setattr("tandem_store.database.waiting.BUSY_TIMEOUT_S", 1)
     quarantine_something(any_store_url)
     with behind_its_back(any_store_url) as other:
         other.execute(text("UPDATE quarantine SET message = 'mine'"))
@@ -239,7 +239,7 @@ def test_an_interruption_ends_with_130_and_the_command_to_go_on(
     done = cli("months", "list")
 
     assert done.exit_code == exits.INTERRUPTED
-    assert "To go on: tandem-store import 'a b'" in done.stderr
+    assert "To continue: tandem-store import 'a b'" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -257,8 +257,8 @@ def test_the_command_to_go_on_has_no_password(
     """What is printed ends up in logs."""
     monkeypatch.setattr("sys.argv", ["tandem-store", typed])
 
-    assert printed in exits.command_line()
-    assert "secret" not in exits.command_line()
+    assert printed in error_messages.command_line()
+    assert "secret" not in error_messages.command_line()
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ def test_a_closed_stdout_is_refused(tmp_path: Path, command: list[str]) -> None:
     )
 
     assert (done.returncode, done.stdout) == (exits.FAILED, "")
-    assert done.stderr == "Error: stdout is closed. Nothing was done; send it to /dev/null.\n"
+    assert done.stderr == "Error: stdout is closed. Nothing was done; redirect it to /dev/null.\n"
     assert not path.exists()
 
 
@@ -372,7 +372,7 @@ INTERRUPTED_IMPORT = """
 import sys
 class Interrupt:
     def find_spec(self, name, path=None, target=None):
-        if name == "tandem_store.store":
+        if name == "tandem_store.cli.program":
             raise KeyboardInterrupt
 sys.meta_path.insert(0, Interrupt())
 from tandem_store_command import main

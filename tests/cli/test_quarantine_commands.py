@@ -143,5 +143,5 @@ def test_an_item_is_tried_and_counted_once(cli: Cli, item: int, store: Store) ->
     done = cli("quarantine", "retry", str(item), str(item))
 
     assert done.exit_code == 3
-    assert done.stdout.count(f"{item}  was discarded before") == 1
-    assert done.stdout.endswith("Imported 0 items; 0 still in quarantine; 1 discarded before.\n")
+    assert done.stdout.count(f"{item}  already discarded") == 1
+    assert done.stdout.endswith("Imported 0 items; 0 still in quarantine; 1 already discarded.\n")

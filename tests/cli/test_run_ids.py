@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 
 from tandem_store import RunRecord, Store
-from tandem_store.cli.run_ids import shortened
+from tandem_store.cli.run_ids import shorten
 from tests.legacy_runs import checkpoint, context_stub, damaged, full_run
 from tests.states import StateDir
 
@@ -106,9 +106,9 @@ def test_ids_are_cut_as_far_as_they_are_told_apart() -> None:
     """UUIDs of the engine only; what it did not name is not cut."""
     near = ONE[:-1] + "0"
 
-    assert shortened([ONE, TWO, "weekly-report-of-may"]) == {
+    assert shorten([ONE, TWO, "weekly-report-of-may"]) == {
         ONE: "7815de76",
         TWO: "7815aaaa",
         "weekly-report-of-may": "weekly-report-of-may",
     }
-    assert shortened([ONE, near]) == {ONE: ONE[18:], near: near[18:]}
+    assert shorten([ONE, near]) == {ONE: ONE[18:], near: near[18:]}

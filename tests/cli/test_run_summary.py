@@ -85,8 +85,9 @@ def test_a_summary_says_what_happened(cli: Cli, add: Add) -> None:
         "Cost        0.0000 USD",
         "outputs 16 bytes",
         "Failure of draft at 1970-01-01T00:00:00.001Z:\n  no\n    luck " + "x" * 300 + "\n",
-        "Waits at the gate approve since 18446744073709551615 ms:\n  Ship it?\n  Read it first.\n",
-        "\n  To decide: yes / no\n",
+        "Waiting at the gate approve since 18446744073709551615 ms:\n  Ship it?\n"
+        "  Read it first.\n",
+        "\n  Decisions: yes / no\n",
     ):
         assert fact in shown
 
@@ -152,7 +153,7 @@ def test_all_events_are_shown_on_demand(cli: Cli, add: Add) -> None:
 
     some, everything = cli("runs", "show", "r"), cli("runs", "show", "r", "--events")
 
-    assert "Last 10 of 18 events; all of them: tandem-store runs show r --events" in some.stdout
+    assert "Last 10 of 18 events; to show all: tandem-store runs show r --events" in some.stdout
     assert "event-1 " not in some.stdout
     assert "Events: 18" in everything.stdout
     assert all(f"event-{n} " in everything.stdout for n in range(12))

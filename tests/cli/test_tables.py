@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from tandem_store.cli.views.locations import path_lines
+from tandem_store.cli.views.item_lists import path_lines
 from tandem_store.cli.views.table import Table
-from tandem_store.cli.views.text import age, counted, one_line, size, span
+from tandem_store.cli.views.values import age, counted, duration, one_line, size
 
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 TABLE = Table.of(
@@ -106,9 +106,9 @@ def test_an_age_is_told_in_its_greatest_unit(ago: int, told: str) -> None:
         (100 * HOUR, "4 d 4 h"),
     ],
 )
-def test_a_span_is_told_in_two_units_at_most(length: int, told: str) -> None:
+def test_a_duration_is_told_in_two_units_at_most(length: int, told: str) -> None:
     """Nobody counts the seconds of a day."""
-    assert span(length) == told
+    assert duration(length) == told
 
 
 def test_numbers_agree_with_their_nouns() -> None:

@@ -22,12 +22,14 @@ from tandem_store import (
     models,
     open_store,
 )
+from tandem_store.cli import exits
 from tandem_store.cli.program import program
 from tandem_store.column_types import AsStored
 from tandem_store.copying import Tally, copy_store
 from tandem_store.copying.parts import Batch
 from tandem_store.database import partitions, revisions
-from tandem_store.database.engines import create_engines, filling_alone
+from tandem_store.database.engines import create_engines
+from tandem_store.database.locks.jobs import bulk_load_lock
 from tandem_store.database.urls import database_url
 from tandem_store.month import Month
 from tests.conftest import REPOSITORY
@@ -94,7 +96,7 @@ def test_every_command_says_what_to_do(source_url: str, target_url: str, line: s
     assert done.exit_code == 1
     if "not there yet" not in done.stderr:
         assert "A copy into this database is unfinished." in done.stderr
-    assert copy_store(source_url, target_url).exit_code == 0
+    assert exits.of_copy(copy_store(source_url, target_url)) == 0
 
 
 @pytest.mark.parametrize("verb", [("upgrade", "head"), ("stamp", "head"), ("check",), ("current",)])
@@ -133,7 +135,7 @@ def test_goes_on_after_the_source_was_moved(source_url: str, target_url: str) ->
     path = Path(source_url.removeprefix("sqlite:///"))
     moved = path.rename(path.with_name("moved.db"))
 
-    assert copy_store(str(moved), target_url).exit_code == 0
+    assert exits.of_copy(copy_store(str(moved), target_url)) == 0
 
 
 def test_does_not_go_on_from_another_source(
@@ -203,7 +205,7 @@ def test_one_altered_byte_keeps_it_closed(
     report = copy_store(source_url, target_url, progress=altered(target_url, change))
 
     assert [difference.what for difference in report.differences] == [what]
-    assert report.exit_code == 4
+    assert exits.of_copy(report) == 4
     with pytest.raises(UnfinishedCopyError):
         open_store(target_url)
     again = command("copy", "--from", source_url, "--to", target_url)
@@ -259,7 +261,7 @@ def test_a_copy_that_was_finished_is_recognised(source_url: str, target_url: str
 
     report = copy_store(source_url, target_url)
 
-    assert (report.copied, report.differences, report.exit_code) == (0, [], 0)
+    assert (report.copied, report.differences, exits.of_copy(report)) == (0, [], 0)
     assert sum(report.months.values()) > 0
     again = command("copy", "--from", source_url, "--to", target_url)
     assert again.exit_code == 0
@@ -373,16 +375,16 @@ def test_copies_into_other_schemas_do_not_wait(source_url: str, postgresql_url: 
     def copy_other(phase: str, done: int, total: int) -> None:
         if not inner:
             inner.append(-1)
-            inner[0] = copy_store(source_url, other).exit_code
+            inner[0] = exits.of_copy(copy_store(source_url, other))
 
-    assert copy_store(source_url, target, progress=copy_other).exit_code == 0
+    assert exits.of_copy(copy_store(source_url, target, progress=copy_other)) == 0
     assert inner == [0]
 
 
 def test_an_import_stays_out_while_a_copy_runs(source_url: str, new_target: NewTarget) -> None:
     """Both fill the target, and it is one of them that may."""
     target = new_target("sqlite")
-    busy = filling_alone(database_url(target), busy="busy")
+    busy = bulk_load_lock(database_url(target), busy="busy")
 
     with busy:
         done = command("--db", target, "import", "examples/state")

@@ -1,4 +1,4 @@
-"""No command answers damage with a statement, or calls it a defect of the program."""
+"""No command answers damage with a statement, or calls it a bug of the program."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ READING = (
     "copy --from STORE --to NEW",
 )
 #: What says nothing to whoever runs the program.
-NOISE = re.compile(r"SELECT |\[SQL|Background on this error|Traceback|a defect of")
+NOISE = re.compile(r"SELECT |\[SQL|Background on this error|Traceback|a bug in")
 EXIT_CODES = {0, 1, 2, 3, 4, 5}
 
 

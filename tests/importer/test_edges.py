@@ -11,6 +11,8 @@ import pytest
 from sqlalchemy import update
 
 from tandem_store import models, open_store
+from tandem_store.cli import exits
+from tandem_store.database.locks.jobs import import_lock
 from tandem_store.errors import StoreLockedError
 from tandem_store.importer import (
     ImportOptions,
@@ -20,7 +22,6 @@ from tandem_store.importer import (
     parsing,
     retry_quarantined,
 )
-from tandem_store.importer.lock import alone
 from tandem_store.verify import verify_state
 from tests.importer.conftest import on_both
 from tests.importer.reading import dump, imported, process, scalar, stored_runs
@@ -39,7 +40,7 @@ def test_runs_newer_in_the_engine_s_database_are_named(state: StateDir, url: str
     report = import_state(url, state.root, ImportOptions())
 
     assert report.newer_in_engine_db == ["alone", "old"]
-    assert report.exit_code == 3
+    assert exits.of_import(report) == 3
     assert sorted(path.name for path in state.data.glob("stateful*")) == [
         "stateful_runtime.sqlite3"
     ]
@@ -53,7 +54,7 @@ def test_an_engine_database_that_cannot_be_read_is_told(state: StateDir, url: st
     report = import_state(url, state.root, ImportOptions())
 
     assert [one.path for one in report.not_read] == ["stateful_runtime.sqlite3"]
-    assert report.exit_code == 3
+    assert exits.of_import(report) == 3
 
 
 def test_more_than_600_months_are_asked_for(state: StateDir, url: str) -> None:
@@ -88,7 +89,7 @@ def test_a_file_that_keeps_changing_is_named_and_the_others_are_imported(
     assert [one.path for one in report.not_read] == ["data/automation_v2_runs.json"]
     assert "3 times" in report.not_read[0].reason
     assert list(stored_runs(url)) == ["calm"]
-    assert report.exit_code == 3
+    assert exits.of_import(report) == 3
 
 
 def test_two_importers_do_not_work_at_once(state: StateDir, url: str) -> None:
@@ -96,7 +97,7 @@ def test_two_importers_do_not_work_at_once(state: StateDir, url: str) -> None:
     state.shard(run("a"))
     imported(url, state.root)
 
-    with alone(url):
+    with import_lock(url):
         with pytest.raises(StoreLockedError):
             imported(url, state.root)
         assert process(url, "import", str(state.root)).returncode == 6
@@ -155,7 +156,7 @@ def test_retrying_what_still_is_damaged_changes_nothing(state: StateDir, url: st
 
     report = retry_quarantined(url, [1])
 
-    assert (report.items[0].resolved, report.exit_code) == (False, 3)
+    assert (report.items[0].resolved, exits.of_retry(report)) == (False, 3)
     assert dump(url) == before
 
 
@@ -164,7 +165,7 @@ def test_a_stub_left_out_by_strict_can_be_taken_later(state: StateDir, url: str)
     state.shard(corrupt_stub("s"))
     assert imported(url, state.root, strict=True)["outcomes"]["quarantined"] == 1
 
-    assert retry_quarantined(url, [1]).exit_code == 0
+    assert exits.of_retry(retry_quarantined(url, [1])) == 0
 
     assert list(stored_runs(url)) == ["s"]
     assert verify_state(url, state.root).differences == []

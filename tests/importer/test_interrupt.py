@@ -51,7 +51,7 @@ def test_only_one_sentence_is_said_whenever_it_comes(
 
     _, _, said = stderr.partition(BEFORE)
     assert process.returncode == 130, stderr
-    assert said.startswith(b"Error: Interrupted. To go on: tandem-store ")
+    assert said.startswith(b"Error: Interrupted. To continue: tandem-store ")
     assert said.count(b"\n") == 1
     assert stdout == b""
     _, alive = psutil.wait_procs(children, timeout=20)

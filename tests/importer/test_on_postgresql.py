@@ -18,9 +18,9 @@ from sqlalchemy import URL, make_url
 from benchmarks.generate import write_shards
 from tandem_store import RunRecord, open_store
 from tandem_store.database import revisions
+from tandem_store.database.locks.jobs import import_lock
 from tandem_store.errors import StoreError, StoreLockedError
 from tandem_store.importer import storing
-from tandem_store.importer.lock import alone
 from tests.conftest import running_server, server_url
 from tests.importer.conftest import NewStore
 from tests.importer.reading import command, dump, imported, process, rows, told
@@ -120,9 +120,9 @@ def test_one_import_at_a_time(postgresql_url: str, state: StateDir) -> None:
     """The second is told, and ends with the exit code for it; after the first it may."""
     state.shard(run("one"))
 
-    with alone(postgresql_url):
+    with import_lock(postgresql_url):
         refused = command(postgresql_url, "import", str(state.root))
-        with pytest.raises(StoreLockedError, match="Another import"), alone(postgresql_url):
+        with pytest.raises(StoreLockedError, match="Another import"), import_lock(postgresql_url):
             pass
 
     assert refused.exit_code == 6
@@ -139,7 +139,7 @@ def test_two_stores_in_one_database_do_not_wait_for_each_other(
     other = make_url(postgresql_url).update_query_dict(schema).render_as_string(False)
     revisions.upgrade(other)
 
-    with alone(postgresql_url):
+    with import_lock(postgresql_url):
         planned = imported(other, state.root, dry_run=True)
         done = imported(other, state.root)
 
@@ -151,8 +151,8 @@ def test_two_stores_in_one_database_do_not_wait_for_each_other(
 def test_the_lock_ends_with_the_process(postgresql_url: str) -> None:
     """Killed, it leaves nothing behind that somebody would have to remove."""
     hold = (
-        "import sys, time\nfrom tandem_store.importer.lock import alone\n"
-        "with alone(sys.argv[1]):\n    print('held', flush=True)\n    time.sleep(60)"
+        "import sys, time\nfrom tandem_store.database.locks.jobs import import_lock\n"
+        "with import_lock(sys.argv[1]):\n    print('held', flush=True)\n    time.sleep(60)"
     )
     line = [sys.executable, "-c", hold, postgresql_url]
     with subprocess.Popen(line, stdout=subprocess.PIPE) as holder:
@@ -160,7 +160,7 @@ def test_the_lock_ends_with_the_process(postgresql_url: str) -> None:
         assert holder.stdout.readline() == b"held\n"
         holder.send_signal(signal.SIGKILL)
 
-    with alone(postgresql_url):
+    with import_lock(postgresql_url):
         pass
 
 

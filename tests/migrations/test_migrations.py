@@ -320,7 +320,7 @@ class TestRefusing:
         [
             ("0000", SchemaBehindError, "tandem-store db upgrade"),
             ("0099", SchemaAheadError, "pip install --upgrade tandem-store"),
-            ("d1ce", NotAStoreError, "none of ours"),
+            ("d1ce", NotAStoreError, "not one of ours"),
         ],
     )
     def test_another_revision_is_refused_with_the_side_to_upgrade(

@@ -15,10 +15,10 @@ from sqlalchemy import insert, inspect, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
 from tandem_store import models
-from tandem_store.database import revisions, urls, write_queue
+from tandem_store.database import revisions, urls, waiting
 from tandem_store.database.engines import Engines, create_engines
 from tandem_store.database.error_translation import translate
-from tandem_store.database.sqlite_files import APPLICATION_ID, made_whole
+from tandem_store.database.sqlite_files import APPLICATION_ID, to_be_upgraded
 from tandem_store.database.urls import database_url, sqlite_path
 from tandem_store.errors import NotAStoreError, StoreError, StoreLockedError
 
@@ -205,7 +205,7 @@ class TestMaking:
     def test_a_missing_folder_is_said(self, tmp_path: Path) -> None:
         """A typing error in the path must not make folders."""
         with pytest.raises(StoreError, match=r"Cannot make .*absent/x.db: No such file"):
-            with made_whole(database_url(str(tmp_path / "absent" / "x.db"))):
+            with to_be_upgraded(database_url(str(tmp_path / "absent" / "x.db"))):
                 pass
 
     @pytest.mark.parametrize("side", ["read", "write"])
@@ -303,7 +303,7 @@ class TestTransactions:
         open_engines: Opener,
     ) -> None:
         """Waiting ends after the busy timeout, shortened here."""
-        monkeypatch.setattr(write_queue, "BUSY_TIMEOUT_S", 0.05)
+        monkeypatch.setattr(waiting, "BUSY_TIMEOUT_S", 0.05)
         impatient = open_engines(store_url)
 
         with engines.write.begin():

@@ -190,7 +190,7 @@ class TestModes:
         def fail(*_: object) -> None:
             raise StoreError("Not today.")
 
-        monkeypatch.setattr("tandem_store.database.version_table.stored", fail)
+        monkeypatch.setattr("tandem_store.database.version_table.read", fail)
         with pytest.raises(StoreError, match="Not today"):
             revisions.upgrade(f"{empty_url}x")
 

@@ -15,11 +15,11 @@ from types import FrameType
 from typing import Any, Final
 
 from tandem_store import Store, StoreError, open_store
-from tandem_store.database import write_queue
+from tandem_store.database import waiting
 from tests.store.new_run import new_run
 
 #: Every step in our own code is tried, and some of those in SQLAlchemy's.
-OURS: Final = ("/transactions.py", "/waiting.py", "/forks.py", "/guards.py", "/engine/sqlite.py")
+OURS: Final = ("/transactions.py", "/write_queue.py", "/error_events.py", "/database/sqlite.py")
 THEIRS: Final = ("/sqlalchemy/engine/base.py", "/sqlalchemy/pool/base.py", "/engine/default.py")
 #: Where Python does not look: between ``__enter__`` and the block. And the one moment that no code
 #: in Python can cover, as ``__exit__`` begins.
@@ -79,7 +79,7 @@ def once(store: Store, way: str, interrupter: Interrupter) -> bool:
 
 def main(url: str, way: str) -> None:
     """Try all steps and print what was found."""
-    write_queue.BUSY_TIMEOUT_S = 0.2  # type: ignore[misc]
+    waiting.BUSY_TIMEOUT_S = 0.2  # type: ignore[misc]
     stuck, interrupts = [], 0
     for files, every in ((OURS, 1), (THEIRS, 7)):
         with open_store(url) as store:

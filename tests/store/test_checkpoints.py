@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from tandem_store import StoreLockedError, open_store
-from tandem_store.database import commit_lock, write_queue
+from tandem_store.database import waiting
+from tandem_store.database.locks import commit_lock
 from tandem_store.database.urls import database_url, sqlite_path
 from tests.store.new_run import new_run
 
@@ -45,7 +46,7 @@ def committing_elsewhere(path: Path) -> Iterator[None]:
     ready, done = multiprocessing.Event(), multiprocessing.Event()
 
     def hold() -> None:
-        with commit_lock.alone(commit_lock.lock_of(path)):
+        with commit_lock.hold(commit_lock.lock_file(path)):
             ready.set()
             done.wait(20)
 
@@ -64,7 +65,7 @@ def test_a_commit_waits_for_another_process_that_commits(
     store_url: str, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And gives up as it would for any lock; nothing is stored then."""
-    monkeypatch.setattr(write_queue, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(waiting, "BUSY_TIMEOUT_S", 0.05)
     with open_store(store_url) as store:
         with committing_elsewhere(path), pytest.raises(StoreLockedError, match="committing"):
             with store.begin() as tx:
@@ -87,7 +88,7 @@ def test_only_old_libraries_pay_for_it(
 ) -> None:
     """With a newer one, no file is made and no lock is taken."""
     monkeypatch.setattr(commit_lock, "IS_NEEDED", is_needed)
-    lock = commit_lock.lock_of(path)
+    lock = commit_lock.lock_file(path)
 
     with open_store(store_url) as store, store.begin() as tx:
         tx.runs.add(new_run("one"))
@@ -107,7 +108,7 @@ def test_opening_a_store_notes_an_old_library_once(
 ) -> None:
     """At INFO, once in a process."""
     monkeypatch.setattr(commit_lock, "has_wal_reset_bug", lambda: has_bug)
-    commit_lock.note_library.cache_clear()
+    commit_lock.log_affected_library.cache_clear()
     with caplog.at_level(logging.INFO, logger="tandem_store"):
         for _ in range(2):
             open_store(store_url).close()
@@ -116,16 +117,16 @@ def test_opening_a_store_notes_an_old_library_once(
     assert len(noted) == lines
 
 
-def _connect(path: Path) -> commit_lock.Committing:
+def _connect(path: Path) -> commit_lock.CommittingConnection:
     connection = sqlite3.connect(
-        path, timeout=30, isolation_level=None, factory=commit_lock.Committing
+        path, timeout=30, isolation_level=None, factory=commit_lock.CommittingConnection
     )
     # Checkpoints are the other process's, so that there are many.
     for pragma in ("journal_mode=WAL", "synchronous=OFF", "wal_autocheckpoint=0"):
         connection.execute(f"PRAGMA {pragma}")
     for pragma in commit_lock.PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
-    connection.commit_lock = commit_lock.lock_of(path)
+    connection.commit_lock = commit_lock.lock_file(path)
     return connection
 
 
@@ -141,7 +142,7 @@ def _fill(connection: sqlite3.Connection) -> None:
 def _checkpoint(path: Path, end: float) -> None:
     with closing(_connect(path)) as connection:
         while time.time() < end:
-            with commit_lock.alone(commit_lock.lock_of(path)):
+            with commit_lock.hold(commit_lock.lock_file(path)):
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 

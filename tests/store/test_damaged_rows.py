@@ -237,7 +237,10 @@ def test_a_month_that_is_none_is_told(any_store: Store) -> None:
         row = {"month": 202613, "state": "attached", "attached_at_ms": 1}
         tx.connection.execute(insert(models.months).values(row))
 
-    with any_store.read() as tx, pytest.raises(NotAStoreError, match="202613, which is none"):
+    with (
+        any_store.read() as tx,
+        pytest.raises(NotAStoreError, match="202613, which is not"),
+    ):
         tx.months.list()
 
 

@@ -1,8 +1,10 @@
-"""Forks: both processes go on, whatever other threads were at."""
+"""Forks: the parent is unharmed, and a child uses only what it can use safely."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +14,8 @@ from contextlib import contextmanager
 import pytest
 
 from tandem_store import RunRecord, Store, StoreError, open_store
-from tandem_store.database import forks
+from tandem_store.database import integrity
+from tests.conftest import REPOSITORY
 from tests.store.new_run import new_run
 
 pytestmark = [
@@ -26,13 +29,13 @@ HUNG = 3
 
 
 def child(work: Callable[[], object]) -> int:
-    """Do some work in a forked child process; gives its number."""
+    """Do some work in a forked child process; return its number."""
     number = os.fork()
     if number:
         return number
     code = FAILED
     try:
-        # A child that waits for what nobody gives shall fail, not hang.
+        # A child that waits in vain fails; it does not hang.
         timer = threading.Timer(15, os._exit, [HUNG])
         timer.daemon = True
         timer.start()
@@ -108,26 +111,19 @@ def test_both_processes_go_on(shared: Store) -> None:
     assert tokens(shared) == 80
 
 
-@pytest.mark.parametrize("way", ["begin", "read"])
-def test_a_fork_waits_for_other_threads(shared: Store, any_store_url: str, way: str) -> None:
-    """A child inherits what SQLite notes of the process's locks, but not the locks."""
+def test_idle_connections_are_closed_before_a_fork(shared: Store) -> None:
+    """So that the child inherits none, and SQLite's record of locks is empty."""
+    pools = [engine.pool for engine in shared._transactions._engines]
+    assert all(pool.checkedin() for pool in pools)
 
-    def work() -> None:
-        add(shared, 2)
-        with open_store(any_store_url) as fresh:
-            add(fresh, 2)
+    number = child(lambda: None)
 
-    with held(getattr(shared, way)) as over:
-        threading.Timer(0.3, over.set).start()
-        number = child(work)
-    add(shared, 2)
-
+    assert not any(pool.checkedin() for pool in pools)
     assert ended(number) == 0
-    assert tokens(shared) == 6
 
 
-def test_forks_amid_many_threads(shared: Store) -> None:
-    """As in a busy service that starts workers: no child hangs, nothing is lost."""
+def test_forks_amid_many_threads(shared: Store, any_store_url: str) -> None:
+    """A busy service starts workers: none hangs or disturbs it, and on a server all work."""
     stop = threading.Event()
 
     def serve() -> int:
@@ -148,15 +144,16 @@ def test_forks_amid_many_threads(shared: Store) -> None:
         stop.set()
         done = sum(one.result() for one in serving)
 
-    assert codes == [0] * 5
-    assert tokens(shared) == done + 15
+    allowed = {0, REFUSED} if any_store_url.startswith("sqlite") else {0}
+    assert set(codes) <= allowed
+    assert tokens(shared) == done + 3 * codes.count(0)
 
 
-def test_a_fork_that_waited_in_vain_gives_a_child_that_is_told(
-    shared: Store, any_store_url: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("way", ["begin", "read"])
+def test_a_child_amid_the_transaction_of_another_thread_is_refused(
+    shared: Store, any_store_url: str, way: str
 ) -> None:
-    """The parent goes on; on a server there is nothing to wait for."""
-    monkeypatch.setattr(forks, "PATIENCE_S", 0.2)
+    """On SQLite, by any store on that file; a server does not mind. The parent goes on."""
 
     def by_the_store() -> None:
         add(shared, 1)
@@ -165,26 +162,64 @@ def test_a_fork_that_waited_in_vain_gives_a_child_that_is_told(
         with open_store(any_store_url) as fresh:
             tokens(fresh)
 
-    with held(shared.read):
-        children = [child(by_the_store), child(by_a_fresh_one)]
+    with held(getattr(shared, way)) as over:
+        children = [child(by_a_fresh_one), child(lambda: tokens(shared))]
         codes = [ended(one) for one in children]
-        add(shared, 1)
+        over.set()
+    add(shared, 1)
 
     if any_store_url.startswith("sqlite"):
         assert codes == [REFUSED, REFUSED]
-        assert tokens(shared) == 1
     else:
         assert codes == [0, 0]
-        assert tokens(shared) == 2
+        assert ended(child(by_the_store)) == 0
+    assert tokens(shared) in (1, 2)
 
 
-@pytest.mark.parametrize("way", ["commit", "raise", "statement"])
+def test_a_child_is_refused_for_good_but_not_another_file(
+    store: Store, new_store: Callable[[str], str]
+) -> None:
+    """Also when the transaction has ended in the meantime, and in a child of the child."""
+    other = new_store("sqlite")
+    ready, go_on = os.pipe()
+
+    def work() -> None:
+        os.read(ready, 1)
+        with open_store(other) as fresh, fresh.begin() as tx:
+            tx.runs.add(new_run("r"))
+        if ended(child(lambda: tokens(store))) == REFUSED:
+            tokens(store)
+
+    with store.begin() as tx:
+        tx.runs.add(new_run("shared", total_tokens=0))
+        number = child(work)
+    os.write(go_on, b"x")
+
+    assert ended(number) == REFUSED
+    with open_store(other) as fresh, fresh.read() as tx:
+        assert tx.runs.exists("r")
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "commit",
+        "raise",
+        "statement",
+        "connection.commit",
+        "connection.rollback",
+        "connection.begin_nested",
+        "connection.close",
+    ],
+)
 def test_a_child_does_not_end_its_parents_transaction(shared: Store, way: str) -> None:
-    """It leaves a block that it never began: by a refusal, and without a trace."""
+    """Whichever way it uses what it inherited: it is refused, and leaves no trace."""
 
     def leave(block: object) -> None:
         if way == "statement":
             tx.runs.exists("shared")
+        elif way.startswith("connection."):
+            getattr(tx.connection, way.removeprefix("connection."))()
         elif way == "raise":
             block.__exit__(StoreError, StoreError("forked in the middle, says a test"), None)
             raise StoreError("forked in the middle, says a test")
@@ -210,3 +245,48 @@ def test_a_child_of_a_transaction_is_told_at_once(shared: Store, any_store_url: 
 
     assert code == (REFUSED if any_store_url.startswith("sqlite") else 0)
     assert tokens(shared) == 1
+
+
+#: Large enough for SQLite to write to its log before the commit, as newer libraries may.
+EXITS = """
+import os, sys
+from tandem_store import open_store
+from tandem_store.database.locks import commit_lock
+from tests.store.new_run import new_run
+
+commit_lock.PRAGMAS = ()
+store = open_store(sys.argv[1])
+with getattr(store, sys.argv[2])() as tx:
+    if sys.argv[2] == "begin":
+        tx.runs.add_many(new_run(f"r{n}", detail=os.urandom(50_000).hex()) for n in range(100))
+    before = tx.runs.count()
+    if not os.fork():
+        sys.exit()
+    assert os.wait()[1] == 0
+    assert tx.runs.count() == before
+    if sys.argv[2] == "begin":
+        assert all(tx.runs.get(f"r{n}") for n in range(100))
+        tx.runs.add(new_run("last"))
+with store.read() as tx:
+    print(tx.runs.count())
+"""
+
+
+@pytest.mark.parametrize("way", ["begin", "read"])
+def test_a_child_that_exits_leaves_the_transaction_to_its_parent(
+    shared: Store, any_store_url: str, way: str
+) -> None:
+    """An ordinary exit frees everything, which would roll back or end the parent's session."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", EXITS, any_store_url, way],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip() == ("102" if way == "begin" else "1")
+    with shared.read() as tx:
+        if any_store_url.startswith("sqlite"):
+            assert integrity.pragma(tx.connection, "integrity_check") == "ok"

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import event, text
 
 from tandem_store import Store, StoreError, StoreLockedError, open_store
-from tandem_store.database import write_queue
+from tandem_store.database import waiting
 from tests.conftest import REPOSITORY
 from tests.store.new_run import new_run
 
@@ -43,7 +43,7 @@ def interrupt() -> Iterator[Callable[[float], None]]:
 @pytest.fixture
 def impatient(any_store_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """A store that waits a second at most."""
-    monkeypatch.setattr(write_queue, "BUSY_TIMEOUT_S", 1)
+    monkeypatch.setattr(waiting, "BUSY_TIMEOUT_S", 1)
     with open_store(any_store_url) as store:
         yield store
 
@@ -100,7 +100,7 @@ def test_a_waiting_thread_has_its_turn_after_an_interrupt(
         with impatient.begin() as tx:
             tx.runs.add(new_run("other"))
 
-    monkeypatch.setattr(write_queue, "BUSY_TIMEOUT_S", 20)
+    monkeypatch.setattr(waiting, "BUSY_TIMEOUT_S", 20)
     with ThreadPoolExecutor(1) as pool:
         try:
             with impatient.begin() as tx:
@@ -161,7 +161,7 @@ def test_a_new_thread_is_not_taken_for_one_that_is_gone(
     impatient: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The system gives a thread's number to the next one."""
-    monkeypatch.setattr(write_queue, "BUSY_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(waiting, "BUSY_TIMEOUT_S", 0.01)
     numbers: list[int] = []
     refusals: list[StoreError] = []
 

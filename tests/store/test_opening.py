@@ -120,7 +120,7 @@ def test_a_bare_path_is_sqlite(store_url: str) -> None:
     [
         ("0000", SchemaBehindError, "db upgrade"),
         ("9999", SchemaAheadError, "pip install --upgrade"),
-        ("abcdef", NotAStoreError, "none of ours"),
+        ("abcdef", NotAStoreError, "not one of ours"),
     ],
 )
 def test_another_revision_is_refused_with_what_to_do(

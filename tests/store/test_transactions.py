@@ -26,7 +26,7 @@ from tandem_store import (
     models,
     open_store,
 )
-from tandem_store.database import write_queue
+from tandem_store.database import waiting
 from tests.store.new_run import new_run
 
 ACME = TenantScope(org_id="acme", workspace_id="north")
@@ -212,7 +212,7 @@ class TestFailures:
         self, any_store: Store, any_store_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """So ``except StoreError`` around one call works; no data of a tenant is in its words."""
-        monkeypatch.setattr(write_queue, "BUSY_TIMEOUT_S", 1)
+        monkeypatch.setattr(waiting, "BUSY_TIMEOUT_S", 1)
         with any_store.begin() as tx:
             tx.runs.add(new_run("secret"))
 
@@ -302,7 +302,7 @@ class TestThreads:
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Patience ends with a sentence, and the next in the queue has its turn."""
-        monkeypatch.setattr(write_queue, "BUSY_TIMEOUT_S", 0.1)
+        monkeypatch.setattr(waiting, "BUSY_TIMEOUT_S", 0.1)
 
         def write() -> None:
             with store.begin():

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from tandem_store import Store, open_store
-from tandem_store.database import locks
-from tandem_store.database.locks import exclusive
+from tandem_store.database import waiting
+from tandem_store.database.locks.files import file_lock
 
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """A tenth of a second is long."""
-    monkeypatch.setattr(locks, "NOTABLE_S", 0.1)
+    monkeypatch.setattr(waiting, "LONG_WAIT_S", 0.1)
     caplog.set_level(logging.INFO, logger="tandem_store")
 
 
@@ -57,14 +57,14 @@ def test_a_lock_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     held, lock = threading.Event(), tmp_path / "x.lock"
 
     def hold() -> None:
-        with exclusive(lock, patience_s=0, busy="busy"):
+        with file_lock(lock, patience_s=0, busy="busy"):
             held.set()
             threading.Event().wait(0.3)
 
     thread = threading.Thread(target=hold)
     thread.start()
     held.wait()
-    with exclusive(lock, patience_s=5, busy="busy"):
+    with file_lock(lock, patience_s=5, busy="busy"):
         pass
     thread.join()
 

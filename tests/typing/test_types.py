@@ -18,7 +18,7 @@ REFUSED = HERE / "refused.py"
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The errors of mypy in the files of this folder and in the snippets of the guide."""
-    text = (REPOSITORY / "docs" / "guide.md").read_text()
+    text = (REPOSITORY / "docs" / "service.md").read_text()
     snippets = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     guide = tmp_path_factory.mktemp("guide") / "guide.py"
     guide.write_text("\n".join(snippets))

@@ -174,7 +174,7 @@ def test_long_lists_are_cut_at_20(clean: StateDir, url: str) -> None:
     told = json.loads(command(url, "verify", str(clean.root), "--json").stdout)
 
     assert done.stdout.count("late-") == 2 * 20  # its id and its path
-    assert "... and 13 more; --json has all" in done.stdout
+    assert "... and 13 more; --json lists all" in done.stdout
     assert len(told["differences"]) == 33
 
 

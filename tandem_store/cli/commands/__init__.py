@@ -1,1 +1,1 @@
-"""The commands: options, one library call, and one view of its result."""
+"""The commands, one module each: options, one library call, and one view of its result."""

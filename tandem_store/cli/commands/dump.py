@@ -1,4 +1,4 @@
-"""``tandem-store dump``: the whole store as JSON Lines."""
+"""``tandem-store dump``: prints the complete store."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import sys
 import click
 
 from tandem_store.cli import options
-from tandem_store.cli.output import escaped
+from tandem_store.cli.output import escape_json
 from tandem_store.dump import dump_lines
 
 
 @click.command()
 @options.database
-@click.option("--json", is_flag=True, expose_value=False, help="No effect: it is always JSON.")
+@click.option("--json", is_flag=True, expose_value=False, help="No effect: the output is JSON.")
 def dump(url: str) -> None:
-    """Print the whole store as sorted JSON Lines.
+    """Print the complete store as sorted JSON Lines.
 
-    Equal stores give equal bytes, on either kind of database.
+    Equal stores produce equal bytes, on SQLite and on PostgreSQL.
     """
     is_terminal, out = sys.stdout.isatty(), sys.stdout.buffer
     for line in dump_lines(url):
-        out.write((escaped(line.decode()).encode() if is_terminal else line) + b"\n")
+        out.write((escape_json(line.decode()).encode() if is_terminal else line) + b"\n")
     out.flush()

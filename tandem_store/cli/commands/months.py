@@ -1,37 +1,37 @@
-"""``tandem-store months``: the months and what they hold."""
+"""``tandem-store months``: lists months and creates their tables."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 import click
 
 from tandem_store import open_store
 from tandem_store.cli import options, output
-from tandem_store.cli.views.text import number, size
+from tandem_store.cli.command_table import CommandGroup
+from tandem_store.cli.views import month_list
 from tandem_store.month import Month
-from tandem_store.months import AHEAD, MonthSummary
+from tandem_store.months import AHEAD
 
 
-@click.group(short_help="The months that the runs are in.")
+@click.group(cls=CommandGroup)
 @options.database
 def months(url: str) -> None:
-    """The months that the runs are in, by the time of their last update."""
+    """List months, or create their tables.
+
+    A run belongs to the month of its last update.
+    """
 
 
-@months.command("list")
+@months.command("list", short_help="List the months.")
 @options.database
 @options.as_json
 def list_months(url: str, as_json: bool) -> None:
-    """List the months, oldest first: state, runs, and bytes of their documents."""
+    """List the months, oldest first: state, number of runs, and size of their documents."""
     with open_store(url) as store, store.read() as tx:
         found = tx.months.list()
     if as_json:
-        output.put_json({"items": [_item(month) for month in found]})
-    elif found:
-        _put(found)
+        output.print_json({"items": [month_list.to_json(month) for month in found]})
     else:
-        output.note("There are no months yet.")
+        month_list.show(found)
 
 
 def _parsed(
@@ -43,42 +43,30 @@ def _parsed(
         raise click.BadParameter(str(error)) from error
 
 
-@months.command("ensure")
+@months.command("ensure", short_help="Create the tables of months in advance.")
 @click.argument("wanted", metavar="[MONTH]...", nargs=-1, callback=_parsed)
 @options.database
 @click.option(
     "--ahead",
+    metavar="N",
     type=click.IntRange(0, 120),
     default=AHEAD,
     show_default=True,
-    help="Months after the current one.",
+    help="The number of months after the current one.",
 )
 @options.as_json
 def ensure_months(wanted: list[Month], url: str, ahead: int, as_json: bool) -> None:
-    """Make the tables of the current month and the next ones, or of each MONTH (as 2026-08).
+    """Create the tables of the current month and the next ones, or of each MONTH (as 2026-08).
 
-    A store makes a month when a run needs it. On PostgreSQL that takes the owner of the tables: if
-    your services run as another user, let each deploy run this as the owner.
+    The tables of a month are created when a run first needs them. On PostgreSQL only the owner of
+    the tables can do that. If your services connect as another user, run this command as the owner
+    with every deploy.
     """
     with open_store(url) as store:
-        made = store.ensure_months(wanted, ahead=ahead)
+        made = [month.label for month in store.ensure_months(wanted, ahead=ahead)]
     if as_json:
-        output.put_json({"made": [month.label for month in made]})
+        output.print_json({"made": made})
     elif made:
-        output.put("Made: " + ", ".join(month.label for month in made))
+        output.print_message(f"Created: {', '.join(made)}")
     else:
-        output.put("All of them were there.")
-
-
-def _item(month: MonthSummary) -> dict[str, object]:
-    return {
-        "month": month.month.label,
-        "state": month.state,
-        "runs": month.runs,
-        "bytes": month.bytes,
-    }
-
-
-def _put(found: Iterable[MonthSummary]) -> None:
-    rows = [(m.month.label, m.state, number(m.runs), size(m.bytes)) for m in found]
-    output.put_table(("MONTH", "STATE", "RUNS", "SIZE"), rows, right="llrr")
+        output.print_message("All of them existed already.")

@@ -1,1 +1,1 @@
-"""How results are shown to people; programs read JSON instead."""
+"""The views, which print results for people; programs read JSON instead."""

@@ -1,68 +1,52 @@
-"""What an import did, as the person checks it who is about to trust it."""
+"""The result of an import: copies by source and outcome, the findings, and the next steps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
 
 from tandem_store.cli import output
-from tandem_store.cli.views import import_findings
-from tandem_store.cli.views.import_end import put_end
+from tandem_store.cli.views import import_findings, import_next_steps
 from tandem_store.cli.views.table import Cell
-from tandem_store.cli.views.text import counted, number, size
-
-#: In the order of a table's columns.
-OUTCOMES: Final = (
-    "imported",
-    "recovered",
-    "restored_from",
-    "superseded",
-    "unchanged",
-    "skipped",
-    "quarantined",
-)
-_STYLES: Final = {"quarantined": "yellow", "recovered": "yellow"}
-
-Json = Mapping[str, Any]
+from tandem_store.cli.views.values import counted, number, size
+from tandem_store.importer import ImportReport
 
 
-def put(report: Json, state: Path, *, months: bool = False) -> None:
-    """Sources with read = sum of the outcomes, all that is not plain, and what to do next.
+def show(report: ImportReport, state: Path, *, months: bool = False) -> None:
+    """Print how many copies had which outcome, what needs attention, and the next commands.
 
-    ``months``: all months too, not only those whose copies had more than one outcome.
+    ``months`` prints the counts of every month, not only of those with several outcomes.
     """
-    if report["dry_run"]:
-        output.put("Dry run: nothing was written.")
-    outcomes = [name for name in OUTCOMES if report["outcomes"][name]]
-    output.put()
-    _put_sources(report, outcomes)
-    _put_months(report["by_month"], outcomes, everything=months)
-    import_findings.put(report)
-    put_end(report, outcomes, state)
+    if report.dry_run:
+        output.print_message("Dry run: nothing was written.")
+    outcomes = [outcome for outcome, copies in report.outcomes.items() if copies]
+    output.print_message()
+    _show_sources(report, outcomes)
+    _show_months(report.by_month, outcomes, everything=months)
+    import_findings.show(report)
+    import_next_steps.show(report, outcomes, state)
 
 
-def _put_sources(report: Json, outcomes: Sequence[str]) -> None:
+def _show_sources(report: ImportReport, outcomes: Sequence[str]) -> None:
     rows = [
         (
-            source["source"],
-            number(source["files"]),
-            size(source["bytes"]),
-            *_counted(source["outcomes"], outcomes),
+            source.source.value,
+            number(source.files),
+            size(source.bytes),
+            *_copies(source.outcomes, outcomes),
         )
-        for source in report["sources"]
+        for source in report.sources
     ]
     if len(rows) != 1:
-        files = sum(source["files"] for source in report["sources"])
-        read = sum(source["bytes"] for source in report["sources"])
-        rows.append(("total", number(files), size(read), *_counted(report["outcomes"], outcomes)))
+        files = number(sum(source.files for source in report.sources))
+        read = size(sum(source.bytes for source in report.sources))
+        rows.append(("total", files, read, *_copies(report.outcomes, outcomes)))
     headings = ("SOURCE", "FILES", "SIZE", "COPIES", *map(_heading, outcomes))
-    output.put_table(
-        headings, rows, right="l" + "r" * (len(headings) - 1), optional=("FILES", "SIZE")
-    )
+    align = "l" + "r" * (len(headings) - 1)
+    output.print_table(headings, rows, align=align, optional=("FILES", "SIZE"))
 
 
-def _put_months(
+def _show_months(
     by_month: Mapping[str, Mapping[str, int]], outcomes: Sequence[str], *, everything: bool
 ) -> None:
     shown = {
@@ -72,17 +56,18 @@ def _put_months(
     }
     if not shown:
         return
-    output.put()
-    rows = [(month, *_counted(counts, outcomes)) for month, counts in shown.items()]
+    output.print_message()
+    rows = [(month, *_copies(counts, outcomes)) for month, counts in shown.items()]
     headings = ("MONTH", "COPIES", *map(_heading, outcomes))
-    output.put_table(headings, rows, right="l" + "r" * (len(headings) - 1))
+    output.print_table(headings, rows, align="l" + "r" * (len(headings) - 1))
     if left := len(by_month) - len(shown):
-        output.put(f"and {counted(left, 'month')} with one outcome each; --months has all.")
+        months = counted(left, "month")
+        output.print_message(f"and {months} with one outcome each; --months shows all.")
 
 
 def _heading(outcome: str) -> str:
     return outcome.upper().replace("_", " ")
 
 
-def _counted(counts: Mapping[str, int], outcomes: Sequence[str]) -> tuple[Cell, ...]:
-    return (number(sum(counts.values())), *(number(counts.get(name, 0)) for name in outcomes))
+def _copies(counts: Mapping[str, int], outcomes: Sequence[str]) -> tuple[Cell, ...]:
+    return (number(sum(counts.values())), *(number(counts[outcome]) for outcome in outcomes))

@@ -1,4 +1,4 @@
-"""One run as a person wants to see it first."""
+"""One run: its facts, its nodes, its failure, the gate it waits at, and its last events."""
 
 from __future__ import annotations
 
@@ -10,41 +10,46 @@ from typing import Final
 from tandem_store import NotFoundError, RunRecord
 from tandem_store.cli import output, terminal
 from tandem_store.cli.views.run_nodes import Node, node_of, nodes_of
-from tandem_store.cli.views.status_style import status
+from tandem_store.cli.views.status_colours import status
 from tandem_store.cli.views.table import Cell
-from tandem_store.cli.views.text import age, dollars, moment, number, one_line, size, span
+from tandem_store.cli.views.values import (
+    age,
+    dollars,
+    duration,
+    number,
+    one_line,
+    size,
+    timestamp,
+)
 from tandem_store.jsontext import dumps
 from tandem_store.records.checkpoint import AutomationLifecycleRecord
 
-#: How many of the last events are shown unless all are asked for.
-TAIL: Final = 10
-#: Deeper nodes are drawn no further to the right.
+#: How many of the last events are shown without ``--events``.
+_LAST_EVENTS: Final = 10
+#: Deeper nodes are not indented any further.
 _DEEPEST: Final = 8
 
 
-def put(run: RunRecord, asked: str, *, all_events: bool = False) -> None:
-    """What happened: status and times, each node, the failure, the gate, and the events.
-
-    ``asked`` is the id as it was typed.
-    """
-    output.put_facts(_facts(run))
-    _put_nodes(run)
-    _put_failure(run)
-    _put_gate(run)
-    _put_events(run, asked, all_events)
+def show(run: RunRecord, given: str, *, all_events: bool = False) -> None:
+    """Print what happened in a run. ``given`` is its id as it was typed."""
+    output.print_facts(_facts(run))
+    _show_nodes(run)
+    _show_failure(run)
+    _show_gate(run)
+    _show_events(run, given, everything=all_events)
 
 
-def put_output(run: RunRecord, node: str, as_json: bool) -> None:
-    """The output of one node: text as it stands, anything else as JSON."""
+def show_output(run: RunRecord, node: str, as_json: bool) -> None:
+    """Print the output of one node: text as it is, other values as JSON."""
     outputs = run.checkpoint.node_outputs
     if node not in outputs:
-        named = ", ".join(sorted(outputs)) or "none"
-        raise NotFoundError(f"The run has no output of a node {node!r}; it has: {named}.")
+        nodes = ", ".join(sorted(outputs)) or "none"
+        raise NotFoundError(f"The run has no output of a node {node!r}; it has: {nodes}.")
     value = outputs[node]
     if as_json or not isinstance(value, str):
-        output.put_json(value)
+        output.print_json(value)
     else:
-        output.put_content(value)
+        output.print_content(value)
 
 
 def _facts(run: RunRecord) -> Iterator[tuple[str, Cell]]:
@@ -69,19 +74,19 @@ def _facts(run: RunRecord) -> Iterator[tuple[str, Cell]]:
 
 def _times(run: RunRecord) -> Iterator[tuple[str, str]]:
     now_ms = time.time_ns() // 1_000_000
-    yield "Created", f"{moment(run.created_at_ms)} ({_ago(run.created_at_ms, now_ms)})"
-    yield "Started", moment(run.started_at_ms)
+    yield "Created", f"{timestamp(run.created_at_ms)} ({_ago(run.created_at_ms, now_ms)})"
+    yield "Started", timestamp(run.started_at_ms)
     if run.updated_at_ms != run.finished_at_ms:
-        yield "Updated", f"{moment(run.updated_at_ms)} ({_ago(run.updated_at_ms, now_ms)})"
+        yield "Updated", f"{timestamp(run.updated_at_ms)} ({_ago(run.updated_at_ms, now_ms)})"
     took = ""
     if run.started_at_ms is not None and (run.finished_at_ms or 0) >= run.started_at_ms:
-        took = f" (took {span((run.finished_at_ms or 0) - run.started_at_ms)})"
-    yield "Finished", f"{moment(run.finished_at_ms)}{took}"
+        took = f" (took {duration((run.finished_at_ms or 0) - run.started_at_ms)})"
+    yield "Finished", f"{timestamp(run.finished_at_ms)}{took}"
 
 
 def _ago(at_ms: int, now_ms: int) -> str:
-    told = age(at_ms, now_ms)
-    return told if at_ms > now_ms else f"{told} ago"
+    text = age(at_ms, now_ms)
+    return text if at_ms > now_ms else f"{text} ago"
 
 
 def _tokens(run: RunRecord) -> str:
@@ -96,19 +101,19 @@ def _sizes(run: RunRecord) -> str:
         "context": record.get("runtime_context"),
         "snapshot": record.get("automation_snapshot"),
     }
-    told = [f"{name} {size(len(dumps(part)))}" for name, part in parts.items() if part is not None]
-    return f"record {size(len(dumps(record)))}; {', '.join(told)}"
+    sizes = [f"{name} {size(len(dumps(part)))}" for name, part in parts.items() if part is not None]
+    return f"record {size(len(dumps(record)))}; {', '.join(sizes)}"
 
 
-def _put_nodes(run: RunRecord) -> None:
+def _show_nodes(run: RunRecord) -> None:
     nodes = nodes_of(run)
     if not nodes:
         return
-    output.put()
-    output.put_table(
+    output.print_message()
+    output.print_table(
         ("NODE", "STATE", "ATTEMPTS", "START", "TOOK", "WAITS FOR"),
         [_node_row(node, run) for node in nodes],
-        right="llrrr",
+        align="llrrr",
         cut="WAITS FOR",
         optional=("START", "ATTEMPTS", "TOOK", "WAITS FOR"),
     )
@@ -120,62 +125,62 @@ def _node_row(node: Node, run: RunRecord) -> tuple[Cell, ...]:
         status(node.state),
         number(node.attempts) if node.attempts else "-",
         _start(node.started_at_ms, run),
-        "-" if node.duration_ms is None else span(node.duration_ms),
+        "-" if node.duration_ms is None else duration(node.duration_ms),
         one_line(", ".join(node.waits_for)),
     )
 
 
 def _start(at_ms: int | None, run: RunRecord) -> str:
-    """When a node started: since the beginning of the run, where a person reads it."""
+    """Return when a node started; on a terminal, how long after the run."""
     begin = run.started_at_ms or run.created_at_ms
     if at_ms is None or not terminal.is_terminal():
-        return moment(at_ms)
-    return f"+{span(max(at_ms - begin, 0))}"
+        return timestamp(at_ms)
+    return f"+{duration(max(at_ms - begin, 0))}"
 
 
-def _put_failure(run: RunRecord) -> None:
+def _show_failure(run: RunRecord) -> None:
     failure = run.checkpoint.last_failure
     if failure is None:
         return
     kind = f" ({failure.failure_kind})" if failure.failure_kind else ""
-    output.put()
-    output.put_content(
-        one_line(f"Failure of {failure.node_id} at {moment(failure.failed_at_ms)}{kind}:")
+    output.print_message()
+    output.print_content(
+        one_line(f"Failure of {failure.node_id} at {timestamp(failure.failed_at_ms)}{kind}:")
     )
-    output.put_paragraph(failure.reason)
+    output.print_paragraph(failure.reason)
 
 
-def _put_gate(run: RunRecord) -> None:
+def _show_gate(run: RunRecord) -> None:
     gate = run.checkpoint.awaiting_gate
     if gate is None:
         return
-    output.put()
-    output.put_content(
-        one_line(f"Waits at the gate {gate.node_id} since {moment(gate.requested_at_ms)}:")
+    output.print_message()
+    output.print_content(
+        one_line(f"Waiting at the gate {gate.node_id} since {timestamp(gate.requested_at_ms)}:")
     )
-    output.put_paragraph(gate.title)
+    output.print_paragraph(gate.title)
     if gate.instructions:
-        output.put_paragraph(gate.instructions)
+        output.print_paragraph(gate.instructions)
     if gate.decisions:
-        output.put_content(f"  To decide: {one_line(' / '.join(gate.decisions))}")
+        output.print_content(f"  Decisions: {one_line(' / '.join(gate.decisions))}")
 
 
-def _put_events(run: RunRecord, asked: str, everything: bool) -> None:
+def _show_events(run: RunRecord, given: str, *, everything: bool) -> None:
     history = run.checkpoint.lifecycle_history
     if not history:
         return
-    shown = history if everything else history[-TAIL:]
-    output.put()
+    shown = history if everything else history[-_LAST_EVENTS:]
+    output.print_message()
     if len(shown) < len(history):
-        command = f"tandem-store runs show {shlex.quote(asked)} --events"
-        output.put(f"Last {len(shown)} of {len(history)} events; all of them: {command}")
+        command = f"tandem-store runs show {shlex.quote(given)} --events"
+        output.print_message(f"Last {len(shown)} of {len(history)} events; to show all: {command}")
     else:
-        output.put(f"Events: {len(history)}")
+        output.print_message(f"Events: {len(history)}")
     rows = [
-        (moment(event.recorded_at_ms), one_line(event.event), _node(event), _reason(event))
+        (timestamp(event.recorded_at_ms), one_line(event.event), _node(event), _reason(event))
         for event in shown
     ]
-    output.put_table(
+    output.print_table(
         ("WHEN", "EVENT", "NODE", "REASON"), rows, cut="REASON", optional=("REASON", "NODE")
     )
 

@@ -1,4 +1,4 @@
-"""A list of runs, for people and for programs."""
+"""A list of runs: short on a terminal, complete anywhere else."""
 
 from __future__ import annotations
 
@@ -8,54 +8,50 @@ from typing import Any, Final
 
 from tandem_store import RunSummary
 from tandem_store.cli import output, terminal
-from tandem_store.cli.run_ids import shortened
-from tandem_store.cli.views.status_style import status
+from tandem_store.cli.run_ids import shorten, without_prefix
+from tandem_store.cli.views.status_colours import status
 from tandem_store.cli.views.table import Cell
-from tandem_store.cli.views.text import age, dollars, moment, number, one_line
-from tandem_store.runs.id_search import PREFIXES
+from tandem_store.cli.views.values import age, dollars, number, one_line, timestamp
 
-_PLAIN: Final = ("CREATED", "STATUS", "RUN", "AUTOMATION", "NODES", "TOKENS", "COST USD", "WHY")
-_SHOWN: Final = ("RUN", "AGE", "STATUS", "AUTOMATION", "NODES", "TOKENS", "COST USD", "WHY")
-#: What a narrow terminal does without, in this order.
+_COMPLETE: Final = ("CREATED", "STATUS", "RUN", "AUTOMATION", "NODES", "TOKENS", "COST USD", "WHY")
+_SHORT: Final = ("RUN", "AGE", "STATUS", "AUTOMATION", "NODES", "TOKENS", "COST USD", "WHY")
+#: The columns that a narrow terminal leaves out, in this order.
 _OPTIONAL: Final = ("TOKENS", "COST USD", "AUTOMATION", "NODES", "WHY")
 
 
-def item(run: RunSummary) -> dict[str, Any]:
-    """A summary as JSON."""
+def to_json(run: RunSummary) -> dict[str, Any]:
+    """Return the summary of a run as a JSON object."""
     return {name: getattr(run, name) for name in run.__slots__ if name != "month"} | {
         "month": run.month.label
     }
 
 
-def put(runs: Sequence[RunSummary], next_cursor: str | None, *, absolute: bool = False) -> None:
-    """The list for people: short on a terminal, whole elsewhere.
-
-    ``absolute``: times instead of ages, on a terminal too.
-    """
+def show(runs: Sequence[RunSummary], next_cursor: str | None, *, absolute: bool = False) -> None:
+    """Print the runs. ``absolute`` prints times instead of ages, on a terminal too."""
     if not runs:
-        output.note("No runs.")
+        output.print_note("No runs.")
         return
     if terminal.is_terminal():
-        _put_short(runs, absolute)
+        _show_short(runs, absolute)
     else:
-        output.put_table(_PLAIN, map(_whole, runs), right="llllrrr")
+        output.print_table(_COMPLETE, map(_complete_row, runs), align="llllrrr")
     if next_cursor is not None:
-        output.note(f"There are more: repeat the command with --cursor {next_cursor}")
+        output.print_note(f"There are more runs. Repeat the command with --cursor {next_cursor}")
 
 
-def _whole(run: RunSummary) -> tuple[str, ...]:
+def _complete_row(run: RunSummary) -> tuple[str, ...]:
     return (_created(run), run.status, run.run_id, run.automation_id, *_figures(run), _why(run))
 
 
-def _put_short(runs: Sequence[RunSummary], absolute: bool) -> None:
-    ids, now_ms = shortened(run.run_id for run in runs), time.time_ns() // 1_000_000
-    headings = [name if name != "AGE" or not absolute else "CREATED" for name in _SHOWN]
+def _show_short(runs: Sequence[RunSummary], absolute: bool) -> None:
+    ids, now_ms = shorten(run.run_id for run in runs), time.time_ns() // 1_000_000
+    headings = [name if name != "AGE" or not absolute else "CREATED" for name in _SHORT]
     rows: list[tuple[Cell, ...]] = [
         (
             ids[run.run_id],
             _created(run) if absolute else age(run.created_at_ms, now_ms),
             status(run.status),
-            _automation(run),
+            without_prefix(run.automation_id),
             *_figures(run),
             _why(run),
         )
@@ -64,18 +60,11 @@ def _put_short(runs: Sequence[RunSummary], absolute: bool) -> None:
     if not any(map(_why, runs)):
         headings, rows = headings[:-1], [row[:-1] for row in rows]
     side = "l" if absolute else "r"
-    output.put_table(headings, rows, right=f"l{side}llrrr", cut="WHY", optional=_OPTIONAL)
+    output.print_table(headings, rows, align=f"l{side}llrrr", cut="WHY", optional=_OPTIONAL)
 
 
 def _created(run: RunSummary) -> str:
-    return moment(run.created_at_ms // 1_000 * 1_000)
-
-
-def _automation(run: RunSummary) -> str:
-    for prefix in PREFIXES:
-        if run.automation_id.startswith(prefix):
-            return run.automation_id.removeprefix(prefix)
-    return run.automation_id
+    return timestamp(run.created_at_ms // 1_000 * 1_000)
 
 
 def _figures(run: RunSummary) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""What became of each node of a run, in the order of its graph."""
+"""The nodes of a run in the order of its graph, with the state and the times of each."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from typing import Any, Final
 from tandem_store import RunRecord
 from tandem_store.records.checkpoint import AutomationLifecycleRecord, AutomationRunCheckpoint
 
-#: Events that end what ``node_started`` began.
+#: The events that end an attempt, which began with ``node_started``.
 _ENDS: Final = frozenset({"node_completed", "node_failed", "node_blocked", "node_skipped"})
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node; times are milliseconds, UTC. ``depth`` is how many nodes lie before it, at most."""
+    """A node of a run. Times are in milliseconds since 1970.
+
+    ``depth`` is the length of the longest path that leads to it.
+    """
 
     node_id: str
     depth: int
@@ -24,12 +27,12 @@ class Node:
     attempts: int
     started_at_ms: int | None
     duration_ms: int | None
-    #: Nodes that it waits for, or a decision.
+    #: The nodes that it waits for, or the decision.
     waits_for: tuple[str, ...]
 
 
 def nodes_of(run: RunRecord) -> list[Node]:
-    """The nodes, each behind those that it depends on, and behind them what is in no graph."""
+    """Return the nodes, each after those it depends on; nodes outside the graph come last."""
     depends_on = _graph(run)
     times = _times(run)
     return [
@@ -40,28 +43,28 @@ def nodes_of(run: RunRecord) -> list[Node]:
             attempts=run.checkpoint.node_attempts.get(node_id, 0),
             started_at_ms=times[node_id].started_at_ms if node_id in times else None,
             duration_ms=times[node_id].duration_ms if node_id in times else None,
-            waits_for=_awaited(run, node_id, depends_on.get(node_id, ())),
+            waits_for=_waits_for(run, node_id, depends_on.get(node_id, ())),
         )
         for node_id, depth in in_order(depends_on)
     ]
 
 
 def in_order(depends_on: dict[str, Sequence[str]]) -> list[tuple[str, int]]:
-    """Every node with its depth, behind those that it depends on, each path followed to its end.
+    """Return every node with its depth, after those it depends on, following each path to its end.
 
-    Nodes that wait for each other stand as they were given.
+    Nodes that wait for each other stay in the order given.
     """
-    # Backwards, because what is ready last is followed first.
+    # Reversed, because the node that became ready last is followed first.
     sorter = TopologicalSorter({node: depends_on[node] for node in reversed(depends_on)})
     try:
         sorter.prepare()
     except CycleError:
         return [(node, 0) for node in depends_on]
-    places = {node: place for place, node in enumerate(depends_on)}
+    order = {node: position for position, node in enumerate(depends_on)}
     depths: dict[str, int] = {}
     waiting: list[str] = []
     while sorter.is_active():
-        waiting += sorted(sorter.get_ready(), key=places.__getitem__, reverse=True)
+        waiting += sorted(sorter.get_ready(), key=order.__getitem__, reverse=True)
         node = waiting.pop()
         depths[node] = 1 + max((depths[before] for before in depends_on[node]), default=-1)
         sorter.done(node)
@@ -78,7 +81,7 @@ def _graph(run: RunRecord) -> dict[str, Sequence[str]]:
 
 
 def _mentioned(checkpoint: AutomationRunCheckpoint) -> Iterable[str]:
-    named = [
+    mentioned = [
         *checkpoint.completed_nodes,
         *checkpoint.blocked_nodes,
         *checkpoint.pending_nodes,
@@ -86,10 +89,10 @@ def _mentioned(checkpoint: AutomationRunCheckpoint) -> Iterable[str]:
         *checkpoint.node_attempts,
     ]
     if checkpoint.last_failure is not None:
-        named.append(checkpoint.last_failure.node_id)
+        mentioned.append(checkpoint.last_failure.node_id)
     if checkpoint.awaiting_gate is not None:
-        named.append(checkpoint.awaiting_gate.node_id)
-    return dict.fromkeys(named)
+        mentioned.append(checkpoint.awaiting_gate.node_id)
+    return dict.fromkeys(mentioned)
 
 
 def _state(run: RunRecord, node_id: str) -> str:
@@ -114,7 +117,7 @@ def _is_running(history: Sequence[AutomationLifecycleRecord], node_id: str) -> b
     )
 
 
-def _awaited(run: RunRecord, node_id: str, depends_on: Iterable[str]) -> tuple[str, ...]:
+def _waits_for(run: RunRecord, node_id: str, depends_on: Iterable[str]) -> tuple[str, ...]:
     checkpoint = run.checkpoint
     gate = checkpoint.awaiting_gate
     if gate is not None and gate.node_id == node_id:
@@ -125,29 +128,29 @@ def _awaited(run: RunRecord, node_id: str, depends_on: Iterable[str]) -> tuple[s
 
 
 @dataclass(slots=True)
-class _Time:
+class _Attempt:
     started_at_ms: int
     duration_ms: int | None = None
 
 
-def _times(run: RunRecord) -> dict[str, _Time]:
-    """When each node was last started, and how long that attempt took."""
-    found: dict[str, _Time] = {}
+def _times(run: RunRecord) -> dict[str, _Attempt]:
+    """Return when each node was last started, and how long that attempt took."""
+    found: dict[str, _Attempt] = {}
     for event in run.checkpoint.lifecycle_history:
         node_id = node_of(event)
         if node_id is None:
             continue
         if event.event == "node_started":
-            found[node_id] = _Time(event.recorded_at_ms)
+            found[node_id] = _Attempt(event.recorded_at_ms)
         elif event.event in _ENDS and node_id in found:
-            time = found[node_id]
-            # Clocks go backwards now and then.
-            time.duration_ms = max(event.recorded_at_ms - time.started_at_ms, 0)
+            attempt = found[node_id]
+            # Clocks sometimes go backwards.
+            attempt.duration_ms = max(event.recorded_at_ms - attempt.started_at_ms, 0)
     return found
 
 
 def node_of(event: AutomationLifecycleRecord) -> str | None:
-    """The node that an event is about, where it says so."""
+    """Return the node that an event is about, or None if it names no node."""
     metadata: Any = event.metadata
     node_id = metadata.get("node_id") if isinstance(metadata, dict) else None
     return node_id if isinstance(node_id, str) else None

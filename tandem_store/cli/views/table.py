@@ -1,4 +1,4 @@
-"""Tables and facts as rich draws them."""
+"""Tables and lists of facts, drawn by rich and fitted to the width of the terminal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self, TypeAlias
 
 from rich.cells import cell_len
 
-from tandem_store.cli.views.text import one_line, printable
+from tandem_store.cli.terminal import printable
+from tandem_store.cli.views.values import one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
 
 #: Spaces between columns.
 _GAP: Final = 2
-#: A column is not cut to less than this.
-_LEAST: Final = 20
+#: The least width to which a column is cut.
+_NARROWEST: Final = 20
 
 
 class Styled(NamedTuple):
-    """A text and the style that a terminal shows it in, as rich spells styles."""
+    """A text, and its style in rich's notation."""
 
     text: str
     style: str
@@ -32,22 +33,22 @@ Cell: TypeAlias = str | Styled
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of cells without control characters, below headings."""
+    """Headings and rows of cells, without control characters."""
 
     headings: tuple[str, ...]
     rows: tuple[tuple[Styled, ...], ...]
-    #: ``r`` for a column that stands to the right, else ``l``.
-    sides: str
+    #: One letter for each column: ``l`` or ``r``.
+    align: str
 
     @classmethod
-    def of(cls, headings: Sequence[str], rows: Iterable[Sequence[Cell]], right: str = "") -> Self:
-        """The table of these cells."""
+    def of(cls, headings: Sequence[str], rows: Iterable[Sequence[Cell]], align: str = "") -> Self:
+        """Return a table of these cells."""
         cells = tuple(tuple(map(_styled, row)) for row in rows)
-        return cls(tuple(headings), cells, right.ljust(len(headings), "l"))
+        return cls(tuple(headings), cells, align.ljust(len(headings), "l"))
 
     @property
     def widths(self) -> list[int]:
-        """The columns of a terminal that each column takes."""
+        """The width of each column, in terminal columns."""
         return [
             max([cell_len(heading), *(cell_len(row[at].text) for row in self.rows)])
             for at, heading in enumerate(self.headings)
@@ -55,11 +56,11 @@ class Table:
 
     @property
     def width(self) -> int:
-        """The columns of a terminal that the table takes."""
+        """The width of the table, in terminal columns."""
         return sum(self.widths) + _GAP * (len(self.headings) - 1)
 
     def fitted(self, width: int, *, cut: str, optional: Sequence[str]) -> Table:
-        """The table without optional columns and with one cut, as far as the width asks for it."""
+        """Return the table with optional columns left out and one column cut, if necessary."""
         made = self
         for heading in optional:
             if made.width - made.spare(cut) > width:
@@ -67,55 +68,55 @@ class Table:
         return made.shortened(cut, made.width - width) if made.width > width else made
 
     def ruled(self) -> RenderableType:
-        """One line a row."""
+        """Return a drawing with one line for each row."""
         from rich.table import Table as Drawing
 
         drawing = Drawing(box=None, pad_edge=False, header_style="bold")
-        for heading, side in zip(self.headings, self.sides, strict=True):
+        for heading, side in zip(self.headings, self.align, strict=True):
             drawing.add_column(heading, justify="right" if side == "r" else "left", no_wrap=True)
         for row in self.rows:
             drawing.add_row(*map(_text, row))
         return drawing
 
     def paragraphs(self) -> RenderableType:
-        """One paragraph a row, below its first cell."""
+        """Return a drawing with one paragraph for each row, headed by its first cell."""
         from rich.console import Group
         from rich.text import Text
 
         parts: list[RenderableType] = []
         for first, *rest in self.rows:
-            told = [
+            values = [
                 Text.assemble((f"{heading.lower()} ", "dim"), (cell.text, cell.style))
                 for heading, cell in zip(self.headings[1:], rest, strict=True)
                 if cell.text not in {"", "-"}
             ]
             parts.append(Text(first.text, first.style or "bold"))
-            parts.append(_padded(Text(", ").join(told), _GAP))
+            parts.append(_padded(Text(", ").join(values), _GAP))
         return Group(*parts)
 
     def spare(self, cut: str) -> int:
-        """How many columns of a terminal the column headed so can do without."""
+        """Return by how many terminal columns the column ``cut`` can be narrowed."""
         if cut not in self.headings:
             return 0
-        return max(self.widths[self.headings.index(cut)] - _LEAST, 0)
+        return max(self.widths[self.headings.index(cut)] - _NARROWEST, 0)
 
     def without(self, heading: str) -> Table:
-        """The table without that column."""
+        """Return the table without the column of this heading."""
         if heading not in self.headings:
             return self
         gone = self.headings.index(heading)
         return Table(
             self.headings[:gone] + self.headings[gone + 1 :],
             tuple(row[:gone] + row[gone + 1 :] for row in self.rows),
-            self.sides[:gone] + self.sides[gone + 1 :],
+            self.align[:gone] + self.align[gone + 1 :],
         )
 
     def shortened(self, heading: str, excess: int) -> Table:
-        """The table with that column cut by so many columns of a terminal, if it has as many."""
+        """Return the table with one column narrowed by ``excess``, as far as possible."""
         if heading not in self.headings:
             return self
         at = self.headings.index(heading)
-        left = max(self.widths[at] - excess, _LEAST)
+        left = max(self.widths[at] - excess, _NARROWEST)
         rows = (
             (*row[:at], row[at]._replace(text=one_line(row[at].text, left)), *row[at + 1 :])
             for row in self.rows
@@ -124,7 +125,7 @@ class Table:
 
 
 def facts(pairs: Iterable[tuple[str, Cell]]) -> RenderableType:
-    """Labels, and beside them what they stand for, broken between words where it is long."""
+    """Return a drawing of labels and values; long values are broken between words."""
     from rich.table import Table as Drawing
 
     drawing = Drawing.grid(padding=(0, _GAP), pad_edge=False)
@@ -136,14 +137,14 @@ def facts(pairs: Iterable[tuple[str, Cell]]) -> RenderableType:
 
 
 def styled(text: str, style: str) -> RenderableType:
-    """A text in a style, broken between words."""
+    """Return a text in a style, broken between words."""
     from rich.text import Text
 
     return Text(text, style, overflow="fold")
 
 
 def indented(text: str, indent: int) -> RenderableType:
-    """A text some columns to the right, broken between words."""
+    """Return an indented text, broken between words."""
     from rich.text import Text
 
     return _padded(Text(text, overflow="fold"), indent)
@@ -161,7 +162,7 @@ def _styled(cell: Cell) -> Styled:
 
 
 def _text(cell: Styled) -> Text:
-    # Text, not str: a cell is never read as rich's own markup.
+    # Text, not str, so that brackets in a cell are not read as markup.
     from rich.text import Text
 
     return Text(cell.text, cell.style, overflow="fold")

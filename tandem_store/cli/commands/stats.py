@@ -1,0 +1,27 @@
+"""``tandem-store stats``: counts runs, tokens and cost."""
+
+from __future__ import annotations
+
+import click
+
+from tandem_store import open_store
+from tandem_store.cli import options, output
+from tandem_store.cli.views import statistics
+from tandem_store.cli.views.unfinished_imports import note_unfinished_imports
+
+
+@click.command()
+@options.database
+@options.as_json
+def stats(url: str, as_json: bool) -> None:
+    """Count runs, tokens and estimated cost (US dollars) by month and status.
+
+    A run is counted in the month of its last update, so it moves when it is changed.
+    """
+    with open_store(url) as store, store.read() as tx:
+        note_unfinished_imports(tx)
+        found = tx.runs.stats()
+    if as_json:
+        output.print_json(statistics.to_json(found))
+    else:
+        statistics.show(found)

@@ -1,0 +1,51 @@
+"""Which pages are generated, and where their generated part begins and ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tools.api_page import api_page
+from tools.command_page import command_page
+from tools.module_map import module_map
+
+DOCS: Final = Path(__file__).parents[1] / "docs"
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedPage:
+    """A page with one generated part, between two comments; the rest is written by hand."""
+
+    path: Path
+    part: str
+    make: Callable[[], str]
+
+    def current(self) -> str:
+        """Return the page as it is."""
+        return self.path.read_text()
+
+    def wanted(self) -> str:
+        """Return the page as it would be if its part were generated now.
+
+        Raises ``ValueError`` if the comments are not there.
+        """
+        begin, end = f"<!-- generated: {self.part} -->", f"<!-- end: {self.part} -->"
+        pattern = re.compile(f"(?<={re.escape(begin)}\n).*?(?={re.escape(end)})", re.DOTALL)
+        page, count = pattern.subn(lambda _: f"\n{self.make()}\n", self.current())
+        if count != 1:
+            raise ValueError(f"{self.path} needs the lines {begin} and {end}, once")
+        return page
+
+    def write(self) -> None:
+        """Bring the page up to date."""
+        self.path.write_text(self.wanted())
+
+
+PAGES: Final = {
+    "cli": GeneratedPage(DOCS / "reference/cli.md", "commands", command_page),
+    "api": GeneratedPage(DOCS / "reference/api.md", "api", api_page),
+    "map": GeneratedPage(DOCS / "internals/architecture.md", "map", module_map),
+}
