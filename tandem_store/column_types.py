@@ -35,8 +35,6 @@ _T = TypeVar("_T")
 #: Turns a value into what is stored, or back.
 Convert = Callable[[Any], Any]
 
-#: What every escape begins with.
-_MARK: Final = "\x01"
 _ESCAPED: Final = re.compile("[\x00\x01\ud800-\udfff]")
 _ESCAPE: Final = re.compile("\x01(?:u([0-9a-f]{4})|([0-9a-f]{2}))")
 #: The most bytes of UTF-8 that one character takes when it is stored.
@@ -127,7 +125,7 @@ class EscapedText(StoredAs[str]):
     @staticmethod
     def from_stored(value: Any) -> Any:
         """Return the text as it was before the escape."""
-        if type(value) is not str or _MARK not in value:
+        if type(value) is not str or value.isprintable():  # as no escape is
             return value
         text = _ESCAPE.sub(_unescape, value)
         return text if EscapedText.to_stored(text) == value else AsStored(value)
