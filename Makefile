@@ -44,12 +44,16 @@ picture: $(STAMP) demo  ## Draw the pictures of the README from a real terminal
 	$(BIN)/python examples/picture.py
 
 .PHONY: docs
-docs: $(STAMP)  ## Write the generated pages: commands, API, map of the modules
+docs: $(STAMP)  ## Write the generated pages: commands, API, tables, map of the modules
 	$(BIN)/python -m tools
 
 .PHONY: map
 map: $(STAMP)  ## Write only the map of the modules, in docs/internals/architecture.md
 	$(BIN)/python -m tools map
+
+.PHONY: schema
+schema: $(STAMP)  ## Write only the tables, in docs/reference/schema.md
+	$(BIN)/python -m tools schema
 
 .PHONY: lint
 lint: $(STAMP)  ## Check format, style, types and layers

@@ -73,25 +73,6 @@ class Model(DeclarativeBase):
     metadata = metadata
 
 
-class AutomationSnapshot(Model):
-    """The definition of an automation that runs ran with, stored once for all that share it."""
-
-    __tablename__ = "automation_snapshots"
-    __table_args__ = (UniqueConstraint("digest"),)
-
-    id: Mapped[int] = mapped_column(Surrogate, primary_key=True)
-    """Made-up number that runs refer to; differs between copies of a store."""
-    digest: Mapped[bytes] = mapped_column(Digest)
-    """SHA-256 of the definition's JSON with sorted keys, without the keys that change at every
-    run."""
-    schema_version: Mapped[int] = mapped_column(Integer)
-    """Shape of the document: 1."""
-    encoding: Mapped[str] = mapped_column(Code)
-    """How the document is compressed: ``zstd``, or ``json`` for not at all."""
-    document: Mapped[bytes] = mapped_column(LargeBinary)
-    """The definition's JSON, compressed."""
-
-
 class Run(Model):
     """A run of an automation: what is listed, filtered and added up.
 
@@ -303,6 +284,25 @@ def month_table(name: str) -> Table:
             initially="DEFERRED",
         ),
     )
+
+
+class AutomationSnapshot(Model):
+    """The definition of an automation that runs ran with, stored once for all that share it."""
+
+    __tablename__ = "automation_snapshots"
+    __table_args__ = (UniqueConstraint("digest"),)
+
+    id: Mapped[int] = mapped_column(Surrogate, primary_key=True)
+    """Made-up number that runs refer to; differs between copies of a store."""
+    digest: Mapped[bytes] = mapped_column(Digest)
+    """SHA-256 of the definition's JSON with sorted keys, without the keys that change at every
+    run."""
+    schema_version: Mapped[int] = mapped_column(Integer)
+    """Shape of the document: 1."""
+    encoding: Mapped[str] = mapped_column(Code)
+    """How the document is compressed: ``zstd``, or ``json`` for not at all."""
+    document: Mapped[bytes] = mapped_column(LargeBinary)
+    """The definition's JSON, compressed."""
 
 
 class Automation(Model):

@@ -11,6 +11,7 @@ from typing import Final
 from tools.api_page import api_page
 from tools.command_page import command_page
 from tools.module_map import module_map
+from tools.schema_page import schema_page
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
 
@@ -47,5 +48,6 @@ class GeneratedPage:
 PAGES: Final = {
     "cli": GeneratedPage(DOCS / "reference/cli.md", "commands", command_page),
     "api": GeneratedPage(DOCS / "reference/api.md", "api", api_page),
+    "schema": GeneratedPage(DOCS / "reference/schema.md", "tables", schema_page),
     "map": GeneratedPage(DOCS / "internals/architecture.md", "map", module_map),
 }
