@@ -16,7 +16,6 @@ from tandem_store.database.bulk import insert_rows
 from tandem_store.database.dialect import number_on
 from tandem_store.database.urls import is_absent
 from tandem_store.errors import StoreError
-from tandem_store.month import Month
 from tandem_store.store import Store, open_any_revision
 
 
@@ -46,9 +45,9 @@ class Target:
         """Make the months as the source has them, with their states and times."""
         with self.store.read() as tx:
             made = set(tx.connection.scalars(select(models.months.c.month)))
-        wanted = [row.month for row in rows if row.state == "attached" and row.month not in made]
+        attached = (row.month for row in rows if row.state == "attached")
         with self.store.begin() as tx:
-            partitions.ensure(tx.connection, map(Month.of_key, wanted))
+            partitions.ensure(tx.connection, [month for month in attached if month not in made])
         with self.begin() as connection:
             connection.execute(delete(models.months))
             insert_rows(connection, models.months, [row._asdict() for row in rows])

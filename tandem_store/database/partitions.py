@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Final
 
-from sqlalchemy import Connection, Engine, MetaData, Table, delete, func, insert, inspect, select
+from sqlalchemy import Connection, Engine, Table, delete, func, insert, inspect, select
 from sqlalchemy.schema import CreateTable, DropTable
 
 from tandem_store import models
@@ -47,9 +47,7 @@ def table_name(month: Month) -> str:
 @cache
 def table_of(month: Month) -> Table:
     """Return the table of one month on SQLite, whose key is ``run_id``."""
-    # Separate metadata for each: in shared metadata, two threads could add the same table.
-    owner = MetaData(naming_convention=models.NAMING_CONVENTION)
-    return models.document_table(table_name(month), owner, ("run_id",))
+    return models.month_table(table_name(month))
 
 
 def document_table(connection: Connection, month: Month) -> Table:
@@ -116,7 +114,7 @@ def drop_empty(connection: Connection, months: Iterable[Month]) -> None:
     """Drop the tables of months that hold nothing, which the caller has checked."""
     for month in months:
         connection.execute(DropTable(table_of(month)))
-        connection.execute(delete(models.months).where(models.months.c.month == month.key))
+        connection.execute(delete(models.months).where(models.months.c.month == month))
 
 
 def _is_sqlite(connection: Connection) -> bool:
@@ -126,14 +124,14 @@ def _is_sqlite(connection: Connection) -> bool:
 def _missing(connection: Connection, wanted: set[Month]) -> list[Month]:
     months = models.months
     rows = connection.execute(
-        select(months.c.month, months.c.state).where(months.c.month.in_([m.key for m in wanted]))
+        select(months.c.month, months.c.state).where(months.c.month.in_(wanted))
     ).all()
-    if detached := sorted(Month.of_key(row.month) for row in rows if row.state == "detached"):
+    if detached := sorted(row.month for row in rows if row.state == "detached"):
         raise MonthDetachedError(
             f"The month {detached[0]} is detached and this version cannot attach it again. "
             "Restore the database from a backup in which it is attached."
         )
-    return sorted(wanted - {Month.of_key(row.month) for row in rows})
+    return sorted(wanted - {row.month for row in rows})
 
 
 def _make(
@@ -211,5 +209,5 @@ def _owner_needed(missing: Iterable[Month]) -> StoreError:
 
 def _list(connection: Connection, month: Month) -> None:
     connection.execute(
-        insert(models.months).values(month=month.key, state="attached", attached_at_ms=now_ms())
+        insert(models.months).values(month=month, state="attached", attached_at_ms=now_ms())
     )

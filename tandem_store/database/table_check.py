@@ -63,19 +63,19 @@ def month_differences(connection: Connection) -> Iterator[TableDifference]:
         return
     months = models.months
     rows = connection.execute(select(months.c.month, months.c.state).order_by(months.c.month))
-    states = {key: state for key, state in rows}  # noqa: C416  a row is not a tuple to mypy
+    states = {month: state for month, state in rows}  # noqa: C416  a row is not a tuple to mypy
     there = set(partitions.existing(connection))
-    for key in states:
-        yield from _listed(month_of(key), key, states[key], there)
+    for month, state in states.items():
+        yield from _listed(month, state, there)
     for month in sorted(there):
-        if month.key not in states:
+        if month not in states:
             yield TableDifference(
                 "month_unlisted",
                 f"The month {month} has a table, but the list of months does not have it.",
                 Repair.ENSURE,
                 month,
             )
-    attached = [month for month in sorted(there) if states.get(month.key) != "detached"]
+    attached = [month for month in sorted(there) if states.get(month) != "detached"]
     yield from _shapes(connection, attached)
     if connection.dialect.name == "postgresql":
         yield from _partitions(connection, attached)
@@ -90,19 +90,9 @@ def readable_months(connection: Connection) -> set[Month]:
     return {month for month in there if partitions.table_name(month) in bounds}
 
 
-def month_of(key: int) -> Month | None:
-    """Return the month of a stored key; None for a key of no month, as in a damaged row."""
-    try:
-        return Month.of_key(key)
-    except ValueError:
-        return None
-
-
-def _listed(
-    month: Month | None, key: int, state: str, there: set[Month]
-) -> Iterator[TableDifference]:
-    if month is None:
-        what = f"The list of months has {key}, no month."
+def _listed(month: Any, state: str, there: set[Month]) -> Iterator[TableDifference]:
+    if not isinstance(month, Month):  # a damaged row
+        what = f"The list of months has {month}, no month."
         yield TableDifference("month_invalid", what, Repair.RESTORE)
     elif state == "attached" and month not in there:
         yield TableDifference(

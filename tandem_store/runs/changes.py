@@ -13,7 +13,6 @@ from sqlalchemy.exc import IntegrityError
 
 from tandem_store.database import dialect, partitions
 from tandem_store.errors import ConflictError, NotFoundError, StoreError
-from tandem_store.mapping import from_column, to_column
 from tandem_store.models import runs
 from tandem_store.month import Month
 from tandem_store.records import TERMINAL_STATUSES, RunRecord, RunStatus, TenantScope
@@ -43,7 +42,7 @@ def add(connection: Connection, new: Iterable[RunRecord], scope: TenantScope | N
     ids = [run.columns["run_id"] for run in ready]
     given = Counter(ids)
     if len(given) < len(ids):
-        twice = from_column(next(one for one, times in given.items() if times > 1))
+        twice = next(one for one, times in given.items() if times > 1)
         raise ConflictError(f"The run {named(twice)} is given twice. Add it once.")
     _ensure_months(connection, {run.month for run in ready})
     for _ in range(_ATTEMPTS):
@@ -107,8 +106,8 @@ def update(
     """
     for lock in (False, True):
         if lock:
-            listing.locate(connection, to_column(run_id), scope, lock=True)
-        stored = read_one(connection, to_column(run_id), scope)
+            listing.locate(connection, run_id, scope, lock=True)
+        stored = read_one(connection, run_id, scope)
         now_ms = dialect.now_ms(connection)
         if stored is None:
             raise _gone(run_id) if claim is None else leases.lost(claim)
@@ -166,13 +165,13 @@ def delete(connection: Connection, run_id: str, scope: TenantScope | None) -> No
     there = _there(connection, run_id, scope, lock=True)
     _ensure_months(connection, [there.month])
     with _all_or_nothing(connection):
-        storage.remove(connection, to_column(run_id), there.month, revision=there.revision)
+        storage.remove(connection, run_id, there.month, revision=there.revision)
 
 
 def _stored_fields(
     connection: Connection, run_id: str, scope: TenantScope | None
 ) -> frozenset[str]:
-    stored = read_one(connection, to_column(run_id), scope)
+    stored = read_one(connection, run_id, scope)
     return frozenset() if stored is None else stored.fields()
 
 
@@ -183,7 +182,7 @@ def _say_if_left(run_id: str, before: str, after: RunStatus) -> None:
 
 
 def _there(connection: Connection, run_id: str, scope: TenantScope | None, *, lock: bool) -> Place:
-    there = listing.locate(connection, to_column(run_id), scope, lock=lock)
+    there = listing.locate(connection, run_id, scope, lock=lock)
     if there is None:
         raise _gone(run_id)
     return there
@@ -241,8 +240,8 @@ def _gone(run_id: str) -> NotFoundError:
     )
 
 
-def _taken(connection: Connection, stored_id: str, scope: TenantScope | None) -> ConflictError:
-    run_id, there = from_column(stored_id), listing.locate(connection, stored_id, scope)
+def _taken(connection: Connection, run_id: str, scope: TenantScope | None) -> ConflictError:
+    there = listing.locate(connection, run_id, scope)
     if there is None:
         return ConflictError(f"The id {named(run_id)} is taken. Give the run another id.")
     return ConflictError(

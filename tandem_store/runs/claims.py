@@ -27,8 +27,8 @@ from sqlalchemy import (
 )
 
 from tandem_store.database import dialect
-from tandem_store.database.damaged_rows import DAMAGE, damaged
-from tandem_store.mapping import STORED_VERSION, from_column, to_column
+from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged
+from tandem_store.mapping import STORED_VERSION
 from tandem_store.models import runs, unindexed
 from tandem_store.records import RunStatus, TenantScope
 from tandem_store.runs.selection import Selection, within
@@ -76,7 +76,7 @@ def take(
         raise ValueError("A worker needs a name that is not blank, as host and process id.")
     now_ms = dialect.now_ms(connection)
     values = {
-        "new_worker": to_column(worker),
+        "new_worker": worker,
         "new_expiry": now_ms + milliseconds(lease),
         "new_token": randbits(63),
         "now_ms": now_ms,
@@ -95,6 +95,7 @@ _COLUMNS: Final = (
     runs.c.claim_expires_at_ms,
     runs.c.claim_token,
 )
+_TYPES: Final = RowTypes(_COLUMNS)
 
 #: In these, somebody was at work when the lease ended.
 _AT_WORK: Final = (RunStatus.QUEUED.value, RunStatus.RUNNING.value, RunStatus.PAUSING.value)
@@ -159,9 +160,10 @@ def milliseconds(lease: timedelta) -> int:
 
 def _claim(row: Row[*tuple[Any, ...]]) -> Claim:
     try:
+        _TYPES.refuse_others(row)
         return Claim(
-            run_id=from_column(row.run_id),
-            worker=None if row.claimed_by is None else from_column(row.claimed_by),
+            run_id=row.run_id,
+            worker=row.claimed_by,
             epoch=row.claim_epoch,
             expires_at_ms=row.claim_expires_at_ms,
             token=row.claim_token,

@@ -13,7 +13,7 @@ from tandem_store.database import partitions
 from tandem_store.database.damaged_rows import DAMAGE, damaged_run, stored_month
 from tandem_store.errors import LegacyFormatError, NotAStoreError, RecordTooNewError, StoreError
 from tandem_store.jsontext import loads
-from tandem_store.mapping import STORED_VERSION, from_column, record_of, unpack
+from tandem_store.mapping import STORED_VERSION, record_of, unpack
 from tandem_store.models import automation_snapshots, runs
 from tandem_store.month import Month
 from tandem_store.records import RunRecord, RunStatus, TenantScope
@@ -51,9 +51,9 @@ class StoredRun:
     def run_id(self) -> str:
         """The run's id."""
         run_id = self.columns["run_id"]
-        if type(run_id) is not str:
+        if type(run_id) is not str:  # damaged text too
             raise self._damaged("has an id that is no text")
-        return from_column(run_id)
+        return run_id
 
     @property
     def revision(self) -> int:
@@ -134,7 +134,7 @@ class StoredRun:
 def read_one(
     connection: Connection, run_id: str, scope: TenantScope | None = None
 ) -> StoredRun | None:
-    """One run of the tenant, ``run_id`` as the column has it.
+    """One run of the tenant.
 
     The month says which table to read, and the second statement reads all parts at once: outside a
     snapshot, on PostgreSQL, columns and document could otherwise be of different revisions.
@@ -158,9 +158,9 @@ def read_many(
     run_ids: Sequence[str],
     scope: TenantScope | None = None,
 ) -> Iterator[StoredRun]:
-    """Those runs of one month that are the tenant's, in no order; ids as the column has them."""
+    """Those runs of one month that are the tenant's, in no order."""
     table = partitions.document_table(connection, month)
-    rows = connection.execute(_many(table, scope), {"run_ids": list(run_ids), "month": month.key})
+    rows = connection.execute(_many(table, scope), {"run_ids": list(run_ids), "month": month})
     return (_stored(row) for row in rows.mappings())
 
 
@@ -206,8 +206,6 @@ def _stored(row: RowMapping, asked_for: str | None = None) -> StoredRun:
         # An index that leads to another row.
         raise damaged_run(asked_for, month, "was asked for, and another run was found")
     try:
-        if columns["snapshot_digest"] is not None:
-            columns["snapshot_digest"] = bytes(columns["snapshot_digest"])
         return StoredRun(
             document=unpack(document, encoding),
             snapshot=None if snapshot is None else unpack(snapshot, its_encoding),

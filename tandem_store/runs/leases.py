@@ -17,7 +17,6 @@ from sqlalchemy import ColumnElement, Connection, select, update
 
 from tandem_store.database import dialect
 from tandem_store.errors import LeaseLostError
-from tandem_store.mapping import from_column, to_column
 from tandem_store.models import runs
 from tandem_store.records import TERMINAL_STATUSES, TenantScope
 from tandem_store.runs.claims import Claim, milliseconds
@@ -57,7 +56,7 @@ def fence(claim: Claim, *, now_ms: int) -> tuple[ColumnElement[bool], ...]:
     return (
         runs.c.claim_epoch == claim.epoch,
         runs.c.claim_token == claim.token,
-        runs.c.claimed_by == to_column(claim.worker or ""),
+        runs.c.claimed_by == (claim.worker or ""),
         runs.c.claim_expires_at_ms > now_ms,
     )
 
@@ -68,7 +67,7 @@ def refuse_unless_held(claim: Claim, row: Mapping[str, Any], *, now_ms: int) -> 
     if not (
         row["claim_epoch"] == claim.epoch
         and row["claim_token"] == claim.token
-        and row["claimed_by"] == to_column(claim.worker or "")
+        and row["claimed_by"] == (claim.worker or "")
         and type(expires_at_ms) is int  # none of a released claim; anything in a damaged row
         and expires_at_ms > now_ms
     ):
@@ -82,7 +81,7 @@ def refuse_if_ended(claim: Claim, row: Mapping[str, Any]) -> None:
     """
     if row["status"] in _TERMINAL:
         raise LeaseLostError(
-            f"The run {named(claim.run_id)} has ended meanwhile, as {from_column(row['status'])}. "
+            f"The run {named(claim.run_id)} has ended meanwhile, as {row['status']}. "
             "Stop working on it and release it; nothing was written."
         )
 
@@ -112,7 +111,7 @@ def _still_held(
         runs.c.claimed_by,
         runs.c.claim_expires_at_ms,
     )
-    query = select(*columns).where(runs.c.run_id == to_column(claim.run_id), *within(scope))
+    query = select(*columns).where(runs.c.run_id == claim.run_id, *within(scope))
     found = connection.execute(query.with_for_update()).one_or_none()
     if found is None:
         raise lost(claim)
@@ -125,5 +124,5 @@ def _still_held(
 
 
 def _write(connection: Connection, claim: Claim, **values: object) -> None:
-    itself = runs.c.run_id == to_column(claim.run_id)
+    itself = runs.c.run_id == claim.run_id
     connection.execute(update(runs).where(itself).values(**values))

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal, select, tuple_
 
-from tandem_store.column_types import MARK
-from tandem_store.database.damaged_rows import DAMAGE, damaged_run, stored_month
+from tandem_store.column_types import AsStored, as_stored
+from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged_run, stored_month
 from tandem_store.errors import RecordTooNewError
-from tandem_store.mapping import STORED_VERSION, from_column
+from tandem_store.mapping import STORED_VERSION
 from tandem_store.models import runs
 from tandem_store.month import Month
 from tandem_store.records import RunStatus, RunSummary, StopKind, TenantScope
@@ -51,6 +51,9 @@ _NUMBERS: Final = (
 )
 _NAMES: Final = (*_TEXTS, *_NUMBERS, "month", "schema_version")
 _COLUMNS: Final = tuple(runs.c[name] for name in _NAMES)
+_TYPES: Final = RowTypes(_COLUMNS)
+#: Cursors carry it, because runs are ordered by it.
+_STORED_ID: Final = as_stored(runs.c.run_id).label("stored_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,9 @@ def page(
         raise ValueError(f"limit is {limit}; a page holds 1 to {LARGEST_PAGE:,} runs")
     start = None if cursor is None else cursors.decode(cursor, selection, newest_first=newest_first)
     backwards = start is not None and not start.side.is_forwards
-    query = ordered(select(*_COLUMNS), selection, start=start, newest_first=newest_first)
+    query = ordered(
+        select(*_COLUMNS, _STORED_ID), selection, start=start, newest_first=newest_first
+    )
     # One more than asked for tells whether there is another page.
     rows = connection.execute(query.limit(limit + 1)).all()
     more = len(rows) > limit
@@ -115,7 +120,7 @@ def _neighbours(
 
 
 def _beside(row: Row[Any], side: Side) -> Position:
-    return Position(row.created_at_ms, row.run_id, side)
+    return Position(row.created_at_ms, AsStored(row.stored_id), side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,7 @@ class Place:
 def locate(
     connection: Connection, run_id: str, scope: TenantScope | None = None, *, lock: bool = False
 ) -> Place | None:
-    """Where a run of the tenant lies, ``run_id`` as the column has it.
+    """Where a run of the tenant lies.
 
     ``lock`` keeps other writers off the row until the transaction ends; on SQLite a writing
     transaction keeps them off anyway.
@@ -168,39 +173,19 @@ def ordered(
 def _beyond(
     start: Position, key: tuple[ColumnElement[Any], ...], *, descending: bool
 ) -> ColumnElement[bool]:
-    here, place = tuple_(*key), tuple_(start.created_at_ms, start.run_id)
+    run_id = literal(start.run_id, runs.c.run_id.type)
+    here, place = tuple_(*key), tuple_(start.created_at_ms, run_id)
     if start.side.is_inclusive:
         return here <= place if descending else here >= place
     return here < place if descending else here > place
 
 
-#: The Python types that the rows had which were listed so far, and that are right.
-_right_types: Final[set[tuple[type, ...]]] = set()
-
-
-def _refuse_other_types(row: Row[Any]) -> None:
-    """Raise ``TypeError`` if a column holds what its type in the schema does not allow."""
-    types = tuple(map(type, row))
-    if types in _right_types:
-        return
-    for column, found in zip(_COLUMNS, types, strict=True):
-        allowed = {column.type.python_type, type(None) if column.nullable else None}
-        if found not in allowed:
-            raise TypeError(f"a {found.__name__} as its {column.name}")
-    _right_types.add(types)
-
-
 def _summary(row: Row[Any]) -> RunSummary:
     # Half of what a page costs is made here; a row's own mapping takes 2.5 times as long as zip.
-    values: dict[str, Any] = dict(zip(_NAMES, row, strict=True))
+    values: dict[str, Any] = dict(zip(_NAMES, row, strict=False))
     version, run_id, month = values.pop("schema_version"), values["run_id"], values["month"]
     try:
-        _refuse_other_types(row)
-        for name in _TEXTS:
-            text = values[name]
-            if text is not None and MARK in text:
-                values[name] = from_column(text)
-        values["month"] = Month.of_key(month)
+        _TYPES.refuse_others(row)
         values["status"] = RunStatus(values["status"])
         values["stop_kind"] = values["stop_kind"] and StopKind(values["stop_kind"])
     except DAMAGE as error:

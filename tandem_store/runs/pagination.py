@@ -12,6 +12,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final
 
+from tandem_store.column_types import AsStored
 from tandem_store.errors import InvalidCursorError, LegacyFormatError
 from tandem_store.jsontext import canonical, loads
 from tandem_store.runs.selection import Selection
@@ -101,4 +102,4 @@ def _position(cursor: str) -> Position | None:
         return None
     if type(at) is not int or type(run_id) is not str or "\0" in run_id:
         return None
-    return Position(at, run_id, side) if 0 <= at <= _LARGEST else None
+    return Position(at, AsStored(run_id), side) if 0 <= at <= _LARGEST else None

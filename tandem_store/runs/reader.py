@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 from sqlalchemy import Connection
 
-from tandem_store.mapping import to_column
 from tandem_store.records import RunFilter, RunRecord, TenantScope
 from tandem_store.runs import id_search, listing, stream
 from tandem_store.runs.claims import Claim, claims
@@ -68,7 +67,7 @@ class RunReader:
         ...     tx.runs.document("run-2").raw()["record"]["checkpoint"]["completed_nodes"]
         ['draft', 'review']
         """
-        return read_one(self._connection, to_column(run_id), self._scope)
+        return read_one(self._connection, run_id, self._scope)
 
     def exists(self, run_id: str) -> bool:
         """Whether there is a run with this id.
@@ -77,7 +76,7 @@ class RunReader:
         ...     tx.runs.exists("run-2"), tx.runs.exists("nobody")
         (True, False)
         """
-        return listing.locate(self._connection, to_column(run_id), self._scope) is not None
+        return listing.locate(self._connection, run_id, self._scope) is not None
 
     def find_ids(self, beginning: str, *, limit: int) -> tuple[str, ...]:
         """At most ``limit`` ids that begin so, in the order of their code points.

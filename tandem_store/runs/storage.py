@@ -43,7 +43,8 @@ class PackedRun:
     @property
     def month(self) -> Month:
         """The month that the document belongs to."""
-        return Month.of_key(self.columns["month"])
+        month: Month = self.columns["month"]
+        return month
 
 
 def place(connection: Connection, packed: Sequence[PackedRun], *, imported: bool) -> list[int]:
@@ -99,7 +100,7 @@ def replace(
 
 
 def remove(connection: Connection, run_id: str, month: Month, *, revision: int) -> None:
-    """Delete a run, which is at ``revision``, and its document; ``run_id`` as the column has it.
+    """Delete a run, which is at ``revision``, and its document.
 
     The caller has locked the row.
     """
@@ -109,13 +110,13 @@ def remove(connection: Connection, run_id: str, month: Month, *, revision: int) 
 
 
 def remove_document(connection: Connection, run_id: str, month: Month) -> None:
-    """Delete a run's document from its month; ``run_id`` as the column has it."""
+    """Delete a run's document from its month."""
     table = partitions.document_table(connection, month)
-    connection.execute(delete(table).where(table.c.run_id == run_id, table.c.month == month.key))
+    connection.execute(delete(table).where(table.c.run_id == run_id, table.c.month == month))
 
 
 def taken_ids(connection: Connection, run_ids: Sequence[str]) -> set[str]:
-    """Those of the ids that are in use; ids as the column has them."""
+    """Those of the ids that are in use."""
     taken: set[str] = set()
     for first in range(0, len(run_ids), snapshots.BATCH):
         batch = run_ids[first : first + snapshots.BATCH]
@@ -126,7 +127,7 @@ def taken_ids(connection: Connection, run_ids: Sequence[str]) -> set[str]:
 
 
 def updated_times(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
-    """When the runs that exist were updated, in milliseconds; ids as the column has them."""
+    """When the runs that exist were updated, in milliseconds."""
     query = select(runs.c.run_id, runs.c.updated_at_ms).where(runs.c.run_id.in_(run_ids))
     return {row.run_id: row.updated_at_ms for row in connection.execute(query)}
 

@@ -11,7 +11,6 @@ from sqlalchemy import Connection, Row, select
 
 from tandem_store.database.damaged_rows import stored_month
 from tandem_store.errors import StoreError
-from tandem_store.mapping import from_column
 from tandem_store.models import runs
 from tandem_store.month import Month
 from tandem_store.records import TenantScope
@@ -74,14 +73,13 @@ def damaged(connection: Connection, scope: TenantScope | None) -> Iterator[Damag
         for row in rows:
             what = _damage_of(connection, row, sound.get(row.run_id), scope)
             if what is not None:
-                run_id = from_column(row.run_id) if isinstance(row.run_id, str) else row.run_id
-                yield DamagedRun(run_id=str(run_id), month=_label(row.month), what=what)
+                yield DamagedRun(run_id=str(row.run_id), month=_label(row.month), what=what)
         rows = connection.execute(query.where(runs.c.run_id > rows[-1].run_id)).all()
 
 
 def _damage_of(
     connection: Connection,
-    row: Row[str, int, int],
+    row: Row[str, Month, int],
     stored: StoredRun | None,
     scope: TenantScope | None,
 ) -> str | None:
@@ -102,7 +100,7 @@ def _label(month: object) -> str:
 
 
 def _found(
-    connection: Connection, rows: Sequence[Row[str, int, int]], scope: TenantScope | None
+    connection: Connection, rows: Sequence[Row[str, Month, int]], scope: TenantScope | None
 ) -> Iterator[StoredRun]:
     by_month: dict[Month, list[str]] = defaultdict(list)
     for row in rows:
@@ -113,7 +111,7 @@ def _found(
 
 
 def _whole(
-    connection: Connection, rows: Sequence[Row[str, int, int]], scope: TenantScope | None
+    connection: Connection, rows: Sequence[Row[str, Month, int]], scope: TenantScope | None
 ) -> Iterator[StoredRun]:
     found = {stored.columns["run_id"]: stored for stored in _found(connection, rows, scope)}
     for row in rows:
