@@ -11,7 +11,7 @@ from tandem_store.cli import output, terminal
 from tandem_store.cli.suggested_commands import with_store
 from tandem_store.cli.terminal import printable
 from tandem_store.cli.views.values import number, one_line
-from tandem_store.importer.source.kinds import Passed
+from tandem_store.importer.source.kinds import SkippedFile
 
 Item = TypeVar("Item")
 
@@ -48,7 +48,7 @@ def show_item(
         output.print_paragraph(one_line(with_store(sentence)), indent=2 * _INDENT)
 
 
-def show_skipped(item: Passed) -> None:
+def show_skipped(item: SkippedFile) -> None:
     """Print the path of something that was not read, and the reason."""
     _show_path(item.path, _INDENT)
     output.print_paragraph(one_line(item.reason), indent=2 * _INDENT)

@@ -20,7 +20,7 @@ def to_json(origin: Entry) -> dict[str, Any]:
         "path": origin.path,
         "key": origin.key,
         "outcome": origin.outcome,
-        "reason": origin.reason or None,
+        "reason": origin.reason.as_column(),
         "updated_at_ms": origin.updated_at_ms,
         "digest": origin.digest.hex(),
     }
@@ -39,7 +39,7 @@ def show(run_id: str, origins: Sequence[Entry]) -> None:
         (
             origin.source,
             _outcome(origin),
-            origin.reason or "-",
+            origin.reason.as_column() or "-",
             timestamp(origin.updated_at_ms),
             origin.path,
             origin.key or "-",
@@ -50,8 +50,9 @@ def show(run_id: str, origins: Sequence[Entry]) -> None:
 
 
 def _show_copy(origin: Entry) -> None:
-    reason = f" ({origin.reason})" if origin.reason else ""
-    heading = f"{_outcome(origin)}{reason}, from {origin.source}"
+    reason = origin.reason.as_column()
+    why = f" ({reason})" if reason else ""
+    heading = f"{_outcome(origin)}{why}, from {origin.source}"
     updated = f"updated {timestamp(origin.updated_at_ms)}"
     show_item(heading, origin.path, updated, key=origin.key)
 
