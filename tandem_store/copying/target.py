@@ -45,9 +45,9 @@ class Target:
         """Make the months as the source has them, with their states and times."""
         with self.store.read() as tx:
             made = set(tx.connection.scalars(select(models.months.c.month)))
-        attached = (row.month for row in rows if row.state == "attached")
+        wanted = [row.month for row in rows if row.state == "attached" and row.month not in made]
         with self.store.begin() as tx:
-            partitions.ensure(tx.connection, [month for month in attached if month not in made])
+            partitions.ensure(tx.connection, wanted)
         with self.begin() as connection:
             connection.execute(delete(models.months))
             insert_rows(connection, models.months, [row._asdict() for row in rows])
