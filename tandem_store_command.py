@@ -1,7 +1,7 @@
-"""The command ``tandem-store``, from its first moment on.
+"""The command ``tandem-store``.
 
-It is no part of the package, whose import takes a good part of a second: whoever sees a slip in
-what was typed stops the command just then, and shall not get a traceback.
+It is outside the package, so that Ctrl-C ends without a traceback even while the package is being
+imported.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 
 
 def main() -> None:
-    """Run the program. Exit code 130 and a sentence if it is interrupted before it has begun."""
+    """Run the program. If it is interrupted before it has begun, exit with 130."""
     try:
         from tandem_store.cli import main as program
     except KeyboardInterrupt:

@@ -1,6 +1,6 @@
 """The commands by name, each imported only when it is used.
 
-``tandem-store --help`` and ``--version`` need neither the library nor its dependencies, which take
+The help and the version of the program need neither the library nor its dependencies, which take
 most of a second to import.
 """
 
@@ -40,7 +40,9 @@ ENTRIES: Final[Mapping[str, Entry]] = {
     ),
     "restore": Entry(f"{_COMMANDS}.restore:restore", "Restore a backup into a new database."),
     "runs": Entry(f"{_COMMANDS}.runs:runs", "List runs, or show one."),
-    "stats": Entry(f"{_COMMANDS}.stats:stats", "Count runs, tokens and cost by month and status."),
+    "stats": Entry(
+        f"{_COMMANDS}.stats:stats", "Count runs, tokens and estimated cost by month and status."
+    ),
     "verify": Entry(
         f"{_COMMANDS}.verify:verify", "Compare a state directory of the engine with the store."
     ),

@@ -39,7 +39,9 @@ _OPTIONS: Final = (
         help="Runs that this kind of trigger started; repeatable.",
     ),
     click.option(
-        "--text", metavar="TEXT", help="Runs with this text in an id, a failure or the detail."
+        "--text",
+        metavar="TEXT",
+        help="Runs with this text in an id, a failure or the detail; case is ignored.",
     ),
     click.option(
         "--terminal/--open",

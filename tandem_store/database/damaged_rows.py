@@ -53,7 +53,7 @@ class RowTypes:
 
     def __init__(self, columns: Iterable[Column[Any]]) -> None:
         self._columns = tuple(columns)
-        #: Those that were found so far and are right: almost all rows have one of a few.
+        #: Combinations found so far that are right: almost all rows have one of a few.
         self._right: set[tuple[type, ...]] = set()
 
     def refuse_others(self, row: Row[*tuple[Any, ...]]) -> None:

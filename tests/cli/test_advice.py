@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import tandem_store
+import tandem_store_command
 from tandem_store.cli.program import program
 from tandem_store.cli.suggested_commands import suggest_for, url_as_typed, with_store
 from tandem_store.importer import ImportOptions, plan_import
@@ -22,29 +23,40 @@ from tests.states import StateDir
 PACKAGE = Path(tandem_store.__file__).parent
 MIGRATIONS = PACKAGE.parent / "migrations"
 #: A command in a text. "this tandem-store" is the program itself.
-NAMED = re.compile(r"(?<!this )\btandem-store(?: --db \S+)?((?: (?:[a-z][a-z-]*|--[a-z][a-z-]*))+)")
+#: ``X`` is what an f-string puts in.
+WORD = "[a-z][a-z-]*|--[a-z][a-z-]*"
+NAMED = re.compile(rf"(?<!this )\btandem-store(?: --db \S+)?( (?:{WORD})(?: (?:{WORD}|X))*)")
 
 
 def texts(path: Path) -> Iterator[str]:
-    """All texts in a module, docstrings too; what is put in stands as ``X``."""
+    """All texts in a module, docstrings too, and lists of words; what is put in stands as ``X``."""
     inside: set[ast.AST] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.JoinedStr):
             inside.update(node.values)
-            yield "".join(
-                str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values
-            )
+            yield "".join(map(text_or_x, node.values))
+        elif isinstance(node, ast.List | ast.Tuple):
+            yield " ".join(map(text_or_x, node.elts))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in inside:
             yield node.value
 
 
+def text_or_x(part: ast.AST) -> str:
+    """A literal text as it is, anything else as ``X``."""
+    return str(part.value) if isinstance(part, ast.Constant) else "X"
+
+
 def commands_named() -> Iterator[tuple[str, str]]:
     """Each command that a text names, with the module that it is in."""
-    for folder in (PACKAGE, MIGRATIONS):
-        for path in sorted(folder.rglob("*.py")):
-            for text in texts(path):
-                for match in NAMED.finditer(" ".join(text.split())):
-                    yield str(path.relative_to(PACKAGE.parent)), match[1]
+    modules = [
+        *PACKAGE.rglob("*.py"),
+        *MIGRATIONS.rglob("*.py"),
+        Path(tandem_store_command.__file__),
+    ]
+    for path in sorted(modules):
+        for text in texts(path):
+            for match in NAMED.finditer(" ".join(text.split())):
+                yield str(path.relative_to(PACKAGE.parent)), match[1]
 
 
 def resolve(words: list[str]) -> tuple[click.Command, list[str]]:
@@ -62,8 +74,10 @@ def test_commands_are_found_in_the_package_and_beside_it() -> None:
     """Else the next test would look at nothing."""
     found = {words.strip() for _, words in NAMED_COMMANDS}
 
-    assert {"db upgrade", "quarantine list has them", "import", "runs list"} <= found
-    assert len(found) > 10
+    assert {"db upgrade", "import X", "runs list", "runs show X --events"} <= found
+    assert len(found) > 20
+    packages = {Path(module).parts[1] for module, _ in NAMED_COMMANDS}
+    assert {"cli", "database", "doctor", "importer", "quarantine.py"} <= packages
 
 
 @pytest.mark.parametrize(("module", "words"), NAMED_COMMANDS, ids=str)

@@ -10,11 +10,10 @@ import pytest
 
 from tandem_store.cli.views import import_summary
 from tandem_store.importer import ImportReport
-from tandem_store.importer.choice.choose import Outcome
 from tandem_store.importer.report import Future, SourceReport
-from tandem_store.importer.source.kinds import Passed, Source
+from tandem_store.importer.source.kinds import SkippedFile, Source
 from tandem_store.importer.truncated_files import Truncated
-from tandem_store.ledger import DatedRun
+from tandem_store.ledger import CopyOutcome, DatedRun
 from tandem_store.month import Month
 from tandem_store.quarantine import QuarantineItem
 
@@ -61,7 +60,7 @@ def source(in_quarantine: int = 0, **counts: int) -> SourceReport:
 
 def outcomes(**counts: int) -> dict[str, int]:
     """All seven, zeros too."""
-    return dict.fromkeys((outcome.value for outcome in Outcome), 0) | counts
+    return dict.fromkeys((outcome.value for outcome in CopyOutcome), 0) | counts
 
 
 def item(n: int) -> QuarantineItem:
@@ -170,7 +169,7 @@ def test_a_second_import_says_what_is_still_in_quarantine(told: Any) -> None:
 )
 def test_what_was_not_read_is_loud(told: Any, kinds: list[Any], sentence: str) -> None:
     """The end does not go on as if all were fine: first it must be read."""
-    passed = [Passed(f"p{n}", "permission denied", True, kind) for n, kind in enumerate(kinds)]
+    passed = [SkippedFile(f"p{n}", "permission denied", True, kind) for n, kind in enumerate(kinds)]
 
     end = told(passed=passed).partition("Read 4 copies")[2]
 

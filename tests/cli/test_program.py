@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import tandem_store_command
 from tandem_store import __version__, open_store
 from tandem_store import cli as package
 from tandem_store.cli import error_messages, exits
+from tandem_store.cli.command_table import ENTRIES, Entry, summary
 from tandem_store.cli.program import program
 from tandem_store.database import revisions
 from tandem_store.errors import StoreError
@@ -449,22 +451,94 @@ def test_nothing_that_a_terminal_obeys_reaches_it(
             assert character not in shown, (arguments, character)
 
 
-def test_a_signal_ends_a_process_without_a_traceback(any_store_url: str) -> None:
-    """Ctrl-C while the program asks a question ends with 130."""
-    quarantine_something(any_store_url)
+ASKING = ["quarantine", "discard", "--all"]
+QUESTION = b"for good? [y/N]: "
+
+
+@contextmanager
+def asking(url: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that has asked its question and waits for the answer."""
+    quarantine_something(url)
+    pipe = subprocess.PIPE
     process = subprocess.Popen(
-        [*PROGRAM, "--db", any_store_url, "quarantine", "discard", "--all"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        [*PROGRAM, "--db", url, *ASKING], stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0
     )
     assert process.stderr is not None
-    process.stderr.read(1)
-    while b"for good" not in process.stderr.readline() and process.poll() is None:
-        if b"touched" in process.stderr.readline():
-            break
-    process.send_signal(signal.SIGINT)
-    _, rest = process.communicate(timeout=60)
+    with process:
+        shown = b""
+        while not shown.endswith(QUESTION):
+            piece = process.stderr.read(4_096)
+            assert piece, shown
+            shown += piece
+        yield process
+
+
+def test_a_signal_ends_a_process_without_a_traceback(any_store_url: str) -> None:
+    """Ctrl-C while the program asks a question ends with 130, and says how to continue."""
+    with asking(any_store_url) as process:
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
 
     assert process.returncode == exits.INTERRUPTED
-    assert b"Traceback" not in rest
+    assert said.strip().startswith(b"Error: Interrupted. To continue: tandem-store --db ")
+    assert b"Traceback" not in said
+
+
+def test_the_end_of_the_input_is_an_answer_of_no(any_store_url: str) -> None:
+    """Nobody was there to interrupt anything."""
+    with asking(any_store_url) as process:
+        _, said = process.communicate(timeout=60)
+
+    assert process.returncode == exits.FAILED
+    assert said.strip() == b"Error: Nothing was changed."
+
+
+@pytest.mark.parametrize(
+    "moment", ["click.core.Group.parse_args", "tandem_store.cli.error_messages._store_error"]
+)
+def test_an_interrupt_outside_a_command_ends_with_130_too(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """While options are read, or when the command has failed already."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(moment, stop)
+
+    done = cli("quarantine", "show", "7")
+
+    assert done.exit_code == exits.INTERRUPTED
+    assert "Error: Interrupted. To continue: " in done.stderr
+
+
+HEAVY = {"alembic", "sqlalchemy", "pydantic", "rich", "tandem_store.importer", "tandem_store.store"}
+IMPORTED = """
+import sys
+from tandem_store.cli.command_table import ENTRIES, Entry, summary
+from tandem_store.cli.program import program
+try:
+    program.main(sys.argv[1:], prog_name="tandem-store")
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_version_and_help_wait_for_no_library(option: str) -> None:
+    """They are answered at once: what takes long to import is not imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED, option], capture_output=True, text=True, check=True
+    )
+
+    assert "tandem_store.cli.program" in done.stderr.split()
+    assert set(done.stderr.split()) & HEAVY == set()
+
+
+@pytest.mark.parametrize(("name", "entry"), ENTRIES.items(), ids=list(ENTRIES))
+def test_the_table_of_commands_agrees_with_them(name: str, entry: Entry) -> None:
+    """Each has its name; the list of commands says what its help says."""
+    command = program.commands[name]
+
+    assert command.name == name
+    assert entry.summary == summary(command)

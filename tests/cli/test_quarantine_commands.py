@@ -131,7 +131,7 @@ def test_a_terminal_shows_records_and_what_to_do(
         "      entry k",
         "    missing field `status`",
     ]
-    words = without_style(shown).partition("Delete their bytes for good:")[2].split()
+    words = without_style(shown).partition("Delete the bytes of an item for good:")[2].split()
     assert words[-3:] == ["quarantine", "discard", "ID"]
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tandem_store.importer import ImportOptions, import_state
-from tandem_store.importer.choice.choose import Outcome
 from tandem_store.importer.source.kinds import Source
-from tandem_store.importer.source.salvage.members import Flaw
+from tandem_store.importer.source.spans import DamageKind
+from tandem_store.ledger.outcomes import CopyOutcome
 from tandem_store.verify import Cause
 from tests.conftest import REPOSITORY
 from tests.docs.pages import DOCS, snippets
@@ -29,7 +29,7 @@ def _in_first_column(section: str) -> list[str]:
     ("section", "names"),
     [
         ("What is read", [one.value for one in Source]),
-        ("Copies and outcomes", [one.value for one in Outcome]),
+        ("Copies and outcomes", [one.value for one in CopyOutcome]),
         ("Verify", [one.value for one in Cause]),
     ],
 )
@@ -47,7 +47,7 @@ def test_every_reason_of_the_quarantine_is_listed() -> None:
     }
 
     assert len(refused) >= 5
-    assert {one.value for one in Flaw} | refused <= listed
+    assert {one.value for one in DamageKind} | refused <= listed
 
 
 def test_its_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from tandem_store.cli.progress import progress_bar
 from tandem_store.cli.views import backup_summary
 
 
-@click.command()
+@click.command(short_help="Back up the store to one verified file.")
 @click.argument("target", metavar="FILE", type=click.Path(path_type=str))
 @options.database
 @click.option(
@@ -32,8 +32,8 @@ def backup(url: str, target: str, keep: int | None, as_json: bool) -> None:
     """
     if keep is not None and not Path(target).is_dir():
         raise click.UsageError(
-            "--keep needs an existing folder as FILE: it removes only backups that tandem-store "
-            "itself has named."
+            "--keep needs an existing folder as FILE, because it removes only backups that were "
+            "named by the program."
         )
     with progress_bar() as progress:
         report = backup_store(url, target, keep=keep, progress=progress)

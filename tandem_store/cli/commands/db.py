@@ -55,7 +55,7 @@ def current(url: str, as_json: bool) -> None:
         )
 
 
-@db.command(short_help="Check the revision and the tables, in a moment.")
+@db.command(short_help="Check the revision and the tables, quickly.")
 @options.database
 @options.as_json
 def check(url: str, as_json: bool) -> None:

@@ -20,7 +20,7 @@ from tandem_store.importer import (
 )
 
 
-@click.command("import")
+@click.command("import", short_help="Import a state directory of the engine.")
 @click.argument("state", type=click.Path(path_type=Path))
 @options.database
 @click.option("--dry-run", is_flag=True, help="Read everything, but write nothing.")

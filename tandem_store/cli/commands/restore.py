@@ -13,7 +13,7 @@ from tandem_store.cli.views import backup_summary
 from tandem_store.database.urls import shown
 
 
-@click.command()
+@click.command(short_help="Restore a backup into a new database.")
 @click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
 @options.database
 @options.as_json

@@ -14,9 +14,10 @@ from tandem_store.cli.views.unfinished_imports import note_unfinished_imports
 @options.database
 @options.as_json
 def stats(url: str, as_json: bool) -> None:
-    """Count runs, tokens and estimated cost (US dollars) by month and status.
+    """Count runs, tokens and estimated cost by month and status.
 
-    A run is counted in the month of its last update, so it moves when it is changed.
+    A run is counted in the month of its last update, so it moves when it is changed. Cost is in US
+    dollars.
     """
     with open_store(url) as store, store.read() as tx:
         note_unfinished_imports(tx)

@@ -12,7 +12,7 @@ from tandem_store.cli.views import verify_summary
 from tandem_store.verify import verify_state
 
 
-@click.command()
+@click.command(short_help="Compare a state directory of the engine with the store.")
 @click.argument("state", type=click.Path(path_type=Path))
 @options.database
 @options.jobs

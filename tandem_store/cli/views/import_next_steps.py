@@ -73,4 +73,4 @@ def _steps(report: ImportReport, state: str) -> Iterator[tuple[str, str]]:
         return
     yield "Compare the store with the source:", f"tandem-store verify {state}"
     yield "Make a backup, preferably on another disk:", "tandem-store backup backup.db.zst"
-    yield "Keep the source until you have done all of this; verify says when it may be deleted.", ""
+    yield "Keep the source until verify says that it may be deleted.", ""

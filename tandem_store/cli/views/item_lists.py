@@ -8,7 +8,6 @@ from typing import Final, TypeVar
 from rich.cells import cell_len
 
 from tandem_store.cli import output, terminal
-from tandem_store.cli.suggested_commands import with_store
 from tandem_store.cli.terminal import printable
 from tandem_store.cli.views.values import number, one_line
 from tandem_store.importer.source.kinds import SkippedFile
@@ -45,7 +44,7 @@ def show_item(
     if key is not None:
         output.print_content(" " * 3 * _INDENT + f"entry {printable(key)}")
     if sentence:
-        output.print_paragraph(one_line(with_store(sentence)), indent=2 * _INDENT)
+        output.print_message(" " * 2 * _INDENT + one_line(sentence))
 
 
 def show_skipped(item: SkippedFile) -> None:
