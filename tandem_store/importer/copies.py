@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tandem_store.importer.choice.facts import Facts, Kind
 from tandem_store.importer.source.kinds import Passed, SourceFile
-from tandem_store.runs import PackedRun
+from tandem_store.runs import CompressedRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Copy:
     key: str | None = None
     facts: Facts | None = None
     claimed_id: str | None = None
-    run: PackedRun | None = None
+    run: CompressedRun | None = None
     fault: Fault | None = None
     raw: Raw | None = None
 

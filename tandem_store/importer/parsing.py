@@ -26,7 +26,7 @@ from tandem_store.importer.validation import check_run
 from tandem_store.jsontext import DepthError, loads
 from tandem_store.legacy.recovery import recover_entry
 from tandem_store.mapping import pack, rows_of
-from tandem_store.runs import PackedRun
+from tandem_store.runs import CompressedRun
 
 #: The most bytes of one item that quarantine keeps; beyond, only place and digest.
 LARGEST_KEPT: Final = 16 * 1024 * 1024
@@ -191,7 +191,7 @@ def _well_formed(record: Any) -> Copy:
     lifted = check_run(record)
     facts = facts_of(record)
     rows = rows_of(record, lifted)
-    return Copy(facts.digest, facts=facts, run=None if facts.ignored else PackedRun.of(rows))
+    return Copy(facts.digest, facts=facts, run=None if facts.ignored else CompressedRun.of(rows))
 
 
 def _damaged(file: SourceFile, piece: Piece, key: str, record: Any, error: str) -> Copy:

@@ -30,8 +30,8 @@ from tandem_store.importer.worker_pool import perform
 from tandem_store.ledger import Entry
 from tandem_store.mapping import from_column, to_column
 from tandem_store.quarantine import QuarantineItem
-from tandem_store.runs import listing
-from tandem_store.runs.storage import place, replace
+from tandem_store.runs.context import RunsContext
+from tandem_store.runs.storage import insert_runs, locate, replace
 from tandem_store.store import Transaction, open_store
 
 _GONE: Final = "its bytes are not in the source any more"
@@ -191,7 +191,7 @@ def _judged(tx: Transaction, entry: Entry, copy: Copy) -> tuple[str | None, Fate
     """What is wrong with a copy, or else what becomes of it beside the run in the store."""
     if copy.fault is not None or copy.facts is None:
         return (copy.fault.message if copy.fault else "no run"), None
-    listing.locate(tx.connection, to_column(copy.facts.run_id), lock=True)
+    locate(RunsContext(tx.connection), to_column(copy.facts.run_id), lock=True)
     stored = tx.runs.document(copy.facts.run_id)
     candidates = [Candidate(copy.facts, Source(entry.source), entry.path, copy.ordinal)]
     if stored is not None:
@@ -207,7 +207,7 @@ def _write(tx: Transaction, copy: Copy) -> int:
     partitions.ensure(tx.connection, [copy.run.month])
     stored = tx.runs.document(run_id)
     if stored is None:
-        return place(tx.connection, [copy.run], imported=True)[0]
+        return insert_runs(tx.connection, [copy.run], imported=True)[0]
     revision = stored.revision + 1
     replace(tx.connection, copy.run, old_month=stored.month, imported=True, revision=revision)
     return revision
