@@ -1,4 +1,4 @@
-"""The months: which there are, in what state, and what they hold."""
+"""The months: which there are, in which state, and what each has in it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from sqlalchemy import Connection, Select, func, or_, select
 
 from tandem_store.database import partitions
 from tandem_store.database.damaged_rows import stored_month
+from tandem_store.database.read_only import ReadOnly
 from tandem_store.models import months, runs
 from tandem_store.month import Month
 
-#: How many months ``ensure`` makes beyond the current one: enough for a deploy every eight weeks.
+#: How many months ``ensure`` makes after the present one: enough for a deploy every eight weeks.
 AHEAD: Final = 2
 
 
@@ -28,25 +29,25 @@ class MonthState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthSummary(MonthState):
-    """One month and what it holds."""
+    """One month, and how much is in it."""
 
     runs: int
-    #: What the documents take, compressed, without indexes; 0 for a detached month.
+    #: The size of the documents, compressed, without indexes; 0 for a detached month.
     bytes: int
 
 
-class Months:
-    """The months as the connection's transaction sees them."""
+class MonthReader(ReadOnly):
+    """The months as the connection's transaction sees them; cannot write."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def states(self) -> Iterator[MonthState]:
-        """Every month, oldest first, without counting."""
+        """Return every month, oldest first, without counting."""
         return self._states(select(months.c.month, months.c.state))
 
     def in_use(self) -> Iterator[MonthState]:
-        """Every month that holds runs or is detached, oldest first."""
+        """Return every month that has runs or is detached, oldest first."""
         held = select(runs.c.month).where(runs.c.month == months.c.month)
         return self._states(
             select(months.c.month, months.c.state).where(
@@ -55,7 +56,7 @@ class Months:
         )
 
     def list(self) -> tuple[MonthSummary, ...]:
-        """Every month, oldest first; runs and bytes are counted now."""
+        """Return every month, oldest first; runs and bytes are counted now."""
         held = self._runs()
         return tuple(
             MonthSummary(
@@ -81,15 +82,14 @@ class Months:
         return int(self._connection.execute(query).scalar() or 0)
 
 
-def ensure(
-    connection: Connection, wanted: Collection[Month] = (), *, ahead: int = AHEAD
-) -> tuple[Month, ...]:
-    """Make the tables of the ``wanted`` months, or of the current month and ``ahead`` more.
+class Months(MonthReader):
+    """The months, for reading and making them; the connection's owner commits."""
 
-    Returns those that were missing. A store makes a month by itself when a run needs it; this is
-    for deploys whose services may not make tables, and for who will not wait for it at midnight.
+    def ensure(self, wanted: Collection[Month] = (), *, ahead: int = AHEAD) -> tuple[Month, ...]:
+        """Make the tables of the ``wanted`` months, or of the present month and ``ahead`` more.
 
-    Raises ``MonthDetachedError`` for a month that is detached.
-    """
-    now = Month.of_ms(time.time_ns() // 1_000_000)
-    return partitions.ensure(connection, wanted or [now.later(n) for n in range(ahead + 1)])
+        Returns those that were missing. Raises ``MonthDetachedError`` for a month that is detached.
+        """
+        now = Month.of_ms(time.time_ns() // 1_000_000)
+        months = wanted or [now.later(n) for n in range(ahead + 1)]
+        return partitions.ensure(self._connection, months)

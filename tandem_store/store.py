@@ -16,8 +16,7 @@ from typing import Final, Self
 
 from sqlalchemy import URL, Connection
 
-from tandem_store import months
-from tandem_store.automations import Automations
+from tandem_store.automations import AutomationReader, Automations
 from tandem_store.database import revisions, urls
 from tandem_store.database.commit_lock import note_library
 from tandem_store.database.engines import create_engines
@@ -26,8 +25,8 @@ from tandem_store.database.urls import database_url, sqlite_path
 from tandem_store.errors import TenantScopeError
 from tandem_store.ledger import Ledger, LedgerReader
 from tandem_store.month import Month
-from tandem_store.months import Months
-from tandem_store.quarantine import Quarantine
+from tandem_store.months import AHEAD, MonthReader, Months
+from tandem_store.quarantine import Quarantine, QuarantineReader
 from tandem_store.records import TenantScope
 from tandem_store.runs import RunReader, Runs
 
@@ -38,6 +37,8 @@ _log: Final = logging.getLogger(__name__)
 class ReadTransaction:
     """One unchanging view of the store; the database itself refuses to write through it."""
 
+    #: The SQLAlchemy connection that the transaction is on. With it a service reads its own tables
+    #: in the same view, also by its own models: ``Session(bind=tx.connection)``.
     connection: Connection
 
     @property
@@ -46,23 +47,23 @@ class ReadTransaction:
         return RunReader(self.connection)
 
     @property
-    def months(self) -> Months:
+    def months(self) -> MonthReader:
         """The months that the runs are in."""
-        return Months(self.connection)
+        return MonthReader(self.connection)
 
     @property
-    def automations(self) -> Automations:
+    def automations(self) -> AutomationReader:
         """The current definitions."""
-        return Automations(self.connection)
+        return AutomationReader(self.connection)
 
     @property
-    def quarantine(self) -> Quarantine:
-        """What could not be imported as it stands."""
-        return Quarantine(self.connection)
+    def quarantine(self) -> QuarantineReader:
+        """What could not be imported as it was."""
+        return QuarantineReader(self.connection)
 
     @property
     def ledger(self) -> LedgerReader:
-        """The copies that imports found, and what became of them."""
+        """The copies that imports found, and the outcome of each."""
         return LedgerReader(self.connection)
 
 
@@ -76,8 +77,23 @@ class Transaction(ReadTransaction):
         return Runs(self.connection)
 
     @property
+    def months(self) -> Months:
+        """The months that the runs are in."""
+        return Months(self.connection)
+
+    @property
+    def automations(self) -> Automations:
+        """The current definitions."""
+        return Automations(self.connection)
+
+    @property
+    def quarantine(self) -> Quarantine:
+        """What could not be imported as it was."""
+        return Quarantine(self.connection)
+
+    @property
     def ledger(self) -> Ledger:
-        """The copies that imports found, and what became of them."""
+        """The copies that imports found, and the outcome of each."""
         return Ledger(self.connection)
 
 
@@ -164,7 +180,7 @@ class Store:
         return self._transactions.read(ReadTransaction)
 
     def ensure_months(
-        self, wanted: Collection[Month] = (), *, ahead: int = months.AHEAD
+        self, wanted: Collection[Month] = (), *, ahead: int = AHEAD
     ) -> tuple[Month, ...]:
         """Make the tables of the ``wanted`` months, or of the present month and ``ahead`` more.
 
@@ -180,7 +196,7 @@ class Store:
         (['2026-08', '2026-09'], ())
         """
         with self._transactions.begin(Transaction, prepare=False) as tx:
-            return months.ensure(tx.connection, wanted, ahead=ahead)
+            return tx.months.ensure(wanted, ahead=ahead)
 
     def for_tenant(self, scope: TenantScope) -> TenantStore:
         """The store as one tenant sees it: the only way to its runs that cannot miss a filter.

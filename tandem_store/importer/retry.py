@@ -89,7 +89,7 @@ def retry_quarantined(url: str | URL, item_ids: Sequence[int]) -> RetryReport:
     with alone(url), open_store(url) as store:
         for item_id in dict.fromkeys(item_ids):
             with store.begin() as tx:
-                report.items.append(_retry(tx, tx.quarantine.get(item_id)))
+                report.items.append(_retry(tx, tx.quarantine.require(item_id)))
     return report
 
 
@@ -103,7 +103,7 @@ def _retry(tx: Transaction, item: QuarantineItem) -> Retried:
         data = _bytes(tx, item)
         fault = _GONE if data is None else _retry_definitions(tx, item, data)
     else:
-        entry = tx.ledger.entry(item.entry_id)
+        entry = tx.ledger.require(item.entry_id)
         copies = _copies(tx, item, entry)
         fault = _GONE if copies is None else _retry_runs(tx, entry, copies)
     if fault is None:

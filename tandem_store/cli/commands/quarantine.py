@@ -12,7 +12,7 @@ from tandem_store import open_store
 from tandem_store.cli import options, output
 from tandem_store.cli.views import quarantined
 from tandem_store.importer.retry import retry_quarantined
-from tandem_store.quarantine import Quarantine, QuarantineItem
+from tandem_store.quarantine import QuarantineItem, QuarantineReader
 
 
 @click.group(short_help="Items that could not be imported: list, show, retry, discard.")
@@ -45,7 +45,7 @@ def list_items(url: str, discarded: bool, as_json: bool) -> None:
 def show_item(url: str, item_id: int, raw: bool, as_json: bool) -> None:
     """Show one item: where it stood, what was wrong, and how it begins."""
     with open_store(url) as store, store.read() as tx:
-        item, kept = tx.quarantine.get(item_id), tx.quarantine.raw(item_id)
+        item, kept = tx.quarantine.require(item_id), tx.quarantine.raw(item_id)
     if raw:
         sys.stdout.buffer.write(quarantined.kept_bytes(item, kept))
     elif as_json:
@@ -96,10 +96,10 @@ def discard(
     quarantined.put_discarded(items, dry_run, as_json)
 
 
-def _chosen(found: Quarantine, item_ids: Sequence[int]) -> list[QuarantineItem]:
+def _chosen(found: QuarantineReader, item_ids: Sequence[int]) -> list[QuarantineItem]:
     if not item_ids:
         return list(found.list())
-    items = [found.get(item_id) for item_id in dict.fromkeys(item_ids)]
+    items = [found.require(item_id) for item_id in dict.fromkeys(item_ids)]
     return [item for item in items if not item.discarded]
 
 
