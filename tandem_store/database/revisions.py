@@ -76,15 +76,19 @@ def current(url: str | URL) -> str | None:
 
 
 def upgrade(url: str | URL, *, before: Callable[[], object] | None = None) -> str | None:
-    """Bring the database to ``HEAD``, making it if need be; returns the revision it was at.
+    """Make the database at ``url``, or upgrade it, and return the revision that it was at.
 
-    Safe to run from many processes and threads at once: one upgrades, the others wait and return
-    ``HEAD``. A database that is at ``HEAD`` is not written to. ``before`` is called in the one that
-    upgrades an older database, when no other can any more.
+    That is None for a new database. Many processes and threads may call it at once: one upgrades,
+    the others wait and return the new revision. A database that needs no upgrade is not written
+    to. ``before`` is called in the one that upgrades an older database, under the lock.
 
     Raises:
         SchemaAheadError: the database is newer than this version of the package.
         UnfinishedCopyError: a copy into it was interrupted.
+
+    >>> new = str(folder / "new.db")
+    >>> upgrade(new) is None, upgrade(new) == upgrade(url)
+    (True, True)
     """
     found = current(url)
     if found == HEAD:

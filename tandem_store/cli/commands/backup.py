@@ -58,7 +58,7 @@ def restore(url: str, source: Path, as_json: bool) -> None:
     again.
     """
     with progress_bar() as progress:
-        report = restore_store(source, url, progress=progress)
+        report = restore_store(url, source, progress=progress)
     if as_json:
         output.put_json({"store": urls.shown(url), **report.to_json()})
     else:
