@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Row, func, select
 from tandem_store.database.read_only import ReadOnly
 from tandem_store.errors import NotFoundError
 from tandem_store.ledger.accounts import BATCH, STREAMED, Accounts
+from tandem_store.ledger.outcomes import CopyOutcome, Kind, ReasonCode
 from tandem_store.ledger.rows import (
     ENTRIES,
     FILES,
@@ -27,7 +28,7 @@ from tandem_store.mapping import from_column, to_column
 from tandem_store.models import import_directories, import_entries, import_files, imports
 
 #: Well-formed copies and stubs.
-_WHOLE: Final = (1, 2)
+_WHOLE: Final = (Kind.WELL_FORMED.value, Kind.STUB.value)
 
 
 class LedgerReader(Accounts, ReadOnly):
@@ -116,7 +117,7 @@ class LedgerReader(Accounts, ReadOnly):
                     named | import_entries.c.run_id.is_(None),
                     import_entries.c.seen_import_id != before,
                     import_entries.c.outcome.is_not(None),
-                    import_entries.c.reason.is_distinct_from("source_changed"),
+                    import_entries.c.reason.is_distinct_from(ReasonCode.SOURCE_CHANGED.value),
                 )
             )
         )
@@ -195,7 +196,7 @@ class LedgerReader(Accounts, ReadOnly):
     def whole_copies(self, file_id: int) -> int:
         """How many whole runs a file held when it was last read."""
         entry = import_entries.c
-        skipped = entry.outcome == "skipped"
+        skipped = entry.outcome == CopyOutcome.SKIPPED.value
         return self._connection.execute(
             select(func.count())
             .select_from(import_entries)

@@ -6,13 +6,13 @@ from collections import Counter
 
 import pytest
 
-from tandem_store.importer.choice.choose import Outcome
+from tandem_store.ledger import CopyOutcome
 from tests.importer.conftest import NewStore, on_both
 from tests.importer.reading import dump, exact, imported, ledger, stored_runs
 from tests.importer.traps import TRAPS, Expected, Trap, lay_all
 from tests.states import Json, StateDir
 
-WITHOUT_FATE = {outcome.value: 0 for outcome in Outcome}
+WITHOUT_FATE = {outcome.value: 0 for outcome in CopyOutcome}
 
 
 @pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.__name__)
