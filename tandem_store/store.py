@@ -35,10 +35,13 @@ _log: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ReadTransaction:
-    """One unchanging view of the store; the database itself refuses to write through it."""
+    """One unchanging view of the store; the database itself refuses to write through it.
 
-    #: The SQLAlchemy connection that the transaction is on. With it a service reads its own tables
-    #: in the same view, also by its own models: ``Session(bind=tx.connection)``.
+    ``connection`` is the SQLAlchemy connection of the transaction. A service reads its own tables
+    by it, in the same view. Its ``commit``, ``rollback`` and ``close`` are the store's to call.
+    """
+
+    #: The SQLAlchemy connection that the transaction is on.
     connection: Connection
 
     @property
@@ -69,7 +72,16 @@ class ReadTransaction:
 
 @dataclass(frozen=True, slots=True)
 class Transaction(ReadTransaction):
-    """One unit of work: all of it is stored, or nothing."""
+    """One unit of work: all of it is stored, or nothing.
+
+    A service writes its own rows in the same transaction by ``connection``, or by its own models::
+
+        with Session(bind=tx.connection, join_transaction_mode="create_savepoint") as session:
+            session.add(Order(run_id=run.run_id))
+            session.commit()  # ends a savepoint; the store commits when its block ends
+
+    On PostgreSQL its models name their schema, because other names mean the store's schema here.
+    """
 
     @property
     def runs(self) -> Runs:
@@ -99,7 +111,10 @@ class Transaction(ReadTransaction):
 
 @dataclass(frozen=True, slots=True)
 class TenantReadTransaction:
-    """One unchanging view of one tenant's part of the store."""
+    """One unchanging view of one tenant's part of the store.
+
+    There is no connection here: it would show the other tenants' runs.
+    """
 
     _connection: Connection
     #: The tenant.

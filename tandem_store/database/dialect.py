@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from sqlalchemy import BigInteger, Connection, Insert, Table, cast, extract, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 #: Not ``now()``, which stands still for the length of a transaction.
 _SERVER_CLOCK: Final = select(cast(extract("epoch", func.clock_timestamp()) * 1_000, BigInteger))
@@ -14,14 +15,9 @@ _SERVER_CLOCK: Final = select(cast(extract("epoch", func.clock_timestamp()) * 1_
 
 def insert_unless_there(connection: Connection, table: Table) -> Insert:
     """An INSERT that leaves out rows whose key is taken, also by a writer that was quicker."""
-    # SQLAlchemy has no common spelling for it. Imported here, because the package with all drivers
-    # of PostgreSQL would take a tenth of ``import tandem_store``.
+    # SQLAlchemy has no common spelling for it.
     if connection.dialect.name == "sqlite":
-        from sqlalchemy.dialects import sqlite
-
         return sqlite.insert(table).on_conflict_do_nothing()
-    from sqlalchemy.dialects import postgresql
-
     return postgresql.insert(table).on_conflict_do_nothing()
 
 
