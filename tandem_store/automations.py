@@ -14,10 +14,8 @@ from tandem_store.errors import NotAStoreError, RecordTooNewError, UnstorableErr
 from tandem_store.jsontext import canonical, dumps, loads
 from tandem_store.mapping import (
     STORED_VERSION,
-    from_column,
     pack,
     refuse_long_id,
-    to_column,
     unpack,
 )
 from tandem_store.mapping.compression import ENCODING
@@ -43,11 +41,11 @@ class AutomationReader(ReadOnly):
             RecordTooNewError: a newer version wrote it.
             NotAStoreError: it is damaged, or does not match its digest.
         """
-        query = select(automations).where(automations.c.automation_id == to_column(automation_id))
+        query = select(automations).where(automations.c.automation_id == automation_id)
         row = self._connection.execute(query).one_or_none()
         if row is None:
             return None
-        if row.automation_id != to_column(automation_id):
+        if row.automation_id != automation_id:
             # A damaged index led to another row.
             raise _damaged(row, f"was found where {quote_id(automation_id)} should be")
         return _definition(row)
@@ -82,9 +80,9 @@ class Automations(AutomationReader):
         digest = self._connection.execute(query).scalar()
         if digest is None:
             self._connection.execute(insert(automations).values(row))
-        elif bytes(digest) != row["digest"]:
+        elif digest != row["digest"]:
             self._connection.execute(update(automations).where(key).values(row))
-        return digest is None or bytes(digest) != row["digest"]
+        return digest is None or digest != row["digest"]
 
 
 def _row(definition: dict[str, Any]) -> dict[str, Any]:
@@ -92,7 +90,7 @@ def _row(definition: dict[str, Any]) -> dict[str, Any]:
     at = definition[_TIME]
     if at > _LARGEST_BIGINT:
         raise UnstorableError(f"{_TIME} {at} is beyond 2^63 - 1", reason="out_of_range")
-    texts = {name: to_column(definition[name]) for name in _TEXTS}
+    texts = {name: definition[name] for name in _TEXTS}
     refuse_long_id("automation_id", texts["automation_id"])
     return {
         **texts,
@@ -107,7 +105,7 @@ def _row(definition: dict[str, Any]) -> dict[str, Any]:
 def _definition(row: Row[Any]) -> AutomationSpec:
     try:
         too_new = row.schema_version > STORED_VERSION
-        name = from_column(row.automation_id)
+        name = row.automation_id
         definition = None if too_new else _value(row)
     except (NotAStoreError, *DAMAGE) as error:
         raise _damaged(row, f"cannot be read: {error}") from error
@@ -120,10 +118,10 @@ def _definition(row: Row[Any]) -> AutomationSpec:
 
 
 def _value(row: Row[Any]) -> AutomationSpec:
-    columns = {name: from_column(getattr(row, name)) for name in _TEXTS}
+    columns = {name: getattr(row, name) for name in _TEXTS}
     rest = loads(unpack(row.document, row.encoding))
     definition = {**columns, _TIME: row.updated_at_ms, **rest}
-    if sha256(canonical(definition)).digest() != bytes(row.digest):
+    if sha256(canonical(definition)).digest() != row.digest:
         raise ValueError("it is not the one that its digest says")
     return read_automation(definition)
 

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
+from sqlalchemy import select
+
 from tandem_store.jsontext import canonical
-from tandem_store.mapping import to_column
+from tandem_store.models import quarantine, stored_table
 from tandem_store.store import ReadTransaction, open_store
 
 
@@ -59,12 +61,14 @@ def _months(tx: ReadTransaction) -> Iterator[dict[str, Any]]:
 
 def _quarantine(tx: ReadTransaction) -> Iterator[dict[str, Any]]:
     items = tx.quarantine.list(include_discarded=True)
+    # A file name that is not UTF-8 has no form in JSON but the column's.
+    stored = stored_table(quarantine)
+    paths = {row.id: row.path for row in tx.connection.execute(select(stored.c.id, stored.c.path))}
     for item in sorted(items, key=lambda item: (item.digest, item.path, item.start or 0)):
         yield {
             "kind": "quarantine",
             "digest": item.digest.hex(),
-            # A file name that is not UTF-8 has no form in JSON but the column's.
-            "path": to_column(item.path),
+            "path": paths[item.id],
             "start": item.start,
             "reason": item.reason,
             "size": item.size,

@@ -62,7 +62,7 @@ class MonthReader(ReadOnly):
             MonthSummary(
                 month=known.month,
                 state=known.state,
-                runs=held.get(known.month.key, 0),
+                runs=held.get(known.month, 0),
                 bytes=self._bytes(known.month) if known.state == "attached" else 0,
             )
             for known in self.states()
@@ -72,13 +72,13 @@ class MonthReader(ReadOnly):
         for row in self._connection.execute(query.order_by(months.c.month)).all():
             yield MonthState(month=stored_month(row.month, "A row of the months"), state=row.state)
 
-    def _runs(self) -> Mapping[int, int]:
+    def _runs(self) -> Mapping[Month, int]:
         query = select(runs.c.month, func.count().label("held")).group_by(runs.c.month)
         return {row.month: row.held for row in self._connection.execute(query)}
 
     def _bytes(self, month: Month) -> int:
         table = partitions.document_table(self._connection, month)
-        query = select(func.sum(func.length(table.c.document))).where(table.c.month == month.key)
+        query = select(func.sum(func.length(table.c.document))).where(table.c.month == month)
         return int(self._connection.execute(query).scalar() or 0)
 
 

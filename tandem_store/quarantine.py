@@ -10,10 +10,10 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, func, select, update
 
 from tandem_store.database.bulk import insert_rows
-from tandem_store.database.damaged_rows import DAMAGE, damaged
+from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged
 from tandem_store.database.read_only import ReadOnly
 from tandem_store.errors import NotAStoreError, NotFoundError
-from tandem_store.mapping import from_column, to_column, unpack
+from tandem_store.mapping import unpack
 from tandem_store.mapping.compression import LARGEST_DOCUMENT
 from tandem_store.models import import_entries, import_files, quarantine
 
@@ -88,7 +88,7 @@ class QuarantineReader(ReadOnly):
         for first in range(0, len(file_ids), _BATCH):
             batch = import_files.c.id.in_(file_ids[first : first + _BATCH])
             found += self._undiscarded(copies.where(batch, still_there))
-        paths = quarantine.c.path.in_([to_column(path) for path in definition_paths])
+        paths = quarantine.c.path.in_(definition_paths)
         found += self._undiscarded(_ITEMS.where(quarantine.c.entry_id.is_(None), paths))
         return sorted(found, key=_position)
 
@@ -102,8 +102,8 @@ class QuarantineReader(ReadOnly):
         return (
             Decision(
                 row.entry_id,
-                from_column(row.path),
-                bytes(row.digest),
+                row.path,
+                row.digest,
                 kept_in_source=row.kept_in_source,
                 discarded=row.discarded_at_ms is not None,
             )
@@ -138,7 +138,7 @@ class QuarantineReader(ReadOnly):
         if row is None or row.raw is None:
             return None
         try:
-            return unpack(bytes(row.raw), row.encoding, largest=min(row.size, LARGEST_DOCUMENT))
+            return unpack(row.raw, row.encoding, largest=min(row.size, LARGEST_DOCUMENT))
         except (NotAStoreError, *DAMAGE) as error:
             raise _damaged(item_id, error) from error
 
@@ -178,6 +178,7 @@ _DECISIONS: Final = select(
     quarantine.c.discarded_at_ms,
 )
 _ITEMS: Final = select(*_COLUMNS).select_from(quarantine)
+_TYPES: Final = RowTypes(_COLUMNS)
 
 
 def _is_possible(item_id: int) -> bool:
@@ -190,18 +191,19 @@ def _damaged(item_id: object, error: Exception) -> NotAStoreError:
 
 def _item(row: Row[Any]) -> QuarantineItem:
     try:
+        _TYPES.refuse_others(row)
         return QuarantineItem(
             id=row.id,
             import_id=row.import_id,
             entry_id=row.entry_id,
-            path=from_column(row.path),
+            path=row.path,
             layout=row.layout,
-            key=None if row.key is None else from_column(row.key),
+            key=row.key,
             start=row.start,
             stop=row.stop,
-            digest=bytes(row.digest),
+            digest=row.digest,
             reason=row.reason,
-            message=from_column(row.message),
+            message=row.message,
             size=row.size,
             kept_in_source=row.kept_in_source,
             discarded=row.discarded_at_ms is not None,

@@ -41,7 +41,7 @@ def _ids(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, int]:
         rows = connection.execute(
             select(table.c.digest, table.c.id).where(table.c.digest.in_(batch))
         )
-        known |= {bytes(row.digest): row.id for row in rows}
+        known |= {row.digest: row.id for row in rows}
     return known
 
 

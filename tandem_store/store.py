@@ -12,9 +12,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
-from sqlalchemy import URL, Connection
+from sqlalchemy import URL, Connection, ScalarResult
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from tandem_store.automations import AutomationReader, Automations
 from tandem_store.database import revisions, urls
@@ -30,6 +32,8 @@ from tandem_store.quarantine import Quarantine, QuarantineReader
 from tandem_store.records import TenantScope
 from tandem_store.runs import RunReader, Runs
 
+_T = TypeVar("_T")
+
 _log: Final = logging.getLogger(__name__)
 
 
@@ -43,6 +47,24 @@ class ReadTransaction:
 
     #: The SQLAlchemy connection that the transaction is on.
     connection: Connection
+
+    def scalars(self, statement: TypedReturnsRows[_T]) -> ScalarResult[_T]:
+        """Run a ``select`` of a model, or of one column, and return what it finds.
+
+        The models (``tandem_store.models``) are the tables, so nothing that the methods of ``runs``
+        leave out is left out here. What is read belongs to no session: changing it changes nothing
+        in the store.
+
+        >>> from sqlalchemy import select
+        >>> from tandem_store.models import Run
+        >>> with filled.read() as tx:
+        ...     failed = tx.scalars(select(Run).where(Run.status == "failed")).all()
+        >>> [(run.run_id, run.month.label) for run in failed]
+        [('run-2', '2026-05')]
+        """
+        # Its end must not end the transaction that it is in, nor a failure undo what is not its.
+        session = Session(self.connection, join_transaction_mode="rollback_only", autoflush=False)
+        return session.scalars(statement)
 
     @property
     def runs(self) -> RunReader:

@@ -15,7 +15,6 @@ from tandem_store.backup.report import BackupReport
 from tandem_store.database import revisions
 from tandem_store.database.urls import sqlite_path
 from tandem_store.errors import StoreError
-from tandem_store.mapping import from_column, to_column
 from tandem_store.models import backups
 from tandem_store.store import open_any_revision
 
@@ -47,7 +46,7 @@ def record(url: URL, report: BackupReport) -> str | None:
     """Write the backup into the store's list; returns the reason if that cannot be done."""
     row = {
         "taken_at_ms": report.at_ms,
-        "location": to_column(str(report.file)),
+        "location": str(report.file),
         "runs": report.content.runs,
         "digest": bytes.fromhex(report.digest),
     }
@@ -86,7 +85,7 @@ def _known(connection: Connection, folder: Path, store: str) -> Sequence[Known]:
         )
     )
     # By name alone: the folder may be mounted elsewhere by now.
-    there = {folder / Path(from_column(row.location)).name: row.digest for row in rows}
+    there = {folder / Path(row.location).name: row.digest for row in rows}
     return [
         Known(path, digest)
         for path, digest in there.items()

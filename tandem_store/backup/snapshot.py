@@ -95,8 +95,7 @@ def _lost_documents(copy: Connection) -> str | None:
         .group_by(runs.month)
         .order_by(runs.month)
     )
-    for key, count in copy.execute(attached):
-        month = Month.of_key(key)
+    for month, count in copy.execute(attached):
         if (found := documents.get(month, 0)) != count:
             return f"month {month.label}: runs {count:,}, documents {found:,}"
     return None

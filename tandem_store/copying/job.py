@@ -130,7 +130,7 @@ class _Copy:
         self._begin(times=1)
         self._count("copying", sum(already.values()))
         for ours, theirs in zip(parts_of(self.source.connection, attached), there, strict=True):
-            if ours.tables != (models.months,):
+            if ours.tables != (models.stored_table(models.months),):
                 self._copy_part(ours, theirs)
 
     def _copy_part(self, ours: Part, theirs: Part) -> None:

@@ -1,7 +1,8 @@
 """The parts of a store that are copied and compared one after the other, and their order.
 
 A part is a table, or the runs of one month with their documents. Its rows go in the order of its
-key, which both databases agree on: ids collate by code point on either.
+key, which both databases agree on: ids collate by code point on either. Values are read and written
+as they are stored, so that a copy is one whatever they mean.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from sqlalchemy import (
 )
 
 from tandem_store import models
+from tandem_store.column_types import MonthKey
 from tandem_store.database import partitions
+from tandem_store.models import stored_table
 from tandem_store.month import Month
 
 Key = tuple[Any, ...]
@@ -74,7 +77,8 @@ def of_table(table: Table) -> Part:
 
 def of_month(connection: Connection, month: Month) -> Part:
     """The runs of one month, each beside its document."""
-    runs, documents = models.runs, partitions.document_table(connection, month)
+    runs = stored_table(models.runs)
+    documents = stored_table(partitions.document_table(connection, month))
     # The month is said of the document, so that PostgreSQL looks into one partition, and not of the
     # run, where it says nothing new: SQLite would then sort the whole month for every batch.
     rows = select(*runs.c, *documents.c).join_from(
@@ -84,7 +88,7 @@ def of_month(connection: Connection, month: Month) -> Part:
         month.label,
         (runs, documents),
         (documents.c.run_id,),
-        rows.where(documents.c.month == month.key),
+        rows.where(documents.c.month == literal(month, MonthKey())),
     )
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Table, func, select
 
 from tandem_store import models
 from tandem_store.copying import parts
 from tandem_store.copying.parts import Part
 from tandem_store.database import partitions, revisions, version_table
+from tandem_store.database.damaged_rows import stored_month
+from tandem_store.models import stored_table
 from tandem_store.month import Month
 
 
@@ -30,19 +32,23 @@ class Source:
 
     def attached(self) -> list[Month]:
         """The months that hold runs, oldest first."""
-        return [Month.of_key(row.month) for row in self.months() if row.state == "attached"]
+        return [
+            stored_month(row.month, "A row of the months")
+            for row in self.months()
+            if row.state == "attached"
+        ]
 
     def runs_by_month(self) -> dict[Month, int]:
         """How many runs each attached month holds."""
         month = models.runs.c.month
         held = self.connection.execute(select(month, func.count()).group_by(month)).all()
-        rows = {key: count for key, count in held}  # noqa: C416  a row is not a tuple to mypy
-        return {month: rows.get(month.key, 0) for month in self.attached()}
+        rows = {month: count for month, count in held}  # noqa: C416  a row is not a tuple to mypy
+        return {month: rows.get(month, 0) for month in self.attached()}
 
     def left_behind(self) -> list[Month]:
         """The detached months whose table lies in this database still."""
         detached = {row.month for row in self.months() if row.state == "detached"}
-        return [month for month in partitions.existing(self.connection) if month.key in detached]
+        return [month for month in partitions.existing(self.connection) if month in detached]
 
     def mark(self) -> str:
         """What the target is marked with until it is a whole copy of this source.
@@ -50,10 +56,15 @@ class Source:
         Made from the numbers of rows, the months and the imports, whose times no two stores share:
         also if the source was moved, its copy goes on; if it was written to since, it does not.
         """
-        imports = self.connection.execute(select(models.imports).order_by(models.imports.c.id))
-        facts = [counts(self.connection), [*map(tuple, self.months())], [*map(tuple, imports)]]
+        rows = [self._stored_rows(table) for table in (models.months, models.imports)]
+        facts = [counts(self.connection), *rows]
         digest = hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS))
         return version_table.copying_mark(revisions.HEAD, digest.hexdigest()[:16])
+
+    def _stored_rows(self, table: Table) -> list[tuple[Any, ...]]:
+        stored = stored_table(table)
+        query = select(stored).order_by(*stored.primary_key)
+        return [tuple(row) for row in self.connection.execute(query)]
 
 
 def parts_of(connection: Connection, months: Sequence[Month]) -> Iterator[Part]:
@@ -61,10 +72,10 @@ def parts_of(connection: Connection, months: Sequence[Month]) -> Iterator[Part]:
 
     ``months`` are those that are attached in the source.
     """
-    yield from map(parts.of_table, parts.before_runs())
+    yield from map(parts.of_table, map(stored_table, parts.before_runs()))
     for month in months:
         yield parts.of_month(connection, month)
-    yield from map(parts.of_table, parts.after_runs())
+    yield from map(parts.of_table, map(stored_table, parts.after_runs()))
 
 
 def counts(connection: Connection) -> dict[str, int]:

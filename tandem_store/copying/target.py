@@ -16,7 +16,6 @@ from tandem_store.database.bulk import insert_rows
 from tandem_store.database.dialect import number_on
 from tandem_store.database.urls import is_absent
 from tandem_store.errors import StoreError
-from tandem_store.month import Month
 from tandem_store.store import Store, open_any_revision
 
 #: How many months are made in one transaction. PostgreSQL holds several locks for each.
@@ -49,11 +48,11 @@ class Target:
         """Make the months as the source has them, with their states and times."""
         with self.store.read() as tx:
             made = set(tx.connection.scalars(select(models.months.c.month)))
-        wanted = [row.month for row in rows if row.state == "attached" and row.month not in made]
+        attached = (row.month for row in rows if row.state == "attached")
+        wanted = [month for month in attached if month not in made]
         for first in range(0, len(wanted), MONTHS):
             with self.store.begin() as tx:
-                some = map(Month.of_key, wanted[first : first + MONTHS])
-                partitions.ensure(tx.connection, some)
+                partitions.ensure(tx.connection, wanted[first : first + MONTHS])
         with self.begin() as connection:
             connection.execute(delete(models.months))
             insert_rows(connection, models.months, [row._asdict() for row in rows])

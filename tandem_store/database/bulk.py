@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Dialect, Engine, Table, event, insert
 
+from tandem_store.column_types import Convert, converter
+
 #: From how many rows on COPY is used. Measured: as fast at 10 rows, 1.3 times at 20, 1.7 at 500;
 #: one row alone, as services write, would take a fifth longer.
 COPY_FROM: Final = 20
@@ -33,13 +35,16 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     names = tuple(rows[0])
     if len(rows) >= COPY_FROM and connection.get_execution_options().get(_OFFERED):
         statement, types = _copy(table, names, connection.dialect)
-        _execute(connection, statement, rows, names, {_TYPES: types})
+        values = _stored(table, names, rows)
+        connection.exec_driver_sql(statement, values, execution_options={_TYPES: types})
         return
     statement, positions = _compiled(table, names, connection.dialect)
     if positions is None:
-        connection.exec_driver_sql(statement, [dict(row) for row in rows])
+        values = _stored(table, names, rows)
+        named = [dict(zip(names, one, strict=True)) for one in values]
+        connection.exec_driver_sql(statement, named)
     else:
-        _execute(connection, statement, rows, positions, {})
+        connection.exec_driver_sql(statement, _stored(table, positions, rows))
 
 
 def offer_copy(engine: Engine) -> None:
@@ -62,15 +67,24 @@ def offer_copy(engine: Engine) -> None:
         return True
 
 
-def _execute(
-    connection: Connection,
-    statement: str,
-    rows: Sequence[Mapping[str, Any]],
-    names: tuple[str, ...],
-    options: dict[str, Any],
-) -> None:
-    values = [tuple([row[name] for name in names]) for row in rows]
-    connection.exec_driver_sql(statement, values, execution_options=options)
+def _stored(
+    table: Table, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
+) -> list[tuple[Any, ...]]:
+    """The values of the named columns as they are stored, row by row."""
+    columns = [[row[name] for row in rows] for name in names]
+    for at, convert in _converters(table, names):
+        columns[at] = [convert(value) for value in columns[at]]
+    return list(zip(*columns, strict=True))
+
+
+@lru_cache(maxsize=2_048)
+def _converters(table: Table, names: tuple[str, ...]) -> tuple[tuple[int, Convert], ...]:
+    """Where a column stands that does not store its values as they are, and how it does."""
+    return tuple(
+        (at, convert)
+        for at, name in enumerate(names)
+        if (convert := converter(table.c[name].type)) is not None
+    )
 
 
 @lru_cache(maxsize=2_048)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Final
 
-from sqlalchemy import Connection, Engine, MetaData, Table, delete, func, insert, inspect, select
+from sqlalchemy import Connection, Engine, Table, delete, func, insert, inspect, select
 from sqlalchemy.schema import CreateTable, DropTable
 
 from tandem_store import models
@@ -44,9 +44,7 @@ def table_name(month: Month) -> str:
 @cache
 def table_of(month: Month) -> Table:
     """The table of one month as SQLite has it, keyed by ``run_id``."""
-    # A catalogue of its own for each: two threads asking at once must not clash in a common one.
-    owner = MetaData(naming_convention=models.NAMING_CONVENTION)
-    return models.document_table(table_name(month), owner, ("run_id",))
+    return models.month_table(table_name(month))
 
 
 def document_table(connection: Connection, month: Month) -> Table:
@@ -99,7 +97,7 @@ def unmake(connection: Connection, months: Iterable[Month]) -> None:
     """Drop the tables of months that hold nothing, which the caller has made sure of."""
     for month in months:
         connection.execute(DropTable(table_of(month)))
-        connection.execute(delete(models.months).where(models.months.c.month == month.key))
+        connection.execute(delete(models.months).where(models.months.c.month == month))
 
 
 def prepare(connection: Connection, present: Month) -> None:
@@ -123,14 +121,14 @@ def _is_sqlite(connection: Connection) -> bool:
 def _missing(connection: Connection, wanted: set[Month]) -> list[Month]:
     months = models.months
     rows = connection.execute(
-        select(months.c.month, months.c.state).where(months.c.month.in_([m.key for m in wanted]))
+        select(months.c.month, months.c.state).where(months.c.month.in_(wanted))
     ).all()
-    if detached := sorted(Month.of_key(row.month) for row in rows if row.state == "detached"):
+    if detached := sorted(row.month for row in rows if row.state == "detached"):
         raise MonthDetachedError(
             f"The month {detached[0]} is detached and this version cannot attach it again. "
             "Restore the database from a backup in which it is attached."
         )
-    return sorted(wanted - {Month.of_key(row.month) for row in rows})
+    return sorted(wanted - {row.month for row in rows})
 
 
 def _make(
@@ -202,5 +200,5 @@ def _owner_needed(missing: Iterable[Month]) -> StoreError:
 def _record(connection: Connection, month: Month) -> None:
     now_ms = time.time_ns() // 1_000_000
     connection.execute(
-        insert(models.months).values(month=month.key, state="attached", attached_at_ms=now_ms)
+        insert(models.months).values(month=month, state="attached", attached_at_ms=now_ms)
     )

@@ -63,19 +63,19 @@ def month_flaws(connection: Connection) -> Iterator[Flaw]:
         return
     months = models.months
     rows = connection.execute(select(months.c.month, months.c.state).order_by(months.c.month))
-    states = {key: state for key, state in rows}  # noqa: C416  a row is not a tuple to mypy
+    states = {month: state for month, state in rows}  # noqa: C416  a row is not a tuple to mypy
     there = set(partitions.existing(connection))
-    for key in states:
-        yield from _listed(month_of(key), key, states[key], there)
+    for month, state in states.items():
+        yield from _listed(month, state, there)
     for month in sorted(there):
-        if month.key not in states:
+        if month not in states:
             yield Flaw(
                 "month_unlisted",
                 f"The month {month} has a table, but the list of months does not have it.",
                 Mend.ENSURE,
                 month,
             )
-    attached = [month for month in sorted(there) if states.get(month.key) != "detached"]
+    attached = [month for month in sorted(there) if states.get(month) != "detached"]
     yield from _shapes(connection, attached)
     if connection.dialect.name == "postgresql":
         yield from _partitions(connection, attached)
@@ -90,17 +90,9 @@ def readable_months(connection: Connection) -> set[Month]:
     return {month for month in there if partitions.table_name(month) in bounds}
 
 
-def month_of(key: int) -> Month | None:
-    """The month that a column says; None if it is none, as in a damaged row."""
-    try:
-        return Month.of_key(key)
-    except ValueError:
-        return None
-
-
-def _listed(month: Month | None, key: int, state: str, there: set[Month]) -> Iterator[Flaw]:
-    if month is None:
-        yield Flaw("month_invalid", f"The list of months has {key}, no month.", Mend.RESTORE)
+def _listed(month: Any, state: str, there: set[Month]) -> Iterator[Flaw]:
+    if not isinstance(month, Month):  # a damaged row
+        yield Flaw("month_invalid", f"The list of months has {month}, no month.", Mend.RESTORE)
     elif state == "attached" and month not in there:
         yield Flaw(
             "month_table_missing",

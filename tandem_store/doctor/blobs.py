@@ -16,7 +16,7 @@ from tandem_store.doctor.findings import LISTED, Finding, Severity, counted, nam
 from tandem_store.doctor.keys import Keys
 from tandem_store.errors import NotAStoreError, RecordTooNewError
 from tandem_store.jsontext import canonical, loads
-from tandem_store.mapping import from_column, unpack
+from tandem_store.mapping import unpack
 from tandem_store.models import automation_snapshots, automations, quarantine, runs
 
 
@@ -40,15 +40,15 @@ def check_snapshots(context: Context) -> Iterator[Finding]:
 
     def verify(key: int) -> None:
         for row in _rows(context, automation_snapshots, snapshots.id == key):
-            shared = loads(unpack(bytes(row.document), row.encoding))
-            _refuse_unless(sha256(canonical(shared)).digest() == bytes(row.digest))
+            shared = loads(unpack(row.document, row.encoding))
+            _refuse_unless(sha256(canonical(shared)).digest() == row.digest)
 
     found = _examined(context, "reading snapshots", snapshots.id, verify)
     if damaged := found.keys:
         with context.read() as connection:
             query = select(runs.c.run_id).where(runs.c.snapshot_id.in_(damaged[:500]))
             rows = connection.execute(query.order_by(runs.c.run_id).limit(LISTED)).scalars()
-            ids = [from_column(run_id) for run_id in rows]
+            ids = list(rows)
         yield Finding(
             code="snapshot_damaged",
             severity=Severity.ERROR,
@@ -70,11 +70,11 @@ def check_automations(context: Context) -> Iterator[Finding]:
     def verify(key: str) -> None:
         # It refuses a definition that differs from its digest.
         with context.read() as connection:
-            AutomationReader(connection).get(from_column(key))
+            AutomationReader(connection).get(key)
 
     found = _examined(context, "reading definitions", automations.c.automation_id, verify)
     if damaged := found.keys:
-        ids = [from_column(key) for key in damaged]
+        ids = list(damaged)
         yield Finding(
             code="automation_damaged",
             severity=Severity.ERROR,
@@ -94,8 +94,8 @@ def check_quarantine(context: Context) -> Iterator[Finding]:
 
     def verify(key: int) -> None:
         for row in _rows(context, quarantine, (items.id == key) & items.raw.is_not(None)):
-            data = unpack(bytes(row.raw), row.encoding)
-            _refuse_unless(sha256(data).digest() == bytes(row.digest))
+            data = unpack(row.raw, row.encoding)
+            _refuse_unless(sha256(data).digest() == row.digest)
 
     found = _examined(context, "reading the quarantine", items.id, verify)
     if damaged := found.keys:

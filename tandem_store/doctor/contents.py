@@ -15,7 +15,7 @@ from tandem_store.doctor.decoding import DAMAGED, UNREADABLE, reason
 from tandem_store.doctor.findings import LISTED, NAMED, Finding, Severity, counted, named
 from tandem_store.doctor.keys import Keys
 from tandem_store.errors import RecordTooNewError
-from tandem_store.mapping import from_column, rows_of
+from tandem_store.mapping import rows_of
 from tandem_store.mapping.snapshot import LiftedSnapshot
 from tandem_store.models import runs
 from tandem_store.month import Month
@@ -62,7 +62,7 @@ class _Reading:
         found: dict[str, _Found] = defaultdict(_Found)
         for batch, failure in self._ids(month):
             for run_id, code, why in self._examined(month, batch):
-                found[code].add(from_column(run_id), why)
+                found[code].add(str(run_id), why)
             self.done += len(batch)
             self.context.progress("reading runs", self.done, max(self.total, self.done))
             if failure is not None:
@@ -73,7 +73,7 @@ class _Reading:
     def _ids(self, month: Month) -> Iterator[tuple[list[str], Exception | None]]:
         """The ids by the list of runs; if that cannot be read, those of the documents, too."""
         listed = Keys(
-            self.context, select(runs.c.run_id).where(runs.c.month == month.key), runs.c.run_id
+            self.context, select(runs.c.run_id).where(runs.c.month == month), runs.c.run_id
         )
         seen: set[str] = set()
         for batch in listed.batches():
@@ -84,7 +84,7 @@ class _Reading:
         yield [], listed.failure
         with self.context.read() as connection:
             table = partitions.document_table(connection, month)
-        documents = select(table.c.run_id).where(table.c.month == month.key)
+        documents = select(table.c.run_id).where(table.c.month == month)
         for batch in Keys(self.context, documents, table.c.run_id).batches():
             yield [run_id for run_id in batch if run_id not in seen], None
 
@@ -117,7 +117,7 @@ class _Reading:
             with self.context.read() as connection:
                 table = partitions.document_table(connection, month)
                 query = select(table.c.run_id).where(
-                    table.c.run_id == run_id, table.c.month == month.key
+                    table.c.run_id == run_id, table.c.month == month
                 )
                 return connection.execute(query).first() is not None
         except UNREADABLE:

@@ -13,7 +13,6 @@ from tandem_store.database import partitions, table_check
 from tandem_store.doctor.context import Context
 from tandem_store.doctor.decoding import UNREADABLE, reason
 from tandem_store.doctor.findings import LISTED, Finding, Severity, counted, named
-from tandem_store.mapping import from_column
 from tandem_store.models import months, runs
 from tandem_store.month import Month
 
@@ -25,12 +24,12 @@ def check(context: Context) -> Iterator[Finding]:
         readable = table_check.readable_months(connection)
         detached = _detached(context, connection)
     context.report.checked["runs"] = sum(held.values())
-    for key in sorted({*held, *(month.key for month in readable)}):
-        month = table_check.month_of(key)
-        if month in readable and month is not None:
+    # As text, because the months of damaged rows may be anything.
+    for month in sorted({*held, *readable}, key=str):
+        if month in readable:
             yield from _of_month(context, month)
-        elif key not in detached:
-            yield _month_gone(context, key, held[key])
+        elif month not in detached:
+            yield _month_gone(context, month, held[month])
     if context.path is not None and models.run_documents.name in context.tables:
         yield from _in_parent(context)
 
@@ -61,14 +60,14 @@ class _Month:
     def findings(self) -> Iterator[Finding]:
         """What is in one of the two tables alone, or in the table of another month."""
         table = partitions.document_table(self.connection, self.month)
-        here = table.c.month == self.month.key
+        here = table.c.month == self.month
         theirs = select(runs.c.run_id).where(runs.c.run_id == table.c.run_id)
         documents = select(table.c.run_id)
         if self.context.path is None:
             documents = documents.where(here)
         yield from self._told(
             select(runs.c.run_id).where(
-                runs.c.month == self.month.key, ~_document_of_run(table, self.month).exists()
+                runs.c.month == self.month, ~_document_of_run(table, self.month).exists()
             ),
             "document_missing",
             "of {month} without a document: {ids}.",
@@ -79,14 +78,14 @@ class _Month:
             "in the documents of {month} that the list of runs does not have: {ids}.",
         )
         yield from self._told(
-            documents.where(~here | theirs.where(runs.c.month != self.month.key).exists()),
+            documents.where(~here | theirs.where(runs.c.month != self.month).exists()),
             "document_misplaced",
             "whose document lies in {month} and belongs to another month: {ids}.",
         )
 
     def _told(self, query: Select[Any], code: str, what: str) -> Iterator[Finding]:
         rows = self.connection.execute(query.order_by(query.selected_columns[0]).limit(LISTED))
-        ids = [from_column(run_id) for run_id in rows.scalars()]
+        ids = list(rows.scalars())
         if not ids:
             return
         count = len(ids)
@@ -107,24 +106,23 @@ class _Month:
 
 def _document_of_run(table: Table, month: Month) -> Select[Any]:
     # The month is said of the document too, so that PostgreSQL looks into one partition.
-    return select(table.c.run_id).where(table.c.run_id == runs.c.run_id, table.c.month == month.key)
+    return select(table.c.run_id).where(table.c.run_id == runs.c.run_id, table.c.month == month)
 
 
-def _held(connection: Connection) -> dict[int, int]:
+def _held(connection: Connection) -> dict[Month, int]:
     query = select(runs.c.month, func.count().label("held")).group_by(runs.c.month)
     return {row.month: row.held for row in connection.execute(query)}
 
 
-def _detached(context: Context, connection: Connection) -> set[int]:
+def _detached(context: Context, connection: Connection) -> set[Month]:
     if months.name not in context.tables:
         return set()
     detached = select(months.c.month).where(months.c.state == "detached")
     return set(connection.execute(detached).scalars())
 
 
-def _month_gone(context: Context, key: int, count: int) -> Finding:
-    month = table_check.month_of(key)
-    label = str(key) if month is None else month.label
+def _month_gone(context: Context, month: Month, count: int) -> Finding:
+    label = str(month)
     return Finding(
         code="document_missing",
         severity=Severity.ERROR,
@@ -145,7 +143,7 @@ def _in_parent(context: Context) -> Iterator[Finding]:
         count = connection.execute(select(func.count()).select_from(parent)).scalar_one()
         ids = connection.execute(select(parent.c.run_id).limit(LISTED)).scalars().all()
     if count:
-        names = [from_column(run_id) for run_id in ids]
+        names = list(ids)
         yield Finding(
             code="document_misplaced",
             severity=Severity.ERROR,

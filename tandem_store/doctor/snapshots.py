@@ -8,7 +8,6 @@ from sqlalchemy import func, select
 
 from tandem_store.doctor.context import Context
 from tandem_store.doctor.findings import LISTED, Finding, Severity, counted, named
-from tandem_store.mapping import from_column
 from tandem_store.models import automation_snapshots, runs
 
 
@@ -35,7 +34,7 @@ def _missing(context: Context) -> Iterator[Finding]:
     with context.read() as connection:
         count = connection.execute(select(func.count()).where(*lost)).scalar_one()
         query = select(runs.c.run_id).where(*lost).order_by(runs.c.run_id).limit(LISTED)
-        ids = [from_column(run_id) for run_id in connection.execute(query).scalars()]
+        ids = list(connection.execute(query).scalars())
     if count:
         yield Finding(
             code="snapshot_missing",

@@ -10,7 +10,6 @@ from sqlalchemy import func, or_, select
 
 from tandem_store.doctor.context import Context
 from tandem_store.doctor.findings import LISTED, Finding, Severity, counted, named
-from tandem_store.mapping import from_column
 from tandem_store.models import runs
 
 #: Milliseconds by which clocks of different machines may differ.
@@ -29,7 +28,7 @@ def check(context: Context) -> Iterator[Finding]:
     with context.read() as connection:
         count = connection.execute(select(func.count()).where(ahead)).scalar_one()
         query = select(runs.c.run_id).where(ahead).order_by(runs.c.run_id).limit(LISTED)
-        ids = [from_column(run_id) for run_id in connection.execute(query).scalars()]
+        ids = list(connection.execute(query).scalars())
     if count:
         yield Finding(
             code="time_in_future",

@@ -15,7 +15,7 @@ from tandem_store.importer.source.kinds import Layout, SkippedFile, SourceFile
 from tandem_store.jsontext import dumps, loads
 from tandem_store.ledger import KnownFile
 from tandem_store.legacy.definitions import definition_entries
-from tandem_store.mapping import refuse_long_id, to_column
+from tandem_store.mapping import refuse_long_id
 from tandem_store.records import AutomationSpec
 from tandem_store.records.reading import read_automation
 from tandem_store.store import Transaction
@@ -92,7 +92,7 @@ def _definition(key: str | None, entry: Any, data: bytes | None) -> AutomationSp
         definition = read_automation(entry)
         if definition.updated_at_ms >= 2**63:
             raise UnstorableError("updated_at_ms is beyond 2^63 - 1", reason="out_of_range")
-        refuse_long_id("automation_id", to_column(definition.automation_id))
+        refuse_long_id("automation_id", definition.automation_id)
     except UnstorableError as error:
         return _faulty(data or dumps(entry), key, error.reason, str(error))
     except LegacyFormatError as error:

@@ -10,13 +10,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Select, Table, select
+from sqlalchemy import URL, Select, Table, literal, select
 
 from tandem_store import models
+from tandem_store.column_types import MonthKey
 from tandem_store.database import partitions, revisions
 from tandem_store.database.bulk import insert_rows
 from tandem_store.database.urls import database_url, sqlite_path
 from tandem_store.importer.new_database import is_to_be_made
+from tandem_store.models import stored_table
 from tandem_store.month import Month
 from tandem_store.store import ReadTransaction, Transaction, open_store
 
@@ -63,25 +65,30 @@ def _copy_rows(target: URL, copy: URL) -> None:
         with open_store(copy) as scratch, scratch.begin() as here:
             for table in models.metadata.sorted_tables:
                 if table not in _BY_MONTH:
-                    _copy_table(there, here, _rows_of(table), table)
+                    _copy_table(there, here, _rows_of(stored_table(table)), table)
             for known in there.months.states():
                 _copy_month(there, here, known.month, attached=known.state == "attached")
 
 
 def _rows_of(table: Table) -> Select[Any]:
     # No import reads the bytes in quarantine, and one item may have 16 MiB of them.
-    return select(*(column for column in table.c if column is not models.quarantine.c.raw))
+    raw = stored_table(models.quarantine).c.raw
+    return select(*(column for column in table.c if column is not raw))
 
 
 def _copy_month(there: ReadTransaction, here: Transaction, month: Month, *, attached: bool) -> None:
-    months = models.months
     if not attached:
-        _copy_table(there, here, select(months).where(months.c.month == month.key), months)
+        _copy_table(there, here, _rows_of_month(models.months, month), models.months)
         return
     partitions.ensure(here.connection, [month])
     documents = partitions.document_table(there.connection, month)
-    query = select(documents).where(documents.c.month == month.key)
+    query = _rows_of_month(documents, month)
     _copy_table(there, here, query, partitions.document_table(here.connection, month))
+
+
+def _rows_of_month(table: Table, month: Month) -> Select[Any]:
+    stored = stored_table(table)
+    return select(stored).where(stored.c.month == literal(month, MonthKey()))
 
 
 def _copy_table(
@@ -90,4 +97,4 @@ def _copy_table(
     rows = there.connection.execute(query, execution_options={"yield_per": _BATCH})
     found = map(dict[str, Any], rows.mappings())
     while batch := list(islice(found, _BATCH)):
-        insert_rows(here.connection, table, batch)
+        insert_rows(here.connection, stored_table(table), batch)

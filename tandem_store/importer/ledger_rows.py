@@ -8,7 +8,7 @@ from tandem_store.importer.choice.facts import Facts
 from tandem_store.importer.copies import Copy
 from tandem_store.importer.source.kinds import SourceFile
 from tandem_store.ledger import CopyOutcome, ReasonCode
-from tandem_store.mapping import LARGEST_BIGINT, LONGEST_ID, is_longer, to_column
+from tandem_store.mapping import LARGEST_BIGINT, LONGEST_ID, is_longer
 from tandem_store.month import LAST_MILLISECOND, Month
 
 
@@ -22,7 +22,7 @@ def entry_row(entry_id: int, import_id: int, file_id: int, copy: Copy) -> dict[s
         "seen_import_id": import_id,
         "file_id": file_id,
         **place_of(copy),
-        "key": None if copy.key is None else to_column(copy.key),
+        "key": copy.key,
         "run_id": None if run_id is None else _as_id(run_id),
         "digest": copy.digest,
         **_columns_of(facts),
@@ -41,14 +41,14 @@ def quarantine_row(
     return {
         "import_id": import_id,
         "entry_id": entry_id,
-        "path": to_column(file.path),
+        "path": file.path,
         "layout": layout,
-        "key": None if copy.key is None else to_column(copy.key),
+        "key": copy.key,
         "start": None if copy.span is None else copy.span.start,
         "stop": None if copy.span is None else copy.span.stop,
         "digest": copy.raw.digest,
         "reason": copy.fault.reason,
-        "message": to_column(copy.fault.message),
+        "message": copy.fault.message,
         "size": copy.raw.size,
         "encoding": None if copy.raw.packed is None else "zstd",
         "raw": copy.raw.packed,
@@ -71,8 +71,7 @@ def place_of(copy: Copy) -> dict[str, int | None]:
 
 def _as_id(run_id: str) -> str | None:
     """An id as the ledger has it; none if it is longer than an id that can be looked for."""
-    column = to_column(run_id)
-    return None if is_longer(column, LONGEST_ID) else column
+    return None if is_longer(run_id, LONGEST_ID) else run_id
 
 
 def _columns_of(facts: Facts | None) -> dict[str, Any]:
@@ -100,5 +99,5 @@ def _outcome(copy: Copy) -> dict[str, str | None]:
     return {"outcome": None, "reason": None}
 
 
-def _month(at_ms: int) -> int | None:
-    return Month.of_ms(at_ms).key if at_ms <= LAST_MILLISECOND else None
+def _month(at_ms: int) -> Month | None:
+    return Month.of_ms(at_ms) if at_ms <= LAST_MILLISECOND else None

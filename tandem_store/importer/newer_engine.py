@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from tandem_store.errors import SourceError
-from tandem_store.mapping import to_column
 from tandem_store.runs.storage import updated_times
 from tandem_store.store import Store
 
@@ -111,10 +110,10 @@ def _rows(connection: sqlite3.Connection) -> Iterator[list[tuple[Any, Any]]]:
 def _newer(batches: Iterator[list[tuple[Any, Any]]], store: Store) -> Iterator[str]:
     with store.read() as tx:
         for batch in batches:
-            ids = [to_column(run_id) for run_id, _ in batch if isinstance(run_id, str)]
+            ids = [run_id for run_id, _ in batch if isinstance(run_id, str)]
             stored = updated_times(tx.connection, ids)
             for run_id, updated_at_ms in batch:
                 if not (isinstance(run_id, str) and isinstance(updated_at_ms, int)):
                     raise SourceError("has a row without a text run_id or an integer updated_at_ms")
-                if stored.get(to_column(run_id), -1) < updated_at_ms:
+                if stored.get(run_id, -1) < updated_at_ms:
                     yield run_id

@@ -23,7 +23,7 @@ from tandem_store.importer.session import ImportSession
 from tandem_store.importer.source.kinds import Source
 from tandem_store.importer.source_reader import LostCopyError, Places, file_of
 from tandem_store.ledger import CopyOutcome, Entry, Kind, Part, ReasonCode
-from tandem_store.mapping import from_column, record_of, rows_of, to_column
+from tandem_store.mapping import record_of, rows_of
 from tandem_store.runs import StoredRun
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.storage import CompressedRun, insert_runs, locate, replace
@@ -74,7 +74,7 @@ class Settlement:
             entries: dict[str, list[Entry]] = defaultdict(list)
             for entry in tx.ledger.entries_of_runs(run_ids):
                 entries[entry.run_id or ""].append(entry)
-            for run_id in map(from_column, run_ids):
+            for run_id in run_ids:
                 self._settle(tx, import_id, run_id, entries[run_id])
         return run_ids
 
@@ -94,7 +94,7 @@ class Settlement:
 
     def _judge(self, tx: Transaction, import_id: int, run_id: str, history: list[Entry]) -> None:
         # Locked before it is read: on PostgreSQL a service may be writing this very run.
-        locate(RunsContext(tx.connection), to_column(run_id), lock=True)
+        locate(RunsContext(tx.connection), run_id, lock=True)
         case = _Case.of(import_id, tx.runs.document(run_id), history)
         resolution = resolve(case.candidates, strict=self.strict)
         kept = self._bytes_to_keep(case, resolution)

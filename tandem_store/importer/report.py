@@ -10,7 +10,6 @@ from typing import Any, Final
 from tandem_store.importer.source.kinds import SkippedFile, Source
 from tandem_store.importer.truncated_files import Truncated
 from tandem_store.ledger import CopyOutcome, DatedRun, Tally
-from tandem_store.month import Month
 from tandem_store.quarantine import QuarantineItem
 
 #: How many runs a list names that may have as many as the source.
@@ -176,7 +175,7 @@ class Counts:
         for tally in tallies:
             mine = tally.import_id == self.import_id and tally.outcome is not None
             outcome = str(tally.outcome) if mine else CopyOutcome.UNCHANGED.value
-            month = "unknown" if tally.month is None else Month.of_key(tally.month).label
+            month = "unknown" if tally.month is None else tally.month.label
             self.by_source[tally.source][outcome] += tally.copies
             self.by_month[month][outcome] += tally.copies
 

@@ -28,7 +28,6 @@ from tandem_store.importer.source_reader import file_of
 from tandem_store.importer.splitting import cut
 from tandem_store.importer.worker_pool import perform
 from tandem_store.ledger import CopyOutcome, Entry
-from tandem_store.mapping import from_column, to_column
 from tandem_store.quarantine import QuarantineItem
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.storage import insert_runs, locate, replace
@@ -192,7 +191,7 @@ def _judged(tx: Transaction, entry: Entry, copy: Copy) -> tuple[str | None, Deci
     """What is wrong with a copy, or else what becomes of it beside the run in the store."""
     if copy.fault is not None or copy.facts is None:
         return (copy.fault.message if copy.fault else "no run"), None
-    locate(RunsContext(tx.connection), to_column(copy.facts.run_id), lock=True)
+    locate(RunsContext(tx.connection), copy.facts.run_id, lock=True)
     stored = tx.runs.document(copy.facts.run_id)
     candidates = [Candidate(copy.facts, Source(entry.source), entry.path, copy.ordinal)]
     if stored is not None:
@@ -206,7 +205,7 @@ def _judged(tx: Transaction, entry: Entry, copy: Copy) -> tuple[str | None, Deci
 
 def _write(tx: Transaction, copy: Copy) -> int:
     assert copy.run is not None  # a winner is whole
-    run_id = from_column(copy.run.columns["run_id"])
+    run_id = copy.run.columns["run_id"]
     partitions.ensure(tx.connection, [copy.run.month])
     stored = tx.runs.document(run_id)
     if stored is None:

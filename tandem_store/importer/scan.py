@@ -19,7 +19,7 @@ from tandem_store.importer.storing import Writer
 from tandem_store.importer.tasks import tasks_for
 from tandem_store.importer.worker_pool import Task, jobs_for, perform_all
 from tandem_store.ledger import KnownFile
-from tandem_store.mapping import LONGEST_TOGETHER, is_longer, to_column
+from tandem_store.mapping import LONGEST_TOGETHER, is_longer
 from tandem_store.store import Store
 
 _log: Final = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ class Scan:
 
     def _noted(self, found: SourceFile | SkippedFile) -> SourceFile | None:
         if isinstance(found, SourceFile):
-            folder = to_column(found.path.rpartition("/")[0])
+            folder = found.path.rpartition("/")[0]
             if not is_longer(folder, LONGEST_TOGETHER):
                 return found
             found = SkippedFile(found.path, _TOO_DEEP, needs_attention=True)

@@ -17,7 +17,6 @@ from tandem_store.database import partitions
 from tandem_store.errors import StoreError, StoreLockedError
 from tandem_store.importer.moved_directory import holds_all
 from tandem_store.ledger import Import
-from tandem_store.mapping import to_column
 from tandem_store.month import Month
 from tandem_store.store import Store, Transaction
 
@@ -112,7 +111,7 @@ class ImportSession:
         return {
             "id": self.next_id("import_files"),
             "directory_id": self._directory_id(tx, directory),
-            "name": to_column(name),
+            "name": name,
             **state,
         }
 
@@ -121,7 +120,7 @@ class ImportSession:
             known = tx.ledger.directory_id(directory)
             if known is None:
                 known = self.next_id("import_directories")
-                row = {"id": known, "path": to_column(directory)}
+                row = {"id": known, "path": directory}
                 tx.ledger.add_directories([row])
             self._directories[directory] = known
         return self._directories[directory]

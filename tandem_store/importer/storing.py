@@ -18,7 +18,6 @@ from tandem_store.importer.ledger_rows import entry_row, place_of, quarantine_ro
 from tandem_store.importer.session import ImportSession
 from tandem_store.importer.source.kinds import SourceFile
 from tandem_store.ledger import Kind, KnownFile
-from tandem_store.mapping import to_column
 from tandem_store.runs.storage import CompressedRun, insert_runs, taken_ids
 from tandem_store.store import Transaction
 
@@ -202,7 +201,7 @@ class Writer:
             held[_identity(row)].append(row.id)
         new, again = [], []
         for copy in reading.copies:
-            same = held[copy.key and to_column(copy.key), copy.digest]
+            same = held[copy.key, copy.digest]
             if same:
                 again.append(
                     {"entry_id": same.pop(), "seen_import_id": import_id, **place_of(copy)}
@@ -251,4 +250,4 @@ def is_whole(copy: Copy) -> bool:
 
 
 def _identity(row: Row[Any]) -> tuple[str | None, bytes]:
-    return row.key, bytes(row.digest)
+    return row.key, row.digest

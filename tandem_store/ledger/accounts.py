@@ -12,7 +12,6 @@ from sqlalchemy import Connection, func, or_, select
 
 from tandem_store.ledger.outcomes import CopyOutcome, Reason
 from tandem_store.ledger.rows import DatedRun, Tally
-from tandem_store.mapping import from_column
 from tandem_store.models import import_entries, import_files, quarantine, runs
 from tandem_store.month import Month
 
@@ -52,7 +51,7 @@ class Accounts:
         for first in range(0, len(file_ids), BATCH):
             batch = entry.file_id.in_(file_ids[first : first + BATCH])
             for run_id, reason in self._connection.execute(named.where(batch)):
-                yield from_column(run_id), Reason.of_column(reason)
+                yield run_id, Reason.of_column(reason)
 
     def unchanged_in_quarantine(
         self, file_ids: Sequence[int], import_id: int | None
@@ -97,7 +96,7 @@ class Accounts:
             .join(import_entries, import_entries.c.run_id == runs.c.run_id)
             .where(
                 # An index has the month; the times alone would be looked for in every row.
-                runs.c.month >= Month.of_ms(limit_ms).key,
+                runs.c.month >= Month.of_ms(limit_ms),
                 or_(runs.c.created_at_ms > limit_ms, runs.c.updated_at_ms > limit_ms),
             )
             .order_by(runs.c.run_id)
@@ -117,4 +116,4 @@ def _is_in(known: Sequence[int], file_id: int) -> bool:
 
 def _dated(run_id: str, row: Any) -> DatedRun:
     at_ms = max(row.created_at_ms, row.updated_at_ms)
-    return DatedRun(from_column(run_id), at_ms, Month.of_key(row.month))
+    return DatedRun(run_id, at_ms, row.month)

@@ -24,7 +24,6 @@ from tandem_store.ledger.rows import (
     known_file,
     path_of,
 )
-from tandem_store.mapping import from_column, to_column
 from tandem_store.models import import_directories, import_entries, import_files, imports
 
 #: Well-formed copies and stubs.
@@ -39,19 +38,18 @@ class LedgerReader(Accounts, ReadOnly):
         rows = self._connection.execute(
             IMPORTS.where(imports.c.state != "done").order_by(imports.c.id)
         )
-        return [Import(row.id, from_column(row.root), row.state, row.strict) for row in rows]
+        return [Import(row.id, row.root, row.state, row.strict) for row in rows]
 
     def root(self, import_id: int) -> str:
         """The directory that an import reads."""
         query = select(imports.c.root).where(imports.c.id == import_id)
-        return from_column(self._connection.execute(query).scalar_one())
+        found: str = self._connection.execute(query).scalar_one()
+        return found
 
     def files_in(self, directory: str) -> dict[str, KnownFile]:
         """The known files of one directory by name."""
-        rows = self._connection.execute(
-            FILES, {"path": to_column(directory)}, execution_options=STREAMED
-        )
-        return {from_column(row.name): known_file(row) for row in rows}
+        rows = self._connection.execute(FILES, {"path": directory}, execution_options=STREAMED)
+        return {row.name: known_file(row) for row in rows}
 
     def files_read_by(self, import_id: int) -> Generator[ReadFile]:
         """The files that an import read and no other has read since; to be closed."""
@@ -64,7 +62,7 @@ class LedgerReader(Accounts, ReadOnly):
         )
         with self._connection.execute(query, execution_options=STREAMED) as rows:
             for row in rows:
-                yield ReadFile(path_of(row), row.size, bytes(row.digest))
+                yield ReadFile(path_of(row), row.size, row.digest)
 
     def last_ids(self) -> dict[str, int]:
         """The greatest ids of directories, files and entries, from which an importer numbers on."""
@@ -78,7 +76,7 @@ class LedgerReader(Accounts, ReadOnly):
     def directory_id(self, directory: str) -> int | None:
         """The id under which a directory is known."""
         found: int | None = self._connection.execute(
-            select(import_directories.c.id).where(import_directories.c.path == to_column(directory))
+            select(import_directories.c.id).where(import_directories.c.path == directory)
         ).scalar()
         return found
 
@@ -109,7 +107,7 @@ class LedgerReader(Accounts, ReadOnly):
 
         Only those that the import ``before`` has not seen again yet.
         """
-        named = import_entries.c.run_id.in_([to_column(run_id) for run_id in run_ids])
+        named = import_entries.c.run_id.in_(list(run_ids))
         return list(
             self._connection.execute(
                 select(import_entries.c.id, import_entries.c.key, import_entries.c.digest).where(
@@ -164,14 +162,14 @@ class LedgerReader(Accounts, ReadOnly):
         """Those of no known run with one of these digests, and all with one of these keys."""
         entry = import_entries.c
         nameless = entry.run_id.is_(None) & entry.digest.in_(list(digests))
-        return self._entries_at(path, nameless | entry.key.in_(list(map(to_column, keys))))
+        return self._entries_at(path, nameless | entry.key.in_(list(keys)))
 
     def _entries_at(self, path: str, which: ColumnElement[bool]) -> list[Entry]:
         directory, _, name = path.rpartition("/")
         rows = self._connection.execute(
             ENTRIES.where(
-                import_directories.c.path == to_column(directory),
-                import_files.c.name == to_column(name),
+                import_directories.c.path == directory,
+                import_files.c.name == name,
                 import_entries.c.seen_import_id == import_files.c.import_id,
                 which,
             ).order_by(import_entries.c.ordinal)
@@ -185,9 +183,9 @@ class LedgerReader(Accounts, ReadOnly):
         return (
             self._connection.execute(
                 query.where(
-                    imports.c.root == to_column(root),
-                    import_directories.c.path == to_column(directory),
-                    import_files.c.name == to_column(name),
+                    imports.c.root == root,
+                    import_directories.c.path == directory,
+                    import_files.c.name == name,
                 )
             ).scalar()
             is not None
@@ -207,7 +205,7 @@ class LedgerReader(Accounts, ReadOnly):
 
     def origins(self, run_id: str) -> list[Entry]:
         """Every copy of a run that was ever read, the oldest import first."""
-        return sorted(self.entries_of_runs([to_column(run_id)]), key=lambda entry: entry.id)
+        return sorted(self.entries_of_runs([run_id]), key=lambda entry: entry.id)
 
     def unsettled(self, import_id: int | None = None) -> int:
         """How many runs wait for the end of an interrupted import: of this one, or of any."""
@@ -229,7 +227,7 @@ class LedgerReader(Accounts, ReadOnly):
 
     def has_read(self, root: str) -> bool:
         """Whether an import of this directory was begun."""
-        query = select(imports.c.id).where(imports.c.root == to_column(root)).limit(1)
+        query = select(imports.c.id).where(imports.c.root == root).limit(1)
         return self._connection.execute(query).scalar() is not None
 
     def files_of(self, root: str) -> Iterator[tuple[str, str]]:
@@ -238,10 +236,10 @@ class LedgerReader(Accounts, ReadOnly):
             select(import_directories.c.path, import_files.c.name, import_files.c.source)
             .join_from(import_files, import_directories)
             .join(imports)
-            .where(imports.c.root == to_column(root))
+            .where(imports.c.root == root)
         )
         for folder, name, source in self._connection.execute(query, execution_options=STREAMED):
-            yield from_column(f"{folder}/{name}" if folder else name), source
+            yield f"{folder}/{name}" if folder else name, source
 
     def last_finished_at_ms(self) -> int | None:
         """When the last import ended, of whatever directory; None if none did."""

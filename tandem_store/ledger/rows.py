@@ -8,7 +8,6 @@ from typing import Any, Final
 from sqlalchemy import Row, Select, bindparam, select
 
 from tandem_store.ledger.outcomes import CopyOutcome, Kind, Part, Reason
-from tandem_store.mapping import from_column
 from tandem_store.models import import_directories, import_entries, import_files, imports
 from tandem_store.month import Month
 
@@ -63,7 +62,7 @@ class Entry:
     key: str | None
     run_id: str | None
     digest: bytes
-    month: int | None
+    month: Month | None
     kind: Kind | None
     tenant: bytes
     automation: bytes
@@ -82,7 +81,7 @@ class Tally:
     source: str
     import_id: int
     outcome: str | None
-    month: int | None
+    month: Month | None
     copies: int
 
 
@@ -137,8 +136,8 @@ def known_file(row: Any) -> KnownFile:
         size=row.size,
         mtime_ns=row.mtime_ns,
         import_id=row.import_id,
-        root=from_column(row.root),
-        digest=bytes(row.digest),
+        root=row.root,
+        digest=row.digest,
         complete=row.complete,
         finished=row.state == "done",
     )
@@ -146,7 +145,7 @@ def known_file(row: Any) -> KnownFile:
 
 def path_of(row: Any) -> str:
     """A file's path below the state root, from its directory's ``path`` and its ``name``."""
-    return from_column(f"{row.path}/{row.name}" if row.path else row.name)
+    return f"{row.path}/{row.name}" if row.path else row.name
 
 
 def entry_of(row: Row[Any]) -> Entry:
@@ -162,13 +161,13 @@ def entry_of(row: Row[Any]) -> Entry:
         start=row.start,
         value=row.value,
         stop=row.stop,
-        key=None if row.key is None else from_column(row.key),
-        run_id=None if row.run_id is None else from_column(row.run_id),
-        digest=bytes(row.digest),
+        key=row.key,
+        run_id=row.run_id,
+        digest=row.digest,
         month=row.month,
         kind=None if row.kind is None else Kind(row.kind),
-        tenant=bytes(row.tenant or b""),
-        automation=bytes(row.automation or b""),
+        tenant=row.tenant or b"",
+        automation=row.automation or b"",
         updated_at_ms=row.updated_at_ms or 0,
         outputs=row.outputs or 0,
         parts=Part(row.parts or 0),

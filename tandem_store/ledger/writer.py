@@ -11,7 +11,6 @@ from tandem_store.database.bulk import insert_rows
 from tandem_store.ledger.outcomes import CopyOutcome, ReasonCode
 from tandem_store.ledger.reader import LedgerReader
 from tandem_store.ledger.rows import IMPORTS, NO_DIGEST, Import
-from tandem_store.mapping import to_column
 from tandem_store.models import import_directories, import_entries, import_files, imports
 
 #: Of a copy that is not where it was read, before anything was decided about it.
@@ -36,7 +35,7 @@ class Ledger(LedgerReader):
 
     def begin(self, root: str, *, strict: bool, now_ms: int, tool_version: str) -> Import:
         """Start an import; the caller made sure that no other runs."""
-        values = {"root": to_column(root), "state": "scanning", "strict": strict}
+        values = {"root": root, "state": "scanning", "strict": strict}
         result = self._connection.execute(
             insert(imports).values(**values, started_at_ms=now_ms, tool_version=tool_version)
         )
@@ -55,9 +54,7 @@ class Ledger(LedgerReader):
 
     def move(self, import_id: int, root: str) -> None:
         """Note that the directory of an import is somewhere else now."""
-        self._connection.execute(
-            update(imports).where(imports.c.id == import_id).values(root=to_column(root))
-        )
+        self._connection.execute(update(imports).where(imports.c.id == import_id).values(root=root))
 
     def add_directories(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Note directories, as rows of the table with ids that follow on ``last_ids``."""

@@ -4,9 +4,9 @@ A run is stored in three rows: its columns (``runs``), the rest of its record (`
 and the definition it ran with (``automation_snapshots``), which many runs share.
 """
 
-from tandem_store.column_types import from_column, to_column
+from tandem_store.column_types import is_longer
 from tandem_store.mapping.compression import pack, unpack
-from tandem_store.mapping.limits import LONGEST_ID, LONGEST_TOGETHER, is_longer, refuse_long_id
+from tandem_store.mapping.limits import LONGEST_ID, LONGEST_TOGETHER, refuse_long_id
 from tandem_store.mapping.overlay import lay, lift
 from tandem_store.mapping.rows import LARGEST_BIGINT, STORED_VERSION, RunRows, record_of, rows_of
 from tandem_store.mapping.snapshot import LiftedSnapshot, Snapshot
@@ -19,7 +19,6 @@ __all__ = [
     "LiftedSnapshot",
     "RunRows",
     "Snapshot",
-    "from_column",
     "is_longer",
     "lay",
     "lift",
@@ -27,6 +26,5 @@ __all__ = [
     "record_of",
     "refuse_long_id",
     "rows_of",
-    "to_column",
     "unpack",
 ]

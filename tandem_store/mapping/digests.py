@@ -13,7 +13,9 @@ from typing import Any, Final
 
 import orjson
 
+from tandem_store.column_types import Convert, converter
 from tandem_store.jsontext import canonical
+from tandem_store.models import runs
 
 #: The columns of ``runs`` that follow from the record, in the order in which they are hashed. It
 #: never changes; a column that is added needs a digest of its own.
@@ -46,6 +48,12 @@ _COST: Final = COVERED.index("estimated_cost_usd")
 #: Hexadecimal digits that are kept: 64 bits, against damage and not against an attacker.
 _DIGITS: Final = 16
 _covered: Final = itemgetter(*COVERED)
+#: How the values are stored, of those columns that do not store them as they are.
+_CONVERTED: Final[tuple[tuple[int, Convert], ...]] = tuple(
+    (at, convert)
+    for at, name in enumerate(COVERED)
+    if (convert := converter(runs.c[name].type)) is not None
+)
 
 #: Snapshots that were found to be sound: the SHA-256 of the very bytes by the digest. Services read
 #: few definitions many times, and this takes a quarter of what sorting all keys does.
@@ -54,11 +62,13 @@ _MOST_SOUND: Final = 4_096
 
 
 def columns_digest(columns: Mapping[str, Any], snapshot: bytes | None) -> str:
-    """The digest of a run's columns; ``snapshot`` is the digest of its snapshot.
+    """The digest of a run's columns as they are stored; ``snapshot`` is its snapshot's digest.
 
     Raises ``TypeError`` if a column holds what no column of ours may hold.
     """
     values = [*_covered(columns), None if snapshot is None else snapshot.hex()]
+    for at, convert in _CONVERTED:
+        values[at] = convert(values[at])
     values[_COST] += 0.0  # SQLite drops the sign of a negative zero
     return sha256(orjson.dumps(values)).hexdigest()[:_DIGITS]
 

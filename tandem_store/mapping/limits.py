@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from tandem_store.column_types import is_longer
 from tandem_store.errors import UnstorableError
 
 #: What the texts of one index row may have together.
@@ -22,13 +23,11 @@ LONGEST_ID: Final = 1_024
 LONGEST_TRIGGER: Final = 1_024
 #: The ids that one row has.
 _TOGETHER: Final = ("run_id", "org_id", "workspace_id", "deployment_id")
-#: The most bytes of UTF-8 that a character takes.
-_WIDEST: Final = 4
 
 
-def refuse_long_id(name: str, column: str) -> None:
+def refuse_long_id(name: str, value: str) -> None:
     """Raise ``UnstorableError`` for an id that is too long for an index."""
-    if is_longer(column, LONGEST_ID):
+    if is_longer(value, LONGEST_ID):
         raise UnstorableError(f"{name} is longer than {LONGEST_ID} bytes", reason="id_too_long")
 
 
@@ -44,8 +43,3 @@ def refuse_long_texts(columns: Mapping[str, Any]) -> None:
             f"{names} are longer than {LONGEST_TOGETHER} bytes together",
             reason="ids_too_long_together",
         )
-
-
-def is_longer(column: str, limit: int) -> bool:
-    """Whether a text takes more bytes; almost all are too short to be counted."""
-    return len(column) * _WIDEST > limit and len(column.encode()) > limit

@@ -17,7 +17,6 @@ from typing import Any, Final
 
 import orjson
 
-from tandem_store.column_types import from_column, to_column
 from tandem_store.database.damaged_rows import DAMAGE, damaged_run
 from tandem_store.errors import NotAStoreError, UnstorableError
 from tandem_store.mapping.digests import columns_digest, is_addressed_by, snapshot_digest
@@ -70,7 +69,7 @@ def rows_of(record: dict[str, Any], lifted: LiftedSnapshot | None = None) -> Run
     lifted = lifted or LiftedSnapshot.of(record)
     tenant = dict(rest.pop("tenant_context", None) or {"org_id": "local", "workspace_id": "local"})
     columns = _id_columns(record, tenant)
-    columns |= {name: _text(record.get(name)) for name in _TEXTS}
+    columns |= {name: record.get(name) for name in _TEXTS}
     refuse_long_texts(columns)
     columns |= {name: _time(name, record.get(name)) for name in _TIMES}
     columns |= {name: _counter(name, record.get(name, 0)) for name in _TOKENS}
@@ -78,7 +77,7 @@ def rows_of(record: dict[str, Any], lifted: LiftedSnapshot | None = None) -> Run
     if cost == 0 and math.copysign(1, cost) < 0:
         rest[_COST] = cost
     columns |= _progress(record["checkpoint"])
-    columns["month"] = Month.of_ms(max(columns["created_at_ms"], columns["updated_at_ms"])).key
+    columns["month"] = Month.of_ms(max(columns["created_at_ms"], columns["updated_at_ms"]))
     if tenant:
         rest["tenant_context"] = tenant
     shared = lifted.shared
@@ -122,13 +121,13 @@ def _damaged(columns: dict[str, Any], how: str) -> NotAStoreError:
 def _together(
     columns: dict[str, Any], stored: dict[str, Any], snapshot: bytes | None
 ) -> dict[str, Any]:
-    record: dict[str, Any] = {name: from_column(columns[name]) for name in _IDS}
+    record: dict[str, Any] = {name: columns[name] for name in _IDS}
     record["tenant_context"] = {
-        name: from_column(columns[name]) for name in _TENANT_IDS if columns[name] is not None
+        name: columns[name] for name in _TENANT_IDS if columns[name] is not None
     }
     for name in _TEXTS:
         if columns[name] is not None:
-            record[name] = from_column(columns[name])
+            record[name] = columns[name]
     record |= {name: columns[name] for name in _TIMES if columns[name] is not None}
     record |= {name: columns[name] for name in (*_TOKENS, _COST)}
     rest = stored[_RECORD]
@@ -156,13 +155,8 @@ def _id_columns(record: dict[str, Any], tenant: dict[str, Any]) -> dict[str, Any
 
 
 def _id(name: str, value: str) -> str:
-    escaped = to_column(value)
-    refuse_long_id(name, escaped)
-    return escaped
-
-
-def _text(value: str | None) -> str | None:
-    return None if value is None else to_column(value)
+    refuse_long_id(name, value)
+    return value
 
 
 def _time(name: str, value: int | None) -> int | None:
@@ -183,6 +177,6 @@ def _progress(checkpoint: dict[str, Any]) -> dict[str, Any]:
         "completed_nodes": len(checkpoint.get("completed_nodes", ())),
         "pending_nodes": len(checkpoint.get("pending_nodes", ())),
         "blocked_nodes": len(checkpoint.get("blocked_nodes", ())),
-        "failed_node": _text(failure.get("node_id")),
-        "failure_reason": _text(failure.get("reason")),
+        "failed_node": failure.get("node_id"),
+        "failure_reason": failure.get("reason"),
     }

@@ -11,7 +11,6 @@ from sqlalchemy.exc import IntegrityError
 
 from tandem_store.database import dialect
 from tandem_store.errors import ConflictError, NotFoundError, quote_id
-from tandem_store.mapping import from_column, to_column
 from tandem_store.models import runs
 from tandem_store.records import TERMINAL_STATUSES, RunRecord, RunStatus
 from tandem_store.runs import claims, storage
@@ -46,7 +45,7 @@ def _added(context: RunsContext, new: Iterable[RunRecord]) -> list[int]:
     ids = [run.columns["run_id"] for run in ready]
     times = Counter(ids)
     if len(times) < len(ids):
-        twice = from_column(times.most_common(1)[0][0])
+        twice = times.most_common(1)[0][0]
         raise ConflictError(f"The run {quote_id(twice)} is given twice. Add it once.")
     storage.ensure_months(context.connection, {run.month for run in ready})
     for _ in range(_ATTEMPTS):
@@ -115,7 +114,7 @@ def _updated(
     context: RunsContext, run_id: str, change: Change, claim: Claim | None, *, allow_unknown: bool
 ) -> Versioned | None:
     """Return what was written, or None if the run is not as it was read any more."""
-    stored = document(context, to_column(run_id))
+    stored = document(context, run_id)
     if stored is None:
         raise _gone(run_id) if claim is None else claims.lost(claim)
     now_ms = dialect.now_ms(context.connection)
@@ -156,16 +155,14 @@ def delete(context: RunsContext, run_id: str) -> None:
     stored_at = _located(context, run_id, lock=True)
     storage.ensure_months(context.connection, [stored_at.month])
     with all_or_nothing(context.connection):
-        storage.remove(
-            context.connection, to_column(run_id), stored_at.month, revision=stored_at.revision
-        )
+        storage.remove(context.connection, run_id, stored_at.month, revision=stored_at.revision)
 
 
 def _attempts(context: RunsContext, run_id: str) -> Iterator[None]:
     """Allow two attempts: the first waits for nobody, and nobody can come before the second."""
     yield
     _log.debug("The run %r was written by another; trying again.", run_id)
-    storage.locate(context, to_column(run_id), lock=True)
+    storage.locate(context, run_id, lock=True)
     yield
 
 
@@ -191,14 +188,14 @@ def _swap(
 
 
 def _located(context: RunsContext, run_id: str, *, lock: bool = False) -> StoredAt:
-    stored_at = storage.locate(context, to_column(run_id), lock=lock)
+    stored_at = storage.locate(context, run_id, lock=lock)
     if stored_at is None:
         raise _gone(run_id)
     return stored_at
 
 
 def _stored_fields(context: RunsContext, run_id: str) -> frozenset[str]:
-    stored = document(context, to_column(run_id))
+    stored = document(context, run_id)
     return frozenset() if stored is None else stored.fields()
 
 
@@ -214,12 +211,12 @@ def _gone(run_id: str) -> NotFoundError:
     )
 
 
-def _taken(context: RunsContext, stored_id: str) -> ConflictError:
-    run_id, stored_at = quote_id(from_column(stored_id)), storage.locate(context, stored_id)
+def _taken(context: RunsContext, run_id: str) -> ConflictError:
+    stored_at = storage.locate(context, run_id)
     if stored_at is None:
-        return ConflictError(f"The id {run_id} is taken. Give the run another id.")
+        return ConflictError(f"The id {quote_id(run_id)} is taken. Give the run another id.")
     return ConflictError(
-        f"There is a run {run_id} already. Read it with get_versioned and save it.",
+        f"There is a run {quote_id(run_id)} already. Read it with get_versioned and save it.",
         found=stored_at.revision,
     )
 

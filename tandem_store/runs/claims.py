@@ -19,9 +19,9 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Executable, Row, Select, bindparam, literal, select, update
 
 from tandem_store.database import dialect
-from tandem_store.database.damaged_rows import DAMAGE, damaged
+from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged
 from tandem_store.errors import LeaseLostError, quote_id
-from tandem_store.mapping import STORED_VERSION, from_column, to_column
+from tandem_store.mapping import STORED_VERSION
 from tandem_store.models import runs, unindexed
 from tandem_store.records import TERMINAL_STATUSES, RunFilter, RunStatus
 from tandem_store.runs.context import RunsContext
@@ -41,6 +41,7 @@ _COLUMNS: Final = (
     runs.c.claim_expires_at_ms,
     runs.c.claim_token,
 )
+_TYPES: Final = RowTypes(_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ def claim_next(
     selection, length_ms = context.selection(run_filter), _milliseconds(lease)
     now_ms = dialect.now_ms(context.connection)
     values = {
-        "new_worker": to_column(worker),
+        "new_worker": worker,
         "new_expiry": now_ms + length_ms,
         "new_token": randbits(63),
         "now_ms": now_ms,
@@ -171,8 +172,8 @@ def refuse_unless_working(claim: Claim, row: Mapping[str, Any], *, now_ms: int) 
     _refuse_unless_held(claim, row, now_ms=now_ms)
     if row["status"] in _TERMINAL:
         raise LeaseLostError(
-            f"The run {quote_id(claim.run_id)} has ended meanwhile, as "
-            f"{from_column(row['status'])}. Stop working on it and release it; nothing was written."
+            f"The run {quote_id(claim.run_id)} has ended meanwhile, as {row['status']}. Stop "
+            "working on it and release it; nothing was written."
         )
 
 
@@ -192,7 +193,7 @@ def _lease_conditions(claim: Claim, row: Any, now_ms: int) -> Iterator[Any]:
     """
     yield row["claim_epoch"] == claim.epoch
     yield row["claim_token"] == claim.token
-    yield row["claimed_by"] == to_column(claim.worker or "")
+    yield row["claimed_by"] == (claim.worker or "")
     yield row["claim_expires_at_ms"] > now_ms
 
 
@@ -212,7 +213,7 @@ def _locked(context: RunsContext, claim: Claim) -> tuple[Mapping[str, Any], int]
     """
     if not isinstance(claim, Claim):
         raise TypeError(f"A claim is what claim_next gave, not {claim!r}.")
-    itself = runs.c.run_id == to_column(claim.run_id)
+    itself = runs.c.run_id == claim.run_id
     query = select(*_COLUMNS, runs.c.status).where(itself, *context.within())
     row = context.connection.execute(query.with_for_update()).one_or_none()
     if row is None:
@@ -221,7 +222,7 @@ def _locked(context: RunsContext, claim: Claim) -> tuple[Mapping[str, Any], int]
 
 
 def _write(context: RunsContext, claim: Claim, **values: object) -> None:
-    itself = runs.c.run_id == to_column(claim.run_id)
+    itself = runs.c.run_id == claim.run_id
     context.connection.execute(update(runs).where(itself).values(**values))
 
 
@@ -239,9 +240,10 @@ def _milliseconds(lease: timedelta) -> int:
 
 def _claim(row: Row[*tuple[Any, ...]]) -> Claim:
     try:
+        _TYPES.refuse_others(row)
         return Claim(
-            run_id=from_column(row.run_id),
-            worker=None if row.claimed_by is None else from_column(row.claimed_by),
+            run_id=row.run_id,
+            worker=row.claimed_by,
             epoch=row.claim_epoch,
             expires_at_ms=row.claim_expires_at_ms,
             token=row.claim_token,

@@ -19,7 +19,7 @@ from tandem_store.errors import (
     quote_id,
 )
 from tandem_store.jsontext import loads
-from tandem_store.mapping import STORED_VERSION, from_column, record_of, unpack
+from tandem_store.mapping import STORED_VERSION, record_of, unpack
 from tandem_store.models import automation_snapshots, runs
 from tandem_store.month import Month
 from tandem_store.records import RunRecord, RunStatus, TenantScope
@@ -58,9 +58,9 @@ class StoredRun:
     def run_id(self) -> str:
         """The run's id."""
         run_id = self.columns["run_id"]
-        if type(run_id) is not str:
+        if type(run_id) is not str:  # damaged text too
             raise self._damaged("has an id that is no text")
-        return from_column(run_id)
+        return run_id
 
     @property
     def revision(self) -> int:
@@ -139,7 +139,7 @@ class StoredRun:
 
 
 def document(context: RunsContext, run_id: str) -> StoredRun | None:
-    """Return one run as stored, or None; ``run_id`` is escaped.
+    """Return one run as stored, or None if there is no run with this id.
 
     The month says which table to read, and the second statement reads all parts at once: outside a
     snapshot, on PostgreSQL, columns and document could otherwise be of different revisions.
@@ -161,9 +161,9 @@ def document(context: RunsContext, run_id: str) -> StoredRun | None:
 def documents_of_month(
     context: RunsContext, month: Month, run_ids: Sequence[str]
 ) -> Iterator[StoredRun]:
-    """Return those of the runs that are in one month, in no order; ids are escaped."""
+    """Return those of the runs that are in one month, in no order."""
     table = partitions.document_table(context.connection, month)
-    values = {"run_ids": list(run_ids), "month": month.key}
+    values = {"run_ids": list(run_ids), "month": month}
     rows = context.connection.execute(_many(table, context.scope), values)
     return (_stored(row) for row in rows.mappings())
 
@@ -210,8 +210,6 @@ def _stored(row: RowMapping, asked_for: str | None = None) -> StoredRun:
         # A damaged index led to another row.
         raise damaged_run(asked_for, month, "was asked for, and another run was found")
     try:
-        if columns["snapshot_digest"] is not None:
-            columns["snapshot_digest"] = bytes(columns["snapshot_digest"])
         return StoredRun(
             document=unpack(document, encoding),
             snapshot=None if snapshot is None else unpack(snapshot, its_encoding),

@@ -8,12 +8,11 @@ from typing import Any, Final
 
 from sqlalchemy import Row, func, select
 
-from tandem_store.column_types import MARK
-from tandem_store.database.damaged_rows import DAMAGE, damaged_run
+from tandem_store.column_types import AsStored, as_stored
+from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged_run
 from tandem_store.errors import RecordTooNewError
-from tandem_store.mapping import STORED_VERSION, from_column
+from tandem_store.mapping import STORED_VERSION
 from tandem_store.models import runs
-from tandem_store.month import Month
 from tandem_store.records import RunFilter, RunStatus, RunSummary, StopKind
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.pagination import Cursors, Position, Side, ordered
@@ -50,6 +49,9 @@ _NUMBERS: Final = (
 )
 _NAMES: Final = (*_TEXTS, *_NUMBERS, "month", "schema_version")
 _COLUMNS: Final = tuple(runs.c[name] for name in _NAMES)
+_TYPES: Final = RowTypes(_COLUMNS)
+#: Cursors carry the id as it is stored, because runs are ordered by it.
+_STORED_ID: Final = as_stored(runs.c.run_id).label("stored_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ def list(  # noqa: A001 - the name of the method
     selection = context.selection(run_filter)
     cursors = Cursors(selection, newest_first)
     start = None if cursor is None else cursors.decode(cursor)
-    query = ordered(select(*_COLUMNS), selection, start=start, newest_first=newest_first)
+    columns = (*_COLUMNS, _STORED_ID)
+    query = ordered(select(*columns), selection, start=start, newest_first=newest_first)
     # One more than asked for shows whether there is another page.
     rows = context.connection.execute(query.limit(limit + 1)).all()
     shown = rows[:limit]
@@ -114,7 +117,7 @@ def _neighbours(
 
 
 def _beside(row: Row[Any], side: Side) -> Position:
-    return Position(row.created_at_ms, row.run_id, side)
+    return Position(row.created_at_ms, AsStored(row.stored_id), side)
 
 
 def count(context: RunsContext, run_filter: RunFilter | None) -> int:
@@ -124,33 +127,12 @@ def count(context: RunsContext, run_filter: RunFilter | None) -> int:
     return context.connection.execute(query).scalar_one()
 
 
-#: The combinations of Python types in the rows listed so far, all of them right.
-_right_types: Final[set[tuple[type, ...]]] = set()
-
-
-def _refuse_other_types(row: Row[Any]) -> None:
-    """Raise ``TypeError`` if a column holds a value that its type in the schema excludes."""
-    types = tuple(map(type, row))
-    if types in _right_types:
-        return
-    for column, found in zip(_COLUMNS, types, strict=True):
-        allowed = {column.type.python_type, type(None) if column.nullable else None}
-        if found not in allowed:
-            raise TypeError(f"a {found.__name__} as its {column.name}")
-    _right_types.add(types)
-
-
 def _summary(row: Row[Any]) -> RunSummary:
     # Half of what a page costs is made here; a row's own mapping takes 2.5 times as long as zip.
-    values: dict[str, Any] = dict(zip(_NAMES, row, strict=True))
+    values: dict[str, Any] = dict(zip(_NAMES, row, strict=False))
     version, run_id, month = values.pop("schema_version"), values["run_id"], values["month"]
     try:
-        _refuse_other_types(row)
-        for name in _TEXTS:
-            text = values[name]
-            if text is not None and MARK in text:
-                values[name] = from_column(text)
-        values["month"] = Month.of_key(month)
+        _TYPES.refuse_others(row)
         values["status"] = RunStatus(values["status"])
         values["stop_kind"] = values["stop_kind"] and StopKind(values["stop_kind"])
     except DAMAGE as error:

@@ -15,8 +15,9 @@ from hashlib import sha256
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, Select, tuple_
+from sqlalchemy import ColumnElement, Select, literal, tuple_
 
+from tandem_store.column_types import AsStored
 from tandem_store.errors import InvalidCursorError
 from tandem_store.models import runs
 from tandem_store.runs.selection import Selection
@@ -65,7 +66,7 @@ _OTHER: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A point in the order of listings: a creation time and, among equal ones, an id as stored."""
+    """A point in the order of listings: a creation time and, among equal ones, an id."""
 
     created_at_ms: int
     run_id: str
@@ -136,7 +137,8 @@ def ordered(
 def _beyond(
     start: Position, key: tuple[ColumnElement[Any], ...], *, descending: bool
 ) -> ColumnElement[bool]:
-    row, position = tuple_(*key), tuple_(start.created_at_ms, start.run_id)
+    run_id = literal(start.run_id, runs.c.run_id.type)
+    row, position = tuple_(*key), tuple_(start.created_at_ms, run_id)
     if start.side.is_inclusive:
         return row <= position if descending else row >= position
     return row < position if descending else row > position
@@ -154,4 +156,4 @@ def _position(cursor: str) -> Position | None:
         return None
     if type(at) is not int or type(run_id) is not str or "\0" in run_id:
         return None
-    return Position(at, run_id, side) if 0 <= at <= _LARGEST else None
+    return Position(at, AsStored(run_id), side) if 0 <= at <= _LARGEST else None

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from tandem_store.database.read_only import ReadOnly
-from tandem_store.mapping import to_column
 from tandem_store.records import RunFilter, RunRecord, TenantScope
 from tandem_store.runs import claims, documents, id_search, listing, statistics, storage, stream
 from tandem_store.runs.claims import Claim
@@ -60,7 +59,7 @@ class RunReader(ReadOnly):
         ...     tx.runs.document("run-2").raw()["record"]["checkpoint"]["completed_nodes"]
         ['draft', 'review']
         """
-        return documents.document(self._context, to_column(run_id))
+        return documents.document(self._context, run_id)
 
     def exists(self, run_id: str) -> bool:
         """Return whether there is a run with this id.
@@ -69,7 +68,7 @@ class RunReader(ReadOnly):
         ...     tx.runs.exists("run-2"), tx.runs.exists("nobody")
         (True, False)
         """
-        return storage.locate(self._context, to_column(run_id)) is not None
+        return storage.locate(self._context, run_id) is not None
 
     def find_ids(self, beginning: str, *, limit: int) -> tuple[str, ...]:
         """Return at most ``limit`` ids that begin so, in the order of their code points.

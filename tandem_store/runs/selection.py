@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Text, or_
+from sqlalchemy import Column, ColumnElement, or_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from tandem_store.mapping import to_column
+from tandem_store.column_types import EscapedText
 from tandem_store.models import runs
 from tandem_store.records import (
     ANY_DEPLOYMENT,
@@ -77,15 +77,15 @@ def within(scope: TenantScope | None, of: ColumnRef = itself) -> tuple[ColumnEle
     if scope is None:
         return ()
     workspace = (
-        of(runs.c.org_id) == to_column(scope.org_id),
-        of(runs.c.workspace_id) == to_column(scope.workspace_id),
+        of(runs.c.org_id) == scope.org_id,
+        of(runs.c.workspace_id) == scope.workspace_id,
     )
     deployment = scope.deployment_id
     if deployment is ANY_DEPLOYMENT:
         return workspace
     if deployment is None:
         return (*workspace, of(runs.c.deployment_id).is_(None))
-    return (*workspace, of(runs.c.deployment_id) == to_column(deployment))
+    return (*workspace, of(runs.c.deployment_id) == deployment)
 
 
 def _facts_of(scope: TenantScope) -> list[Any]:
@@ -102,7 +102,7 @@ def _is_listed(of: ColumnRef) -> ColumnElement[bool]:
 
 def _choices(run_filter: RunFilter, of: ColumnRef) -> Iterator[ColumnElement[bool]]:
     for name, wanted in run_filter.choices():
-        yield _one_of(of(runs.c[name]), [to_column(value) for value in sorted(wanted)])
+        yield _one_of(of(runs.c[name]), sorted(wanted))
 
 
 def _one_of(column: ColumnElement[Any], stored: Collection[str]) -> ColumnElement[bool]:
@@ -120,7 +120,7 @@ def _times(run_filter: RunFilter, of: ColumnRef) -> Iterator[ColumnElement[bool]
 
 def _texts(run_filter: RunFilter) -> Iterator[ColumnElement[bool]]:
     if run_filter.text is not None:
-        wanted = _ascii_lower(to_column(run_filter.text))
+        wanted = _ascii_lower(run_filter.text)
         yield or_(*(_lowered(column).contains(wanted, autoescape=True) for column in _TEXTS))
 
 
@@ -132,7 +132,7 @@ class _lowered(FunctionElement[str]):  # noqa: N801 - named as SQL functions are
     """
 
     inherit_cache = True
-    type = Text()
+    type = EscapedText()
 
 
 @compiles(_lowered)

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from sqlalchemy import Integer, Numeric, Row, cast, func, literal, select
 
-from tandem_store.database.damaged_rows import DAMAGE, damaged, stored_month
-from tandem_store.mapping import from_column
+from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged, stored_month
 from tandem_store.models import runs
 from tandem_store.month import Month
 from tandem_store.records import RunFilter
 from tandem_store.runs.context import RunsContext
 
+_TYPES: Final = RowTypes((runs.c.month, runs.c.status))
 _LOW_BITS: Final = 32
 _DECIMAL: Final = Numeric(asdecimal=False)
 
@@ -56,9 +56,10 @@ def stats(context: RunsContext, run_filter: RunFilter | None) -> tuple[RunStatis
 def _entry(row: Row[Any]) -> RunStatistics:
     month = stored_month(row.month, "A run")
     try:
+        _TYPES.refuse_others(row)
         return RunStatistics(
             month=month,
-            status=from_column(row.status),
+            status=row.status,
             runs=row.runs,
             total_tokens=(int(row.high or 0) << _LOW_BITS) + int(row.low or 0),
             estimated_cost_usd=float(row.cost or 0.0),

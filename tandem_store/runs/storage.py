@@ -47,7 +47,8 @@ class CompressedRun:
     @property
     def month(self) -> Month:
         """The month that the document belongs to."""
-        return Month.of_key(self.columns["month"])
+        month: Month = self.columns["month"]
+        return month
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class StoredAt:
 
 
 def locate(context: RunsContext, run_id: str, *, lock: bool = False) -> StoredAt | None:
-    """Return where a run is stored, or None; ``run_id`` is escaped.
+    """Return where a run is stored, or None.
 
     ``lock`` keeps other writers off the row until the transaction ends. On SQLite a writing
     transaction does so anyway.
@@ -129,7 +130,7 @@ def replace(
 
 
 def remove(connection: Connection, run_id: str, month: Month, *, revision: int) -> None:
-    """Delete a run, which is at ``revision``, and its document; ``run_id`` is escaped.
+    """Delete a run, which is at ``revision``, and its document.
 
     The caller has locked the row.
     """
@@ -139,13 +140,13 @@ def remove(connection: Connection, run_id: str, month: Month, *, revision: int) 
 
 
 def remove_document(connection: Connection, run_id: str, month: Month) -> None:
-    """Delete a run's document from its month; ``run_id`` is escaped."""
+    """Delete a run's document from its month."""
     table = partitions.document_table(connection, month)
-    connection.execute(delete(table).where(table.c.run_id == run_id, table.c.month == month.key))
+    connection.execute(delete(table).where(table.c.run_id == run_id, table.c.month == month))
 
 
 def taken_ids(connection: Connection, run_ids: Sequence[str]) -> set[str]:
-    """Return those of the ids that are in use; ids are escaped."""
+    """Return those of the ids that are in use."""
     taken: set[str] = set()
     for first in range(0, len(run_ids), snapshots.BATCH):
         batch = run_ids[first : first + snapshots.BATCH]
@@ -156,7 +157,7 @@ def taken_ids(connection: Connection, run_ids: Sequence[str]) -> set[str]:
 
 
 def updated_times(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
-    """Return when the runs that exist were updated, in milliseconds UTC; ids are escaped."""
+    """Return when the runs that exist were updated, in milliseconds UTC."""
     query = select(runs.c.run_id, runs.c.updated_at_ms).where(runs.c.run_id.in_(run_ids))
     return {row.run_id: row.updated_at_ms for row in connection.execute(query)}
 

@@ -11,7 +11,6 @@ from sqlalchemy import Row, select
 
 from tandem_store.database.damaged_rows import stored_month
 from tandem_store.errors import StoreError
-from tandem_store.mapping import from_column
 from tandem_store.models import runs
 from tandem_store.month import Month
 from tandem_store.records import RunFilter, RunRecord
@@ -23,7 +22,7 @@ from tandem_store.runs.pagination import Position, ordered
 BATCH: Final = 50
 
 _KEY: Final = (runs.c.run_id, runs.c.month, runs.c.created_at_ms)
-_Key = Row[str, int, int]
+_Key = Row[str, Month, int]
 
 
 def iterate(
@@ -75,8 +74,7 @@ def damaged(context: RunsContext) -> Iterator[DamagedRun]:
         for row in rows:
             what = _damage_of(context, row, readable.get(row.run_id))
             if what is not None:
-                run_id = from_column(row.run_id) if isinstance(row.run_id, str) else row.run_id
-                yield DamagedRun(run_id=str(run_id), month=_label(row.month), what=what)
+                yield DamagedRun(run_id=str(row.run_id), month=_label(row.month), what=what)
 
 
 def _damage_of(context: RunsContext, row: _Key, stored: StoredRun | None) -> str | None:

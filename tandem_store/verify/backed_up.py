@@ -6,7 +6,6 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from tandem_store.mapping import from_column
 from tandem_store.models import backups
 from tandem_store.store import ReadTransaction
 
@@ -20,5 +19,5 @@ def backup_since_import(tx: ReadTransaction) -> str | None:
     made = select(backups.c.location).order_by(backups.c.taken_at_ms.desc())
     if (imported := tx.ledger.last_finished_at_ms()) is not None:
         made = made.where(backups.c.taken_at_ms > imported)
-    locations = map(from_column, tx.connection.execute(made).scalars())
+    locations = tx.connection.execute(made).scalars()
     return next((one for one in locations if Path(one).is_file()), None)

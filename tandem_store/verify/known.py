@@ -12,7 +12,6 @@ from typing import Final
 
 from tandem_store.importer.copies import Copy
 from tandem_store.ledger import CopyOutcome, Entry, LedgerReader, ReasonCode
-from tandem_store.mapping import to_column
 
 #: A copy and the path of its file.
 Found = tuple[str, Copy]
@@ -32,7 +31,7 @@ class Known:
         self._at_place: dict[tuple[str, int], Entry] = {}
         self._by_key: dict[tuple[str, str], Entry] = {}
         self._files: dict[str, bool] = {}
-        ids = {to_column(run_id) for _, copy in batch if (run_id := named(copy)) is not None}
+        ids = {run_id for _, copy in batch if (run_id := named(copy)) is not None}
         for entry in ledger.entries_of_runs(sorted(ids)):
             self._histories[entry.run_id or ""].append(entry)
             self._note(entry)

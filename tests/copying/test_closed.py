@@ -23,6 +23,7 @@ from tandem_store import (
     open_store,
 )
 from tandem_store.cli.program import program
+from tandem_store.column_types import AsStored
 from tandem_store.copying import Tally, copy_store
 from tandem_store.copying.parts import Batch
 from tandem_store.database import partitions, revisions
@@ -160,7 +161,7 @@ def _flip_a_byte(target: str) -> None:
         month = connection.scalar(
             select(models.runs.c.month).where(models.runs.c.run_id == "great")
         )
-        table = partitions.document_table(connection, Month.of_key(month))
+        table = partitions.document_table(connection, month)
         row = table.c.run_id == "great"
         document = bytearray(connection.scalar(select(table.c.document).where(row)))
         document[len(document) // 2] ^= 1
@@ -397,7 +398,7 @@ def test_a_row_that_the_target_cannot_hold_is_a_sentence(
     """SQLite keeps what PostgreSQL refuses, if somebody wrote it past the store."""
     with behind_its_back(source_url) as connection:
         row = models.runs.c.run_id == "great"
-        connection.execute(update(models.runs).where(row).values(claimed_by="nul\0"))
+        connection.execute(update(models.runs).where(row).values(claimed_by=AsStored("nul\0")))
 
     with pytest.raises(StoreError, match="The target refuses a row of 2026-05"):
         copy_store(source_url, new_target("postgresql"))

@@ -153,7 +153,7 @@ def drop_month(url: str) -> None:
 def forget_month(url: str) -> None:
     """The list of months lacks one."""
     with tampering(url) as connection:
-        connection.execute(delete(models.months).where(models.months.c.month == MAY.key))
+        connection.execute(delete(models.months).where(models.months.c.month == MAY))
 
 
 def detach_partition(url: str) -> None:

@@ -8,15 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tandem_store.column_types import EscapedText
 from tandem_store.errors import NotAStoreError, UnstorableError
 from tandem_store.mapping import (
-    from_column,
     lay,
     lift,
     pack,
     record_of,
     rows_of,
-    to_column,
     unpack,
 )
 from tandem_store.verify.difference import first_difference
@@ -54,10 +53,10 @@ def test_laying_undoes_lifting(snapshot: dict[str, Any]) -> None:
 @given(st.text() | st.text(st.sampled_from("\x00\x010123456789abcdefu\ud800\udc80\udcff\udfffz")))
 def test_text_survives_its_escape(text: str) -> None:
     """What a column holds has no U+0000 and is valid UTF-8."""
-    escaped = to_column(text)
+    escaped = EscapedText.to_stored(text)
 
     assert "\0" not in escaped.encode().decode()
-    assert from_column(escaped) == text
+    assert EscapedText.from_stored(escaped) == text
 
 
 @given(_JSON, st.floats(allow_nan=False, allow_infinity=False), st.integers(0, 2**63 - 1))

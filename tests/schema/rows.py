@@ -14,7 +14,7 @@ def add_run(connection: Connection, run_id: str, month: Month) -> None:
     connection.execute(
         insert(models.runs).values(
             run_id=run_id,
-            month=month.key,
+            month=month,
             revision=1,
             schema_version=1,
             org_id="local",
@@ -33,6 +33,6 @@ def add_document(connection: Connection, run_id: str, month: Month) -> None:
     """A document in a month."""
     connection.execute(
         insert(partitions.document_table(connection, month)).values(
-            run_id=run_id, month=month.key, schema_version=1, encoding="json", document=b"{}"
+            run_id=run_id, month=month, schema_version=1, encoding="json", document=b"{}"
         )
     )

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import event, select
 from sqlalchemy.exc import DataError, IntegrityError
 
-from tandem_store import models
+from tandem_store import Month, models
+from tandem_store.column_types import AsStored
 from tandem_store.database.bulk import COPY_FROM, insert_rows
 from tandem_store.database.engines import Engines
 
@@ -28,7 +29,7 @@ def rows(count: int) -> list[dict[str, Any]]:
     return [
         {
             "run_id": f"r{number:04}",
-            "month": 202608,
+            "month": Month(2026, 8),
             "revision": 2**31 - 1,
             "schema_version": 1,
             "org_id": TEXTS[number % len(TEXTS)],
@@ -98,7 +99,7 @@ def test_what_no_column_can_hold_is_a_data_error(
 ) -> None:
     """A U+0000 that nobody escaped; the connection can be used again."""
     engines = open_engines(postgresql_url)
-    bad = [row | {"detail": "a\0b"} for row in rows(COPY_FROM)]
+    bad = [row | {"detail": AsStored("a\0b")} for row in rows(COPY_FROM)]
 
     with pytest.raises(DataError), engines.write.begin() as connection:
         insert_rows(connection, models.runs, bad)

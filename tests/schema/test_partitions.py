@@ -34,8 +34,8 @@ def test_a_month_is_made_when_it_is_needed(engines: Engines) -> None:
         assert partitions.existing(connection) == [JULY, AUGUST]
         rows = connection.execute(select(models.months).order_by("month")).all()
     assert [(row.month, row.state) for row in rows] == [
-        (202607, "attached"),
-        (202608, "attached"),
+        (Month(2026, 7), "attached"),
+        (Month(2026, 8), "attached"),
     ]
 
 
@@ -86,13 +86,13 @@ def test_a_run_may_change_its_month_together_with_its_document(engines: Engines)
         add_document(connection, "r1", JULY)
 
     with engines.write.begin() as connection:
-        connection.execute(update(models.runs).values(month=AUGUST.key))
+        connection.execute(update(models.runs).values(month=AUGUST))
         connection.execute(partitions.document_table(connection, JULY).delete())
         add_document(connection, "r1", AUGUST)
 
     with engines.read.connect() as connection:
         found = connection.scalar(select(partitions.document_table(connection, AUGUST).c.month))
-    assert found == AUGUST.key
+    assert found == AUGUST
 
 
 def test_one_run_has_one_document(engines: Engines) -> None:

@@ -14,7 +14,7 @@ def documents(connection: Connection, months: list[Month]) -> list[int]:
         connection.execute(
             select(func.count())
             .select_from(table := document_table(connection, month))
-            .where(table.c.month == month.key)
+            .where(table.c.month == month)
         ).scalar_one()
         for month in months
     ]
