@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from tandem_store.release import RELEASE
 
 if TYPE_CHECKING:
+    from tandem_store.backup import BackupReport, RestoreReport, backup_store, restore_store
+    from tandem_store.copying import CopyReport, copy_store
     from tandem_store.database.revisions import upgrade
     from tandem_store.errors import (
         ConflictError,
@@ -29,13 +31,18 @@ if TYPE_CHECKING:
         UnfinishedCopyError,
         UnstorableError,
     )
+    from tandem_store.importer import ImportOptions, ImportReport, import_state
     from tandem_store.month import Month
     from tandem_store.records import (
         ANY_DEPLOYMENT,
+        AutomationRunCheckpoint,
         AutomationSpec,
         RunFilter,
         RunRecord,
+        RunStatus,
         RunSummary,
+        StopKind,
+        TenantContext,
         TenantScope,
     )
     from tandem_store.runs import Claim, DamagedRun, Page, RunStatistics, Versioned
@@ -48,15 +55,21 @@ if TYPE_CHECKING:
         Transaction,
         open_store,
     )
+    from tandem_store.verify import VerifyReport, verify_state
 
 __version__ = RELEASE
 
 __all__ = [
     "ANY_DEPLOYMENT",
+    "AutomationRunCheckpoint",
     "AutomationSpec",
+    "BackupReport",
     "Claim",
     "ConflictError",
+    "CopyReport",
     "DamagedRun",
+    "ImportOptions",
+    "ImportReport",
     "InvalidCursorError",
     "InvalidFilterError",
     "LeaseLostError",
@@ -68,16 +81,20 @@ __all__ = [
     "Page",
     "ReadTransaction",
     "RecordTooNewError",
+    "RestoreReport",
     "RunFilter",
     "RunRecord",
     "RunStatistics",
+    "RunStatus",
     "RunSummary",
     "SchemaAheadError",
     "SchemaBehindError",
     "SourceError",
+    "StopKind",
     "Store",
     "StoreError",
     "StoreLockedError",
+    "TenantContext",
     "TenantReadTransaction",
     "TenantScope",
     "TenantScopeError",
@@ -86,10 +103,16 @@ __all__ = [
     "Transaction",
     "UnfinishedCopyError",
     "UnstorableError",
+    "VerifyReport",
     "Versioned",
     "__version__",
+    "backup_store",
+    "copy_store",
+    "import_state",
     "open_store",
+    "restore_store",
     "upgrade",
+    "verify_state",
 ]
 
 #: Where the names above are defined: modules without dependencies first. They are imported when a
@@ -101,6 +124,10 @@ _MODULES: Final = (
     "tandem_store.runs",
     "tandem_store.store",
     "tandem_store.database.revisions",
+    "tandem_store.importer",
+    "tandem_store.verify",
+    "tandem_store.copying",
+    "tandem_store.backup",
 )
 
 if not TYPE_CHECKING:

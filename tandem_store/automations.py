@@ -9,7 +9,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from tandem_store.database.damaged_rows import DAMAGE, damaged
-from tandem_store.errors import NotAStoreError, RecordTooNewError, UnstorableError
+from tandem_store.database.read_only import ReadOnly
+from tandem_store.errors import NotAStoreError, RecordTooNewError, UnstorableError, quote_id
 from tandem_store.jsontext import canonical, dumps, loads
 from tandem_store.mapping import (
     STORED_VERSION,
@@ -27,43 +28,49 @@ _TIME: Final = "updated_at_ms"
 _LARGEST_BIGINT: Final = 2**63 - 1
 
 
-class Automations:
-    """The automations, for reading and writing; the connection's owner commits."""
+class AutomationReader(ReadOnly):
+    """The automations as the connection's transaction sees them; cannot write."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def get(self, automation_id: str) -> AutomationSpec | None:
-        """The current definition, or None if there is none with this id.
+        """Return the current definition, or None if there is no automation with this id.
 
         Raises:
             RecordTooNewError: a newer version wrote it.
-            NotAStoreError: it is damaged, or is not the one that its digest says.
+            NotAStoreError: it is damaged, or does not match its digest.
         """
         query = select(automations).where(automations.c.automation_id == automation_id)
         row = self._connection.execute(query).one_or_none()
         if row is None:
             return None
         if row.automation_id != automation_id:
-            # An index that leads to another row.
-            raise _damaged(row, f"was found where {automation_id!r} should be")
+            # A damaged index led to another row.
+            raise _damaged(row, f"was found where {quote_id(automation_id)} should be")
         return _definition(row)
 
     def count(self) -> int:
-        """How many automations have a definition."""
+        """Return how many automations have a definition."""
         query = select(func.count()).select_from(automations)
         return self._connection.execute(query).scalar_one()
 
     def iterate(self) -> Iterator[AutomationSpec]:
-        """Every definition, by the code points of the ids. Raises as ``get`` does."""
+        """Yield every definition, by the code points of the ids. Raises as ``get`` does."""
         query = select(automations).order_by(automations.c.automation_id)
         # By a cursor on the server, where the driver would otherwise fetch all of them at once.
         # Closed at once if one of them is damaged.
         with self._connection.execute(query, execution_options={"yield_per": 100}) as rows:
             yield from map(_definition, rows)
 
+
+class Automations(AutomationReader):
+    """The automations, for reading and writing; the connection's owner commits."""
+
     def put(self, definition: AutomationSpec) -> bool:
-        """Make this the current definition; False if it is already, and nothing was written.
+        """Make this the current definition.
+
+        Returns False, and writes nothing, if it is the current one already.
 
         Raises ``UnstorableError`` if a column cannot hold it.
         """
@@ -104,7 +111,7 @@ def _definition(row: Row[Any]) -> AutomationSpec:
         raise _damaged(row, f"cannot be read: {error}") from error
     if definition is None:
         raise RecordTooNewError(
-            f"The automation {name!r} was written in version {row.schema_version}; this "
+            f"The automation {quote_id(name)} was written in version {row.schema_version}; this "
             f"tandem-store reads up to {STORED_VERSION}. Upgrade the package tandem-store."
         )
     return definition

@@ -6,6 +6,16 @@ Messages end with what to do next. ``StoreError`` is the root: catching it catch
 
 from __future__ import annotations
 
+from typing import Final
+
+#: Longer ids are cut in a message: an id may be a kilobyte, and what was typed for one a megabyte.
+_LONGEST_QUOTED: Final = 200
+
+
+def quote_id(text: str) -> str:
+    """Return an id in quotes, as messages name it: cut if it is long."""
+    return repr(text if len(text) <= _LONGEST_QUOTED else f"{text[:_LONGEST_QUOTED]}...")
+
 
 class StoreError(Exception):
     """Something the store refuses or cannot do, said in one sentence."""

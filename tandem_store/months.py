@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Select, func, or_, select
 from tandem_store.clock import now_ms
 from tandem_store.database import partitions
 from tandem_store.database.damaged_rows import stored_month
+from tandem_store.database.read_only import ReadOnly
 from tandem_store.models import months, runs
 from tandem_store.month import Month
 
@@ -31,15 +32,15 @@ class MonthState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthSummary(MonthState):
-    """One month and what it holds."""
+    """One month, and how much is in it."""
 
     runs: int
     #: Bytes of the compressed documents, without indexes; 0 for a detached month.
     bytes: int
 
 
-class Months:
-    """The months as the connection's transaction sees them."""
+class MonthReader(ReadOnly):
+    """The months as the connection's transaction sees them; cannot write."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -88,3 +89,14 @@ def coming(ahead: int = AHEAD) -> tuple[Month, ...]:
     """Return the current month and the ``ahead`` months after it."""
     current = Month.of_ms(now_ms())
     return tuple(current.later(months) for months in range(ahead + 1))
+
+
+class Months(MonthReader):
+    """The months, for reading and making them; the connection's owner commits."""
+
+    def ensure(self, wanted: Collection[Month] = (), *, ahead: int = AHEAD) -> tuple[Month, ...]:
+        """Make the tables of the ``wanted`` months, or of the current month and ``ahead`` more.
+
+        Returns those that were missing. Raises ``MonthDetachedError`` for a month that is detached.
+        """
+        return partitions.ensure(self._connection, wanted or coming(ahead))

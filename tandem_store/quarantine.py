@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, Select, func, select, update
 
 from tandem_store.database.bulk import insert_rows
 from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged
+from tandem_store.database.read_only import ReadOnly
 from tandem_store.errors import NotAStoreError, NotFoundError
 from tandem_store.mapping import unpack
 from tandem_store.mapping.compression import LARGEST_DOCUMENT
@@ -18,7 +19,7 @@ from tandem_store.models import import_entries, import_files, quarantine
 
 #: How many ids are named in one statement.
 _BATCH: Final = 500
-#: The greatest number that a database may be asked for.
+#: The largest number that a database accepts in a question.
 _LARGEST_ID: Final = 2**63 - 1
 
 
@@ -48,7 +49,7 @@ class QuarantineItem:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether an item still waits; ``entry_id`` is its copy's, ``None`` for definitions."""
+    """Whether an item still waits; ``entry_id`` is its copy's, None for definitions."""
 
     entry_id: int | None
     path: str
@@ -57,31 +58,27 @@ class Decision:
     discarded: bool
 
 
-class Quarantine:
-    """The quarantine on an open connection; never commits."""
+class QuarantineReader(ReadOnly):
+    """The quarantine as the connection's transaction sees it; cannot write."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Take items in, as rows of the table."""
-        insert_rows(self._connection, quarantine, rows)
-
     def list(self, *, include_discarded: bool = False) -> list[QuarantineItem]:
-        """The items by path and place."""
+        """Return the items by path and, within a file, in the order of their bytes."""
         rows = _ITEMS
         if not include_discarded:
             rows = rows.where(quarantine.c.discarded_at_ms.is_(None))
         found = self._connection.execute(rows, execution_options={"yield_per": _BATCH})
         # Sorted here, because PostgreSQL compares paths by the rules of a language.
-        return sorted(map(_item, found), key=_place)
+        return sorted(map(_item, found), key=_position)
 
     def of_files(
         self, file_ids: Sequence[int], definition_paths: Sequence[str]
     ) -> builtins.list[QuarantineItem]:
-        """The items of what files hold now, without the discarded ones.
+        """Return the items of what files hold now, without the discarded ones.
 
-        Files are named by their ledger ids; definitions are no copies and go by their paths.
+        Files are named by their ledger ids. Definitions are not copies, so they are named by path.
         """
         found: builtins.list[QuarantineItem] = []
         still_there = import_entries.c.seen_import_id == import_files.c.import_id
@@ -93,14 +90,14 @@ class Quarantine:
             found += self._undiscarded(copies.where(batch, still_there))
         paths = quarantine.c.path.in_(definition_paths)
         found += self._undiscarded(_ITEMS.where(quarantine.c.entry_id.is_(None), paths))
-        return sorted(found, key=_place)
+        return sorted(found, key=_position)
 
     def _undiscarded(self, items: Select[Any]) -> Iterator[QuarantineItem]:
         waiting = items.where(quarantine.c.discarded_at_ms.is_(None))
         return map(_item, self._connection.execute(waiting))
 
     def decisions(self) -> Iterator[Decision]:
-        """What became of every item, streamed: far less than the items themselves."""
+        """Return whether each item still waits, streamed: far less data than the items."""
         rows = self._connection.execute(_DECISIONS, execution_options={"yield_per": _BATCH})
         return (
             Decision(
@@ -113,19 +110,25 @@ class Quarantine:
             for row in rows
         )
 
-    def get(self, item_id: int) -> QuarantineItem:
-        """One item. Raises ``NotFoundError`` if there is none with this number."""
-        query = _ITEMS.where(quarantine.c.id == item_id)
-        row = self._connection.execute(query).one_or_none() if _is_askable(item_id) else None
-        if row is None:
+    def get(self, item_id: int) -> QuarantineItem | None:
+        """Return one item, or None if there is no item with this number."""
+        if not _is_possible(item_id):
+            return None
+        row = self._connection.execute(_ITEMS.where(quarantine.c.id == item_id)).one_or_none()
+        return None if row is None else _item(row)
+
+    def require(self, item_id: int) -> QuarantineItem:
+        """Return one item. Raises ``NotFoundError`` if there is no item with this number."""
+        item = self.get(item_id)
+        if item is None:
             raise NotFoundError(
                 f"There is no quarantined item {item_id}; tandem-store quarantine list has them."
             )
-        return _item(row)
+        return item
 
     def raw(self, item_id: int) -> bytes | None:
-        """The bytes as they stood in the source, or ``None`` if only the source has them."""
-        if not _is_askable(item_id):
+        """Return the bytes as they were in the source, or None if only the source has them."""
+        if not _is_possible(item_id):
             return None
         row = self._connection.execute(
             select(quarantine.c.raw, quarantine.c.encoding, quarantine.c.size).where(
@@ -139,23 +142,31 @@ class Quarantine:
         except (NotAStoreError, *DAMAGE) as error:
             raise _damaged(item_id, error) from error
 
+    def count_undiscarded(self) -> int:
+        """Return how many items wait for a decision."""
+        return self._connection.execute(
+            select(func.count()).where(quarantine.c.discarded_at_ms.is_(None))
+        ).scalar_one()
+
+
+class Quarantine(QuarantineReader):
+    """The quarantine, for reading and writing; the connection's owner commits."""
+
+    def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add items, as rows of the table."""
+        insert_rows(self._connection, quarantine, rows)
+
     def discard(self, item_ids: Iterable[int], *, now_ms: int) -> int:
-        """Drop the bytes of items for good; returns how many there were."""
+        """Delete the bytes of items for good; returns how many there were."""
         result = self._connection.execute(
             update(quarantine)
             .where(
-                quarantine.c.id.in_(filter(_is_askable, item_ids)),
+                quarantine.c.id.in_(filter(_is_possible, item_ids)),
                 quarantine.c.discarded_at_ms.is_(None),
             )
             .values(raw=None, encoding=None, discarded_at_ms=now_ms)
         )
         return result.rowcount
-
-    def count_undiscarded(self) -> int:
-        """How many items wait for a decision."""
-        return self._connection.execute(
-            select(func.count()).where(quarantine.c.discarded_at_ms.is_(None))
-        ).scalar_one()
 
 
 _COLUMNS: Final = [column for column in quarantine.c if column.name not in {"raw", "encoding"}]
@@ -170,7 +181,7 @@ _ITEMS: Final = select(*_COLUMNS).select_from(quarantine)
 _TYPES: Final = RowTypes(_COLUMNS)
 
 
-def _is_askable(item_id: int) -> bool:
+def _is_possible(item_id: int) -> bool:
     return 0 < item_id <= _LARGEST_ID
 
 
@@ -201,5 +212,5 @@ def _item(row: Row[Any]) -> QuarantineItem:
         raise _damaged(row.id, error) from error
 
 
-def _place(item: QuarantineItem) -> tuple[str, int, int]:
+def _position(item: QuarantineItem) -> tuple[str, int, int]:
     return item.path, item.start or 0, item.id

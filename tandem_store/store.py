@@ -18,9 +18,8 @@ from sqlalchemy import URL, Connection, ScalarResult
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
-from tandem_store import months
-from tandem_store.automations import Automations
-from tandem_store.database import partitions, revisions, urls
+from tandem_store.automations import AutomationReader, Automations
+from tandem_store.database import revisions, urls
 from tandem_store.database.engines import create_engines
 from tandem_store.database.locks.commit_lock import log_affected_library
 from tandem_store.database.transactions import Transactions
@@ -28,8 +27,8 @@ from tandem_store.database.urls import database_url, sqlite_path
 from tandem_store.errors import TenantScopeError
 from tandem_store.ledger import Ledger, LedgerReader
 from tandem_store.month import Month
-from tandem_store.months import Months
-from tandem_store.quarantine import Quarantine
+from tandem_store.months import AHEAD, MonthReader, Months
+from tandem_store.quarantine import Quarantine, QuarantineReader
 from tandem_store.records import TenantScope
 from tandem_store.runs import RunReader, Runs
 
@@ -40,8 +39,13 @@ _log: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ReadTransaction:
-    """One unchanging view of the store; the database itself refuses to write through it."""
+    """One unchanging view of the store; the database itself refuses to write through it.
 
+    ``connection`` is the SQLAlchemy connection of the transaction. A service reads its own tables
+    by it, in the same view. Its ``commit``, ``rollback`` and ``close`` are the store's to call.
+    """
+
+    #: The SQLAlchemy connection that the transaction is on.
     connection: Connection
 
     def scalars(self, statement: TypedReturnsRows[_T]) -> ScalarResult[_T]:
@@ -68,6 +72,45 @@ class ReadTransaction:
         return RunReader(self.connection)
 
     @property
+    def months(self) -> MonthReader:
+        """The months that the runs are in."""
+        return MonthReader(self.connection)
+
+    @property
+    def automations(self) -> AutomationReader:
+        """The current definitions."""
+        return AutomationReader(self.connection)
+
+    @property
+    def quarantine(self) -> QuarantineReader:
+        """What could not be imported as it was."""
+        return QuarantineReader(self.connection)
+
+    @property
+    def ledger(self) -> LedgerReader:
+        """The copies that imports found, and the outcome of each."""
+        return LedgerReader(self.connection)
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction(ReadTransaction):
+    """One unit of work: all of it is stored, or nothing.
+
+    A service writes its own rows in the same transaction by ``connection``, or by its own models::
+
+        with Session(bind=tx.connection, join_transaction_mode="create_savepoint") as session:
+            session.add(Order(run_id=run.run_id))
+            session.commit()  # ends a savepoint; the store commits when its block ends
+
+    On PostgreSQL its models name their schema, because other names mean the store's schema here.
+    """
+
+    @property
+    def runs(self) -> Runs:
+        """The runs."""
+        return Runs(self.connection)
+
+    @property
     def months(self) -> Months:
         """The months that the runs are in."""
         return Months(self.connection)
@@ -79,33 +122,21 @@ class ReadTransaction:
 
     @property
     def quarantine(self) -> Quarantine:
-        """What could not be imported as it stands."""
+        """What could not be imported as it was."""
         return Quarantine(self.connection)
 
     @property
-    def ledger(self) -> LedgerReader:
-        """The copies that imports found, and what became of them."""
-        return LedgerReader(self.connection)
-
-
-@dataclass(frozen=True, slots=True)
-class Transaction(ReadTransaction):
-    """One unit of work: all of it is stored, or nothing."""
-
-    @property
-    def runs(self) -> Runs:
-        """The runs."""
-        return Runs(self.connection)
-
-    @property
     def ledger(self) -> Ledger:
-        """The copies that imports found, and what became of them."""
+        """The copies that imports found, and the outcome of each."""
         return Ledger(self.connection)
 
 
 @dataclass(frozen=True, slots=True)
 class TenantReadTransaction:
-    """One unchanging view of one tenant's part of the store."""
+    """One unchanging view of one tenant's part of the store.
+
+    There is no connection here: it would show the other tenants' runs.
+    """
 
     _connection: Connection
     #: The tenant.
@@ -186,7 +217,7 @@ class Store:
         return self._transactions.read(ReadTransaction)
 
     def ensure_months(
-        self, wanted: Collection[Month] = (), *, ahead: int = months.AHEAD
+        self, wanted: Collection[Month] = (), *, ahead: int = AHEAD
     ) -> tuple[Month, ...]:
         """Make the tables of the ``wanted`` months, or of the current month and ``ahead`` more.
 
@@ -202,7 +233,7 @@ class Store:
         (['2026-08', '2026-09'], ())
         """
         with self._transactions.begin(Transaction, makes_months=False) as tx:
-            return partitions.ensure(tx.connection, wanted or months.coming(ahead))
+            return tx.months.ensure(wanted, ahead=ahead)
 
     def for_tenant(self, scope: TenantScope) -> TenantStore:
         """The store as one tenant sees it: the only way to its runs that cannot miss a filter.

@@ -68,15 +68,22 @@ def backup_store(
     """Back a store up into one file, which can be restored to either database.
 
     Services may go on reading and writing: the backup shows the store at one moment after the
-    call. It has its name only once it was compared with the store row by row and read back, and
-    nothing is ever written over. A name that ends in ``.zst`` makes it compressed; in a folder it
-    is, and is called after the store and the moment, and of those the newest ``keep`` stay, at
-    least 1. ``progress`` is told the phase, how much is done, and how much there is.
+    call. It gets its name only after it was compared with the store, row by row, and read back. An
+    existing file is never overwritten.
+
+    ``target`` is a new file, compressed if its name ends in ``.zst``, or a folder. In a folder the
+    backup is compressed and named after the store and the moment, and with ``keep`` (at least 1)
+    only the newest ones of this store stay. ``progress`` is called with the phase, how much is
+    done, and how much there is.
 
     Raises:
         StoreError: the name is taken, the disk is full, or ``keep`` is given without a folder.
-        NotAStoreError: the database is no store, or is damaged.
+        NotAStoreError: the database is not a store, or is damaged.
         SchemaBehindError: a PostgreSQL store must be upgraded first.
+
+    >>> report = backup_store(filled_url, folder / "runs.db.zst")
+    >>> report.file.name, report.content.runs, report.size > 0  # bytes
+    ('runs.db.zst', 3, True)
     """
     with told():
         return _backed_up(database_url(url), Place.of(target), keep, progress)

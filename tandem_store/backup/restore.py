@@ -30,19 +30,24 @@ _LOGS: Final = ("-wal", "-journal")
 
 
 def restore_store(
-    source: str | os.PathLike[str], url: str | URL, *, progress: Progress | None = None
+    url: str | URL, source: str | os.PathLike[str], *, progress: Progress | None = None
 ) -> RestoreReport:
-    """Make a store of a backup, in a database that is new: a file not yet there, an empty schema.
+    """Restore a backup into a new database: a file that is not there yet, or an empty schema.
 
-    The backup is only read. A backup of an older revision is upgraded. Interrupted, there is no
-    SQLite file under the name, and a PostgreSQL schema cannot be opened; the same call goes on.
-    ``progress`` is told the phase, how much is done, and how much there is.
+    The backup is only read. A backup of an older revision is upgraded. After an interruption there
+    is no SQLite file under the name, and a PostgreSQL schema cannot be opened; the same call
+    continues. ``progress`` is called with the phase, how much is done, and how much there is.
 
     Raises:
-        StoreError: the target holds something, or there is no such backup, or no room.
-        NotAStoreError: the backup is damaged, or no store of ours.
+        StoreError: the target holds something, there is no such backup, or the disk is full.
+        NotAStoreError: the backup is damaged, or is not a store.
         SchemaAheadError: the backup was made by a newer version of the package.
         StoreLockedError: another process is filling the PostgreSQL schema.
+
+    >>> backup = backup_store(filled_url, folder / "runs.db.zst")
+    >>> report = restore_store(str(folder / "again.db"), backup.file)
+    >>> report.content.runs, report.digest == backup.digest
+    (3, True)
     """
     with told():
         return _restored(Path(source).absolute(), database_url(url), progress)

@@ -37,16 +37,23 @@ def copy_store(
     batch: Batch = DEFAULT_BATCH,
     progress: Progress | None = None,
 ) -> CopyReport:
-    """Copy a store, whole, into another database, which is made and upgraded if need be.
+    """Copy a complete store into another database, which is made and upgraded if need be.
 
-    The source is only read, as it is at one moment. The target refuses to be opened until it has
-    been compared with the source, row by row; if the report has ``differences``, it still does.
-    Interrupted, the same call goes on; after its end, it only compares.
+    The source is only read, as it is at one moment. The target cannot be opened until it has been
+    compared with the source, row by row; if the report has ``differences``, it stays closed. After
+    an interruption the same call continues; once a copy is finished, it only compares.
+
+    ``batch`` is how much one transaction writes at most: rows, and bytes of documents. ``progress``
+    is called with the phase, how many rows are done, and how many there are.
 
     Raises:
         StoreError: the target holds something else, or is the source.
         SchemaBehindError: the source must be upgraded first.
         StoreLockedError: another copy or import is filling the target.
+
+    >>> report = copy_store(filled_url, str(folder / "copy.db"))
+    >>> report.tables["runs"], report.differences
+    (3, [])
     """
     began = time.monotonic()
     origin, goal = database_url(source), database_url(target)

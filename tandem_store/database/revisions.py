@@ -78,15 +78,19 @@ def current(url: str | URL) -> str | None:
 
 
 def upgrade(url: str | URL, *, before: Callable[[], object] | None = None) -> str | None:
-    """Upgrade the database to ``HEAD``, and create it if it is missing; return its old revision.
+    """Create the database at ``url``, or upgrade it; return the revision that it was at.
 
-    It may run in many processes and threads at once: one upgrades, the others wait and return
-    ``HEAD``. A database at ``HEAD`` is not written to. ``before`` is called under the upgrade lock,
-    before an older database is changed.
+    That is None for a new database. Many processes and threads may call it at once: one upgrades,
+    the others wait and return the new revision. A database that needs no upgrade is not written
+    to. ``before`` is called under the upgrade lock, before an older database is changed.
 
     Raises:
         SchemaAheadError: the database is newer than this version of the package.
         UnfinishedCopyError: a copy into it was interrupted.
+
+    >>> new = str(folder / "new.db")
+    >>> upgrade(new) is None, upgrade(new) == upgrade(url)
+    (True, True)
     """
     found = current(url)
     if found == HEAD:

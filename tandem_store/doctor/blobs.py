@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Row, Table, func, select
 
-from tandem_store.automations import Automations
+from tandem_store.automations import AutomationReader
 from tandem_store.doctor.context import Context
 from tandem_store.doctor.decoding import DAMAGED, reason
 from tandem_store.doctor.findings import LISTED, Finding, Severity, counted, named
@@ -70,7 +70,7 @@ def check_automations(context: Context) -> Iterator[Finding]:
     def verify(key: str) -> None:
         # It refuses a definition that differs from its digest.
         with context.read() as connection:
-            Automations(connection).get(key)
+            AutomationReader(connection).get(key)
 
     found = _examined(context, "reading definitions", automations.c.automation_id, verify)
     if damaged := found.keys:

@@ -19,7 +19,8 @@ from tandem_store.mapping import rows_of
 from tandem_store.mapping.snapshot import LiftedSnapshot
 from tandem_store.models import runs
 from tandem_store.month import Month
-from tandem_store.runs.documents import StoredRun, read_many, read_one
+from tandem_store.runs.context import RunsContext
+from tandem_store.runs.documents import StoredRun, document, documents_of_month
 
 #: Snapshots are examined once each, not with every run that has one.
 _NO_SNAPSHOT: Final = LiftedSnapshot()
@@ -91,7 +92,7 @@ class _Reading:
         """Id, code and reason of each that is damaged."""
         try:
             with self.context.read() as connection:
-                together = list(read_many(connection, month, ids))
+                together = list(documents_of_month(RunsContext(connection), month, ids))
         except DAMAGED:
             for run_id in ids:
                 yield from self._alone(month, run_id)
@@ -102,7 +103,7 @@ class _Reading:
     def _alone(self, month: Month, run_id: str) -> Iterator[tuple[str, str, str]]:
         try:
             with self.context.read() as connection:
-                stored = read_one(connection, run_id)
+                stored = document(RunsContext(connection), run_id)
         except DAMAGED as error:
             # One without a document is told of where the documents are counted.
             if self._has_document(month, run_id):

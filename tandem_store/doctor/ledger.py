@@ -11,7 +11,7 @@ from tandem_store.doctor.context import Context
 from tandem_store.doctor.findings import Finding, Severity, counted
 from tandem_store.ledger import LedgerReader
 from tandem_store.models import import_entries
-from tandem_store.quarantine import Quarantine
+from tandem_store.quarantine import QuarantineReader
 
 
 def check_imports(context: Context) -> Iterator[Finding]:
@@ -47,7 +47,7 @@ def _unjudged(count: int) -> str:
 def check_quarantine(context: Context) -> Iterator[Finding]:
     """Copies that nobody has decided about."""
     with context.read() as connection:
-        count = Quarantine(connection).count_undiscarded()
+        count = QuarantineReader(connection).count_undiscarded()
     if count:
         verb = "waits" if count == 1 else "wait"
         yield Finding(

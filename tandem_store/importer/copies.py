@@ -8,7 +8,7 @@ from tandem_store.importer.choice.facts import Facts
 from tandem_store.importer.source.kinds import SkippedFile, SourceFile
 from tandem_store.importer.source.spans import Span
 from tandem_store.ledger import Kind
-from tandem_store.runs import PackedRun
+from tandem_store.runs import CompressedRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Copy:
     key: str | None = None
     facts: Facts | None = None
     claimed_id: str | None = None
-    run: PackedRun | None = None
+    run: CompressedRun | None = None
     fault: Fault | None = None
     raw: Raw | None = None
 

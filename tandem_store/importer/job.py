@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
+
+from sqlalchemy import URL
 
 from tandem_store import snapshots
 from tandem_store.database import revisions
@@ -43,25 +46,36 @@ def silent(_phase: str, _done: int, _total: int) -> None:
 
 
 def import_state(
-    url: str,
-    state: Path,
-    options: ImportOptions,
-    progress: Progress | None = None,
+    url: str | URL,
+    state: str | os.PathLike[str],
+    options: ImportOptions | None = None,
     *,
+    progress: Progress | None = None,
     plan: ImportPlan | None = None,
 ) -> ImportReport:
-    """Bring a legacy state directory into the store at ``url``; never writes to the source.
+    """Import a state directory of the engine, or one hot file, into the store at ``url``.
 
-    A new SQLite file is made first, or one that was never finished. An interrupted import of the
-    same directory goes on where it stopped; what was imported before and has not changed is not
-    judged again. ``plan`` is what ``plan_import`` gave for the same arguments, if it was asked.
+    The source is only read. A SQLite file that is not there, or was never finished, is made first.
+    An interrupted import of the same directory continues where it stopped; what was imported
+    before and has not changed is not imported again.
+
+    ``progress`` is called with the phase, how much is done, and how much there is: bytes while
+    files are read, runs while copies are reconciled. ``plan`` is the plan from ``plan_import`` for
+    the same arguments, if there is one.
 
     Raises:
-        SourceError: the directory is none, or changed while it was read.
+        SourceError: ``state`` is not a state directory, or changed while it was read.
         StoreLockedError: another import is running on this store.
         SchemaBehindError: the store must be upgraded first.
+        StoreError: an interrupted import with other options must be ended first, or the store would
+            get more than 600 months and ``confirm_months`` is not set.
+
+    >>> report = import_state(str(folder / "runs.db"), state)
+    >>> report.copies, report.runs, report.quarantined
+    (1, 1, [])
     """
-    source = StateDirectory.locate(state, options.allow_roots)
+    options = options or ImportOptions()
+    source = StateDirectory.locate(Path(state), options.allow_roots)
     total = (plan or survey(url, source)).total_bytes
     place = rehearsal(url) if options.dry_run else nullcontext(database_url(url))
     with place as target, import_lock(target):

@@ -28,7 +28,7 @@ from tandem_store.legacy.recovery import recover_entry
 from tandem_store.legacy.shard_file import run_of_shard
 from tandem_store.legacy.versions import NewerVersionError
 from tandem_store.mapping import pack, rows_of
-from tandem_store.runs import PackedRun
+from tandem_store.runs import CompressedRun
 
 #: The most bytes of one item that quarantine keeps; beyond, only place and digest.
 LARGEST_KEPT: Final = 16 * 1024 * 1024
@@ -176,7 +176,7 @@ def _well_formed(record: Any) -> Copy:
     lifted = check_run(record)
     facts = Facts.of_record(record)
     rows = rows_of(record, lifted)
-    return Copy(facts.digest, facts=facts, run=None if facts.ignored else PackedRun.of(rows))
+    return Copy(facts.digest, facts=facts, run=None if facts.ignored else CompressedRun.of(rows))
 
 
 def _damaged(file: SourceFile, piece: Piece, key: str, record: Any, error: str) -> Copy:

@@ -48,7 +48,7 @@ class ImportPlan:
         return int(self.total_bytes * _SHARE) + self.largest
 
 
-def survey(url: str, state: StateDirectory) -> ImportPlan:
+def survey(url: str | URL, state: StateDirectory) -> ImportPlan:
     """Walk the source and count, without reading a file.
 
     Raises ``SourceError`` when nothing in it can hold runs.
@@ -80,7 +80,7 @@ def survey(url: str, state: StateDirectory) -> ImportPlan:
     )
 
 
-def plan_import(url: str, state: Path, options: ImportOptions) -> ImportPlan:
+def plan_import(url: str | URL, state: Path, options: ImportOptions) -> ImportPlan:
     """What ``import_state`` would read with these arguments. Read-only; creates nothing."""
     return survey(url, StateDirectory.locate(state, options.allow_roots))
 

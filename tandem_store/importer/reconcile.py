@@ -24,8 +24,9 @@ from tandem_store.importer.source.kinds import Source
 from tandem_store.importer.source_reader import LostCopyError, Places, file_of
 from tandem_store.ledger import CopyOutcome, Entry, Kind, Part, ReasonCode
 from tandem_store.mapping import record_of, rows_of
-from tandem_store.runs import StoredRun, listing
-from tandem_store.runs.storage import PackedRun, place, replace
+from tandem_store.runs import StoredRun
+from tandem_store.runs.context import RunsContext
+from tandem_store.runs.storage import CompressedRun, insert_runs, locate, replace
 from tandem_store.store import Transaction
 
 _log: Final = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class Settlement:
 
     def _judge(self, tx: Transaction, import_id: int, run_id: str, history: list[Entry]) -> None:
         # Locked before it is read: on PostgreSQL a service may be writing this very run.
-        listing.locate(tx.connection, run_id, lock=True)
+        locate(RunsContext(tx.connection), run_id, lock=True)
         case = _Case.of(import_id, tx.runs.document(run_id), history)
         resolution = resolve(case.candidates, strict=self.strict)
         kept = self._bytes_to_keep(case, resolution)
@@ -137,10 +138,10 @@ class Settlement:
 
     def _write(self, tx: Transaction, case: _Case, record: dict[str, Any]) -> int:
         """Store the run; a row that this import put there itself keeps its revision."""
-        run = PackedRun.of(rows_of(record))
+        run = CompressedRun.of(rows_of(record))
         self.session.ensure_months(tx, {run.month}, confirmed=self.confirm_months)
         if case.stored is None:
-            return place(tx.connection, [run], imported=True)[0]
+            return insert_runs(tx.connection, [run], imported=True)[0]
         revision = case.stored.revision + (case.placed is None)
         replace(tx.connection, run, old_month=case.stored.month, imported=True, revision=revision)
         return revision

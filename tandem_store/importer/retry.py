@@ -29,8 +29,8 @@ from tandem_store.importer.splitting import cut
 from tandem_store.importer.worker_pool import perform
 from tandem_store.ledger import CopyOutcome, Entry
 from tandem_store.quarantine import QuarantineItem
-from tandem_store.runs import listing
-from tandem_store.runs.storage import place, replace
+from tandem_store.runs.context import RunsContext
+from tandem_store.runs.storage import insert_runs, locate, replace
 from tandem_store.store import Transaction, open_store
 
 _GONE: Final = "its bytes are not in the source any more"
@@ -83,7 +83,7 @@ def retry_quarantined(url: str | URL, item_ids: Sequence[int]) -> RetryReport:
     with import_lock(url), open_store(url) as store:
         for item_id in dict.fromkeys(item_ids):
             with store.begin() as tx:
-                report.items.append(_retry(tx, tx.quarantine.get(item_id)))
+                report.items.append(_retry(tx, tx.quarantine.require(item_id)))
     return report
 
 
@@ -97,7 +97,7 @@ def _retry(tx: Transaction, item: QuarantineItem) -> Retried:
         data = _bytes(tx, item)
         fault = _GONE if data is None else _retry_definitions(tx, item, data)
     else:
-        entry = tx.ledger.entry(item.entry_id)
+        entry = tx.ledger.require(item.entry_id)
         copies = _copies(tx, item, entry)
         fault = _GONE if copies is None else _retry_runs(tx, entry, copies)
     if fault is None:
@@ -186,7 +186,7 @@ def _judged(tx: Transaction, entry: Entry, copy: Copy) -> tuple[str | None, Deci
     """What is wrong with a copy, or else what becomes of it beside the run in the store."""
     if copy.fault is not None or copy.facts is None:
         return (copy.fault.message if copy.fault else "no run"), None
-    listing.locate(tx.connection, copy.facts.run_id, lock=True)
+    locate(RunsContext(tx.connection), copy.facts.run_id, lock=True)
     stored = tx.runs.document(copy.facts.run_id)
     candidates = [Candidate(copy.facts, Source(entry.source), entry.path, copy.ordinal)]
     if stored is not None:
@@ -204,7 +204,7 @@ def _write(tx: Transaction, copy: Copy) -> int:
     partitions.ensure(tx.connection, [copy.run.month])
     stored = tx.runs.document(run_id)
     if stored is None:
-        return place(tx.connection, [copy.run], imported=True)[0]
+        return insert_runs(tx.connection, [copy.run], imported=True)[0]
     revision = stored.revision + 1
     replace(tx.connection, copy.run, old_month=stored.month, imported=True, revision=revision)
     return revision

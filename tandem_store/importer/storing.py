@@ -18,7 +18,7 @@ from tandem_store.importer.ledger_rows import entry_row, place_of, quarantine_ro
 from tandem_store.importer.session import ImportSession
 from tandem_store.importer.source.kinds import SourceFile
 from tandem_store.ledger import Kind, KnownFile
-from tandem_store.runs.storage import PackedRun, place, taken_ids
+from tandem_store.runs.storage import CompressedRun, insert_runs, taken_ids
 from tandem_store.store import Transaction
 
 
@@ -217,7 +217,7 @@ class Writer:
             return
         ids = [row["run_id"] for _, copy, row in rows if is_whole(copy)]
         taken = taken_ids(tx.connection, ids)
-        runs: list[PackedRun] = []
+        runs: list[CompressedRun] = []
         placed: list[dict[str, Any]] = []
         for _, copy, row in rows:
             if copy.run is not None and is_whole(copy) and row["run_id"] not in taken:
@@ -225,7 +225,7 @@ class Writer:
                 runs.append(copy.run)
                 placed.append(row)
         self.session.ensure_months(tx, {run.month for run in runs}, confirmed=self.confirm_months)
-        revisions = place(tx.connection, runs, imported=True)
+        revisions = insert_runs(tx.connection, runs, imported=True)
         for row, revision in zip(placed, revisions, strict=True):
             row |= {"outcome": "imported", "revision": revision}
 

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, func, select
 
+from tandem_store.database.read_only import ReadOnly
+from tandem_store.errors import NotFoundError
 from tandem_store.ledger.accounts import BATCH, STREAMED, Accounts
 from tandem_store.ledger.outcomes import CopyOutcome, Kind, ReasonCode
 from tandem_store.ledger.rows import (
@@ -28,7 +30,7 @@ from tandem_store.models import import_directories, import_entries, import_files
 _WHOLE: Final = (Kind.WELL_FORMED.value, Kind.STUB.value)
 
 
-class LedgerReader(Accounts):
+class LedgerReader(Accounts, ReadOnly):
     """The ledger as the connection's transaction sees it; cannot write."""
 
     def unfinished(self) -> list[Import]:
@@ -136,10 +138,18 @@ class LedgerReader(Accounts):
             for row in self._connection.execute(ENTRIES.where(named)):
                 yield entry_of(row)
 
-    def entry(self, entry_id: int) -> Entry:
-        """One copy."""
-        row = self._connection.execute(ENTRIES.where(import_entries.c.id == entry_id)).one()
-        return entry_of(row)
+    def get(self, entry_id: int) -> Entry | None:
+        """Return one copy, or None if there is no entry with this number."""
+        query = ENTRIES.where(import_entries.c.id == entry_id)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else entry_of(row)
+
+    def require(self, entry_id: int) -> Entry:
+        """Return one copy. Raises ``NotFoundError`` if there is no entry with this number."""
+        entry = self.get(entry_id)
+        if entry is None:
+            raise NotFoundError(f"There is no entry {entry_id} in the ledger of imports.")
+        return entry
 
     def entries_between(self, path: str, first: int, last: int) -> list[Entry]:
         """The copies that a file held when it was last read, from one place in it to another."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Annotated, Final, Self, Unpack
@@ -101,6 +102,31 @@ class RunRecord(Record):
     effective_execution_profile: Named[ExecutionProfile] = ExecutionProfile.STRICT
     #: How strictly it was asked to follow it.
     requested_execution_profile: Named[ExecutionProfile] | None = None
+
+    @classmethod
+    def new(cls, run_id: str, automation_id: str, /, **fields: Unpack[RunChanges]) -> Self:
+        """Return a new run: queued, created now, with an empty checkpoint.
+
+        Its ``trigger_type`` is ``manual``. Other fields, and other values for these, by name:
+        ``RunRecord.new("run-1", "nightly", trigger_type="schedule")``.
+
+        Raises ``TypeError`` and ``ValueError`` as ``changed`` does.
+
+        >>> run = RunRecord.new("run-1", "nightly", detail="the first of many")
+        >>> run.status, run.created_at_ms == run.updated_at_ms, run.detail
+        (<RunStatus.QUEUED: 'queued'>, True, 'the first of many')
+        """
+        now_ms = time.time_ns() // 1_000_000
+        run = cls(
+            run_id=run_id,
+            automation_id=automation_id,
+            trigger_type="manual",
+            status=RunStatus.QUEUED,
+            created_at_ms=now_ms,
+            updated_at_ms=now_ms,
+            checkpoint=AutomationRunCheckpoint(),
+        )
+        return run.changed(**fields) if fields else run
 
     def changed(self, **fields: Unpack[RunChanges]) -> Self:
         """Return a new record with other values in these fields, validated as a new run is.

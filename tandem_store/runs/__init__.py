@@ -1,6 +1,8 @@
-"""The runs: read, listed, counted and summed; added, saved and deleted.
+"""The runs: read, listed, counted and summed; added, changed, claimed and deleted.
 
-Everything here works on an open connection and never commits.
+``reader`` and ``writer`` are what transactions offer. Their methods call the function of the same
+name in the module that does the work, with one ``RunsContext``: the connection and the tenant.
+Nothing here commits.
 """
 
 from tandem_store.runs.claims import Claim
@@ -8,14 +10,14 @@ from tandem_store.runs.documents import StoredRun, Versioned
 from tandem_store.runs.listing import Page
 from tandem_store.runs.reader import RunReader
 from tandem_store.runs.statistics import RunStatistics
-from tandem_store.runs.storage import PackedRun
+from tandem_store.runs.storage import CompressedRun
 from tandem_store.runs.stream import DamagedRun
 from tandem_store.runs.writer import Runs
 
 __all__ = [
     "Claim",
+    "CompressedRun",
     "DamagedRun",
-    "PackedRun",
     "Page",
     "RunReader",
     "RunStatistics",

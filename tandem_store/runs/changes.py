@@ -1,30 +1,24 @@
-"""Adding, replacing and removing runs, as compare-and-swap on the revision."""
+"""Adding, replacing and removing runs: each write is a compare-and-swap on the revision."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from tandem_store.database import dialect, partitions
-from tandem_store.errors import ConflictError, NotFoundError, StoreError
+from tandem_store.database import dialect
+from tandem_store.errors import ConflictError, NotFoundError, quote_id
 from tandem_store.models import runs
-from tandem_store.month import Month
-from tandem_store.records import TERMINAL_STATUSES, RunRecord, RunStatus, TenantScope
-from tandem_store.runs import leases, listing, storage
-from tandem_store.runs.admission import admitted, refuse_new_fields, unknown_fields
+from tandem_store.records import TERMINAL_STATUSES, RunRecord, RunStatus
+from tandem_store.runs import claims, storage
 from tandem_store.runs.claims import Claim
-from tandem_store.runs.documents import Versioned, read_one
-from tandem_store.runs.listing import Place
-from tandem_store.runs.naming import named
-from tandem_store.runs.rules import Change, changed
-from tandem_store.runs.selection import within
-from tandem_store.runs.storage import PackedRun
+from tandem_store.runs.context import RunsContext
+from tandem_store.runs.documents import Versioned, document
+from tandem_store.runs.rules import Change, admitted, changed, refuse_new_fields, unknown_fields
+from tandem_store.runs.storage import CompressedRun, StoredAt, all_or_nothing
 
 _log: Final = logging.getLogger(__name__)
 
@@ -36,112 +30,110 @@ _BATCH: Final = 500
 _ATTEMPTS: Final = 3
 
 
-def add(connection: Connection, new: Iterable[RunRecord], scope: TenantScope | None) -> list[int]:
-    """Store new runs, all or none of them; returns the revision of each."""
-    ready = [admitted(run, scope).packed for run in new]
+def add(context: RunsContext, run: RunRecord) -> int:
+    """Store a new run and return its revision."""
+    return _added(context, [run])[0]
+
+
+def add_many(context: RunsContext, new: Iterable[RunRecord]) -> int:
+    """Store new runs, all or none of them, and return how many."""
+    return len(_added(context, new))
+
+
+def _added(context: RunsContext, new: Iterable[RunRecord]) -> list[int]:
+    ready = [admitted(run, context.scope).compressed for run in new]
     ids = [run.columns["run_id"] for run in ready]
-    given = Counter(ids)
-    if len(given) < len(ids):
-        twice = next(one for one, times in given.items() if times > 1)
-        raise ConflictError(f"The run {named(twice)} is given twice. Add it once.")
-    _ensure_months(connection, {run.month for run in ready})
+    times = Counter(ids)
+    if len(times) < len(ids):
+        twice = times.most_common(1)[0][0]
+        raise ConflictError(f"The run {quote_id(twice)} is given twice. Add it once.")
+    storage.ensure_months(context.connection, {run.month for run in ready})
     for _ in range(_ATTEMPTS):
         try:
-            return _placed(connection, ready)
+            return _inserted(context, ready)
         except IntegrityError as error:
             failure = error
-        if taken := sorted(storage.taken_ids(connection, ids)):
-            raise _taken(connection, taken[0], scope) from failure
-        # Deleted again since; another look, unless it was about something else.
+        if taken := sorted(storage.taken_ids(context.connection, ids)):
+            raise _taken(context, taken[0]) from failure
+        # Deleted again since; try once more, unless it was about something else.
     raise failure
 
 
-def _placed(connection: Connection, ready: list[PackedRun]) -> list[int]:
+def _inserted(context: RunsContext, ready: list[CompressedRun]) -> list[int]:
     revisions: list[int] = []
     # Rolled back to if an id is taken, so that the caller's transaction can go on.
-    with connection.begin_nested():
+    with context.connection.begin_nested():
         for first in range(0, len(ready), _BATCH):
             batch = ready[first : first + _BATCH]
-            revisions += storage.place(connection, batch, imported=False)
+            revisions += storage.insert_runs(context.connection, batch, imported=False)
     return revisions
 
 
 def save(
-    connection: Connection,
+    context: RunsContext,
     run: RunRecord,
-    scope: TenantScope | None,
     *,
     expected_revision: int | None,
     force: bool,
     allow_unknown: bool,
 ) -> int:
-    """Write a run over the stored one with its id; returns the new revision."""
+    """Write a run over the stored one with its id and return the new revision."""
     if not force and expected_revision is not None and type(expected_revision) is not int:
         raise TypeError(f"expected_revision is a whole number, not {expected_revision!r}")
-    checked, new = admitted(run, scope)
-    for lock in (False, True):
-        there = _there(connection, run.run_id, scope, lock=lock)
-        if not force and there.revision != expected_revision:
-            raise _moved_on(run.run_id, expected_revision, there.revision)
-        if not allow_unknown and unknown_fields(checked):
-            refuse_new_fields(checked, _stored_fields(connection, run.run_id, scope))
-        if _swap(connection, new, there, scope):
-            _say_if_left(run.run_id, there.status, checked.status)
-            return there.revision + 1
+    after, compressed = admitted(run, context.scope)
+    for _ in _attempts(context, run.run_id):
+        stored_at = _located(context, run.run_id)
+        if not force and stored_at.revision != expected_revision:
+            raise _moved_on(run.run_id, expected_revision, stored_at.revision)
+        if not allow_unknown and unknown_fields(after):
+            refuse_new_fields(after, _stored_fields(context, run.run_id))
+        if _swap(context, compressed, stored_at):
+            _log_if_left(run.run_id, stored_at.status, after.status)
+            return stored_at.revision + 1
     raise _gone(run.run_id)
 
 
 def update(
-    connection: Connection,
+    context: RunsContext,
     run_id: str,
     change: Change,
-    scope: TenantScope | None,
+    *,
     claim: Claim | None = None,
-    *,
-    allow_unknown: bool = False,
-) -> Versioned:
-    """Read, change and write back a run; again, with the row locked, if another was quicker.
-
-    Nobody waits for the first ``change``; the second one cannot be overtaken.
-    """
-    for lock in (False, True):
-        if lock:
-            listing.locate(connection, run_id, scope, lock=True)
-        stored = read_one(connection, run_id, scope)
-        now_ms = dialect.now_ms(connection)
-        if stored is None:
-            raise _gone(run_id) if claim is None else leases.lost(claim)
-        if claim is not None:
-            leases.refuse_unless_held(claim, stored.columns, now_ms=now_ms)
-            leases.refuse_if_ended(claim, stored.columns)
-        before = stored.record()
-        after, new = admitted(changed(before, change, now_ms=now_ms), scope)
-        if not allow_unknown:
-            refuse_new_fields(after, unknown_fields(before))
-        there = Place(stored.month, stored.revision, before.status)
-        if _swap(connection, new, there, scope, claim):
-            _say_if_left(run_id, there.status, after.status)
-            reopened = before.is_terminal and not after.is_terminal
-            return Versioned(after, there.revision + 1, before.status if reopened else None)
-        _log.debug("The run %r was written by another; trying again.", run_id)
-    # With the row locked, nobody else can have written it.
-    if claim is not None:
-        raise leases.lost(claim)
-    raise ConflictError(
-        f"The run {named(run_id)} was written by its own change. A change must do nothing but "
-        "return the changed run.",
-    )
-
-
-def finish(
-    connection: Connection,
-    claim: Claim,
-    change: Change,
-    scope: TenantScope | None,
-    *,
     allow_unknown: bool,
 ) -> Versioned:
-    """Change a run for the last time and let go of it."""
+    """Read a run, change it and write it back; again if another writer was quicker."""
+    for _ in _attempts(context, run_id):
+        written = _updated(context, run_id, change, claim, allow_unknown=allow_unknown)
+        if written is not None:
+            return written
+    # Nobody else can have written it while its row was locked.
+    raise _written_by_its_change(run_id) if claim is None else claims.lost(claim)
+
+
+def _updated(
+    context: RunsContext, run_id: str, change: Change, claim: Claim | None, *, allow_unknown: bool
+) -> Versioned | None:
+    """Return what was written, or None if the run is not as it was read any more."""
+    stored = document(context, run_id)
+    if stored is None:
+        raise _gone(run_id) if claim is None else claims.lost(claim)
+    now_ms = dialect.now_ms(context.connection)
+    if claim is not None:
+        claims.refuse_unless_working(claim, stored.columns, now_ms=now_ms)
+    before = stored.record()
+    after, compressed = admitted(changed(before, change, now_ms=now_ms), context.scope)
+    if not allow_unknown:
+        refuse_new_fields(after, unknown_fields(before))
+    stored_at = StoredAt(stored.month, stored.revision, before.status)
+    if not _swap(context, compressed, stored_at, claim):
+        return None
+    _log_if_left(run_id, before.status, after.status)
+    reopened = before.is_terminal and not after.is_terminal
+    return Versioned(after, stored.revision + 1, before.status if reopened else None)
+
+
+def finish(context: RunsContext, claim: Claim, change: Change, *, allow_unknown: bool) -> Versioned:
+    """Update a run to a terminal status under its claim, and clear the claim."""
 
     def to_the_end(run: RunRecord) -> RunRecord:
         after = change(run)
@@ -152,115 +144,101 @@ def finish(
             )
         return after
 
-    finished = update(
-        connection, claim.run_id, to_the_end, scope, claim, allow_unknown=allow_unknown
-    )
-    with _all_or_nothing(connection):
-        leases.let_go(connection, claim)
+    finished = update(context, claim.run_id, to_the_end, claim=claim, allow_unknown=allow_unknown)
+    with all_or_nothing(context.connection):
+        claims.clear_claim(context, claim)
     return finished
 
 
-def delete(connection: Connection, run_id: str, scope: TenantScope | None) -> None:
+def delete(context: RunsContext, run_id: str) -> None:
     """Remove a run and its document."""
-    there = _there(connection, run_id, scope, lock=True)
-    _ensure_months(connection, [there.month])
-    with _all_or_nothing(connection):
-        storage.remove(connection, run_id, there.month, revision=there.revision)
+    stored_at = _located(context, run_id, lock=True)
+    storage.ensure_months(context.connection, [stored_at.month])
+    with all_or_nothing(context.connection):
+        storage.remove(context.connection, run_id, stored_at.month, revision=stored_at.revision)
 
 
-def _stored_fields(
-    connection: Connection, run_id: str, scope: TenantScope | None
-) -> frozenset[str]:
-    stored = read_one(connection, run_id, scope)
-    return frozenset() if stored is None else stored.fields()
-
-
-def _say_if_left(run_id: str, before: str, after: RunStatus) -> None:
-    """Log that a run is not in the terminal status any more that it was in."""
-    if before in _TERMINAL and before != after:
-        _log.info("The run %s was %s and is %s now.", named(run_id), before, after)
-
-
-def _there(connection: Connection, run_id: str, scope: TenantScope | None, *, lock: bool) -> Place:
-    there = listing.locate(connection, run_id, scope, lock=lock)
-    if there is None:
-        raise _gone(run_id)
-    return there
+def _attempts(context: RunsContext, run_id: str) -> Iterator[None]:
+    """Allow two attempts: the first waits for nobody, and nobody can come before the second."""
+    yield
+    _log.debug("The run %r was written by another; trying again.", run_id)
+    storage.locate(context, run_id, lock=True)
+    yield
 
 
 def _swap(
-    connection: Connection,
-    new: PackedRun,
-    there: Place,
-    scope: TenantScope | None,
-    claim: Claim | None = None,
+    context: RunsContext, new: CompressedRun, stored_at: StoredAt, claim: Claim | None = None
 ) -> bool:
-    """Write the run over what was there; False if something else is there by now."""
-    _ensure_months(connection, [new.month])
-    held = () if claim is None else leases.fence(claim, now_ms=dialect.now_ms(connection))
-    with _all_or_nothing(connection):
+    """Write a run over the one that was read; returns False if that is not there any more."""
+    connection = context.connection
+    storage.ensure_months(connection, [new.month])
+    only_if = (runs.c.revision == stored_at.revision, *context.within())
+    if claim is not None:
+        # The lease may have ended while the run was changed, so the clock is read again.
+        only_if += claims.is_held(claim, now_ms=dialect.now_ms(connection))
+    with all_or_nothing(connection):
         return storage.replace(
             connection,
             new,
-            old_month=there.month,
+            old_month=stored_at.month,
             imported=False,
-            revision=there.revision + 1,
-            only_if=(runs.c.revision == there.revision, *held, *within(scope)),
+            revision=stored_at.revision + 1,
+            only_if=only_if,
         )
 
 
-def _ensure_months(connection: Connection, wanted: Collection[Month]) -> None:
-    try:
-        partitions.ensure(connection, wanted)
-    except StoreError:
-        raise  # refused before anything was written
-    except BaseException:
-        connection.invalidate()  # perhaps between a table and its row in the months
-        raise
+def _located(context: RunsContext, run_id: str, *, lock: bool = False) -> StoredAt:
+    stored_at = storage.locate(context, run_id, lock=lock)
+    if stored_at is None:
+        raise _gone(run_id)
+    return stored_at
 
 
-@contextmanager
-def _all_or_nothing(connection: Connection) -> Iterator[None]:
-    """Statements that belong together: if one fails, the transaction cannot be committed any more.
+def _stored_fields(context: RunsContext, run_id: str) -> frozenset[str]:
+    stored = document(context, run_id)
+    return frozenset() if stored is None else stored.fields()
 
-    Also not by a caller that swallows the failure: whatever is asked of the connection afterwards,
-    the commit too, raises ``StoreError``. A savepoint would let the caller go on, but would cost
-    every write two more statements for a case that hardly ever comes.
-    """
-    try:
-        yield
-    except BaseException:
-        connection.invalidate()
-        raise
+
+def _log_if_left(run_id: str, before: str, after: RunStatus) -> None:
+    """Log that a run is not in the terminal status any more that it was in."""
+    if before in _TERMINAL and before != after:
+        _log.info("The run %s was %s and is %s now.", quote_id(run_id), before, after)
 
 
 def _gone(run_id: str) -> NotFoundError:
     return NotFoundError(
-        f"There is no run {named(run_id)}. Check the id; the run may have been deleted."
+        f"There is no run {quote_id(run_id)}. Check the id; the run may have been deleted."
     )
 
 
-def _taken(connection: Connection, run_id: str, scope: TenantScope | None) -> ConflictError:
-    there = listing.locate(connection, run_id, scope)
-    if there is None:
-        return ConflictError(f"The id {named(run_id)} is taken. Give the run another id.")
+def _taken(context: RunsContext, run_id: str) -> ConflictError:
+    stored_at = storage.locate(context, run_id)
+    if stored_at is None:
+        return ConflictError(f"The id {quote_id(run_id)} is taken. Give the run another id.")
     return ConflictError(
-        f"There is a run {named(run_id)} already. Read it with get_versioned and save it.",
-        found=there.revision,
+        f"There is a run {quote_id(run_id)} already. Read it with get_versioned and save it.",
+        found=stored_at.revision,
     )
 
 
 def _moved_on(run_id: str, expected: int | None, found: int) -> ConflictError:
     if expected is None:
         return ConflictError(
-            f"Saving the run {named(run_id)} (revision {found}) needs the revision it was read at: "
-            "pass expected_revision from get_versioned, or force=True to write over whatever is "
-            "there.",
+            f"Saving the run {quote_id(run_id)} (revision {found}) needs the revision it was read "
+            "at: pass expected_revision from get_versioned, or force=True to write over whatever "
+            "is there.",
             found=found,
         )
     return ConflictError(
-        f"The run {named(run_id)} was written by another: it is at revision {found}, not "
+        f"The run {quote_id(run_id)} was written by another: it is at revision {found}, not "
         f"{expected}. Read it again, apply the change, and save; update does that by itself.",
         expected=expected,
         found=found,
+    )
+
+
+def _written_by_its_change(run_id: str) -> ConflictError:
+    return ConflictError(
+        f"The run {quote_id(run_id)} was written by its own change. A change must do nothing but "
+        "return the changed run."
     )

@@ -1,39 +1,47 @@
-"""Claims: which worker holds a run, until when, and how often it was claimed.
+"""Claims and leases: which worker holds a run, until when, and what it proves by it.
 
-They are columns beside the record and never part of it: a claim changes neither the record nor its
-revision.
+A claim is kept in columns beside the record: it changes neither the record nor its revision. A
+worker proves that it holds a run by the epoch of its claim, which grows with every claim, and by
+the token drawn for it. One that was away for too long cannot undo the work of its successor: this
+is a fencing token, as in
+https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import lru_cache
 from secrets import randbits
 from typing import Any, Final
 
-from sqlalchemy import (
-    Connection,
-    Executable,
-    Row,
-    Select,
-    bindparam,
-    literal,
-    not_,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Executable, Row, Select, bindparam, literal, select, update
 
 from tandem_store.database import dialect
 from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged
+from tandem_store.errors import LeaseLostError, quote_id
 from tandem_store.mapping import STORED_VERSION
 from tandem_store.models import runs, unindexed
-from tandem_store.records import RunStatus, TenantScope
-from tandem_store.runs.selection import Selection, within
+from tandem_store.records import TERMINAL_STATUSES, RunFilter, RunStatus
+from tandem_store.runs.context import RunsContext
+from tandem_store.runs.selection import Selection
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_TERMINAL: Final = frozenset(status.value for status in TERMINAL_STATUSES)
+#: In these, a worker was at work when its lease ended.
+_AT_WORK: Final = (RunStatus.QUEUED.value, RunStatus.RUNNING.value, RunStatus.PAUSING.value)
+#: Not a parameter: a database uses a partial index only for conditions that it can read.
+_QUEUED_STATUS: Final = literal(RunStatus.QUEUED.value, literal_execute=True)
+
+_COLUMNS: Final = (
+    runs.c.run_id,
+    runs.c.claimed_by,
+    runs.c.claim_epoch,
+    runs.c.claim_expires_at_ms,
+    runs.c.claim_token,
+)
+_TYPES: Final = RowTypes(_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,78 +54,76 @@ class Claim:
     epoch: int
     #: When the lease ends unless renewed, in milliseconds UTC by the database's clock.
     expires_at_ms: int | None
-    #: Drawn for this claim alone; None when it was released.
+    #: Drawn for this claim; None when it was released.
     token: int | None = field(default=None, repr=False)
 
 
-def claims(connection: Connection, scope: TenantScope | None) -> Iterator[Claim]:
-    """Every run of the tenant that was ever claimed, by the code points of the ids."""
-    query = (
-        select(*_COLUMNS)
-        .where(or_(runs.c.claimed_by.is_not(None), runs.c.claim_epoch > 0), *within(scope))
-        .order_by(runs.c.run_id)
-    )
-    return map(_claim, connection.execute(query))
+def claims(context: RunsContext) -> Iterator[Claim]:
+    """Return the claim of every run that was ever claimed, by the code points of the ids."""
+    ever_claimed = runs.c.claimed_by.is_not(None) | (runs.c.claim_epoch > 0)
+    query = select(*_COLUMNS).where(ever_claimed, *context.within()).order_by(runs.c.run_id)
+    return map(_claim, context.connection.execute(query))
 
 
-def take(
-    connection: Connection,
+def claim_next(
+    context: RunsContext,
     worker: str,
     lease: timedelta,
-    selection: Selection,
+    run_filter: RunFilter | None,
     *,
     include_imported: bool,
 ) -> Claim | None:
-    """Claim the first run to work on; None if there is none.
+    """Claim the next run for the worker; one whose lease expired comes before those in the queue.
 
-    One whose lease ran out comes before those that nobody has begun.
+    Returns None if there is no such run.
     """
     if not worker.strip():
         raise ValueError("A worker needs a name that is not blank, as host and process id.")
-    now_ms = dialect.now_ms(connection)
+    selection, length_ms = context.selection(run_filter), _milliseconds(lease)
+    now_ms = dialect.now_ms(context.connection)
     values = {
         "new_worker": worker,
-        "new_expiry": now_ms + milliseconds(lease),
+        "new_expiry": now_ms + length_ms,
         "new_token": randbits(63),
         "now_ms": now_ms,
     }
-    for statement in _taking(selection, include_imported=include_imported):
-        taken = connection.execute(statement, values).one_or_none()
-        if taken is not None:
-            return _claim(taken)
+    for statement in _claiming(selection, include_imported=include_imported):
+        claimed = context.connection.execute(statement, values).one_or_none()
+        if claimed is not None:
+            return _claim(claimed)
     return None
 
 
-_COLUMNS: Final = (
-    runs.c.run_id,
-    runs.c.claimed_by,
-    runs.c.claim_epoch,
-    runs.c.claim_expires_at_ms,
-    runs.c.claim_token,
+#: The lease that ended first comes first, so that a run which nobody can finish does not keep the
+#: others waiting.
+_EXPIRED: Final = (
+    select(runs.c.run_id)
+    .where(
+        runs.c.claimed_by.is_not(None),
+        runs.c.status.in_(_AT_WORK),
+        runs.c.claim_expires_at_ms <= bindparam("now_ms"),
+    )
+    .order_by(runs.c.claim_expires_at_ms, runs.c.created_at_ms, runs.c.run_id)
 )
-_TYPES: Final = RowTypes(_COLUMNS)
-
-#: In these, somebody was at work when the lease ended.
-_AT_WORK: Final = (RunStatus.QUEUED.value, RunStatus.RUNNING.value, RunStatus.PAUSING.value)
-#: Not a parameter: a database uses a partial index only for conditions that it can read.
-_QUEUED: Final = literal(RunStatus.QUEUED.value, literal_execute=True)
+_QUEUED: Final = (
+    select(runs.c.run_id)
+    .where(runs.c.status == _QUEUED_STATUS, runs.c.claimed_by.is_(None))
+    .order_by(runs.c.created_at_ms, runs.c.run_id)
+)
 
 
 @lru_cache(256)
-def _taking(selection: Selection, *, include_imported: bool) -> tuple[Executable, ...]:
-    """Two statements to try in turn, each of which takes one run and returns its claim."""
+def _claiming(selection: Selection, *, include_imported: bool) -> tuple[Executable, ...]:
+    """Return two statements to try in turn; each claims one run and returns the claim."""
     conditions = [*selection.conditions(unindexed), runs.c.schema_version <= STORED_VERSION]
     if not include_imported:
-        conditions.append(not_(runs.c.imported))
-    return tuple(_take_first(one.where(*conditions)) for one in (_RUN_OUT, _IN_QUEUE))
+        conditions.append(~runs.c.imported)
+    return tuple(_claim_first(one.where(*conditions)) for one in (_EXPIRED, _QUEUED))
 
 
-def _take_first(candidates: Select[str]) -> Executable:
-    first = (
-        candidates.limit(1)
-        # Where rows are locked one by one, pass over what another worker is just taking.
-        .with_for_update(skip_locked=True)
-    )
+def _claim_first(candidates: Select[str]) -> Executable:
+    # Where rows are locked one by one, skip those that another worker is just claiming.
+    first = candidates.limit(1).with_for_update(skip_locked=True)
     return (
         update(runs)
         .where(runs.c.run_id == first.correlate(None).scalar_subquery())
@@ -131,26 +137,100 @@ def _take_first(candidates: Select[str]) -> Executable:
     )
 
 
-#: The lease that ended first comes first, so that a run which nobody can finish does not keep the
-#: others waiting.
-_RUN_OUT: Final = (
-    select(runs.c.run_id)
-    .where(
-        runs.c.claimed_by.is_not(None),
-        runs.c.status.in_(_AT_WORK),
-        runs.c.claim_expires_at_ms <= bindparam("now_ms"),
+def renew(context: RunsContext, claim: Claim, lease: timedelta) -> Claim:
+    """Let the lease end ``lease`` from now and return the claim with its new end."""
+    length_ms = _milliseconds(lease)
+    row, now_ms = _locked(context, claim)
+    refuse_unless_working(claim, row, now_ms=now_ms)
+    renewed = replace(claim, expires_at_ms=now_ms + length_ms)
+    _write(context, claim, claim_expires_at_ms=renewed.expires_at_ms)
+    return renewed
+
+
+def release(context: RunsContext, claim: Claim) -> None:
+    """Give the run back, whether it has ended or not."""
+    row, now_ms = _locked(context, claim)
+    _refuse_unless_held(claim, row, now_ms=now_ms)
+    clear_claim(context, claim)
+
+
+def clear_claim(context: RunsContext, claim: Claim) -> None:
+    """Clear a claim that is known to be held, as after a write under it."""
+    _write(context, claim, claimed_by=None, claim_expires_at_ms=None, claim_token=None)
+
+
+def is_held(claim: Claim, *, now_ms: int) -> tuple[ColumnElement[bool], ...]:
+    """Return what a row of ``runs`` must satisfy for a write under the claim."""
+    return tuple(_lease_conditions(claim, runs.c, now_ms))
+
+
+def refuse_unless_working(claim: Claim, row: Mapping[str, Any], *, now_ms: int) -> None:
+    """Raise ``LeaseLostError`` unless the worker holds the run and it goes on.
+
+    A run that somebody else ended, by cancelling it for example, is not the worker's any more.
+    """
+    _refuse_unless_held(claim, row, now_ms=now_ms)
+    if row["status"] in _TERMINAL:
+        raise LeaseLostError(
+            f"The run {quote_id(claim.run_id)} has ended meanwhile, as {row['status']}. Stop "
+            "working on it and release it; nothing was written."
+        )
+
+
+def lost(claim: Claim) -> LeaseLostError:
+    """Return the error for a claim that is not held any more, for whatever reason."""
+    return LeaseLostError(
+        f"The lease of {claim.worker!r} on the run {quote_id(claim.run_id)} has ended, or another "
+        "worker took the run over. Stop working on it; nothing was written. Renew a lease before "
+        "it ends, or ask for a longer one."
     )
-    .order_by(runs.c.claim_expires_at_ms, runs.c.created_at_ms, runs.c.run_id)
-)
-_IN_QUEUE: Final = (
-    select(runs.c.run_id)
-    .where(runs.c.status == _QUEUED, runs.c.claimed_by.is_(None))
-    .order_by(runs.c.created_at_ms, runs.c.run_id)
-)
 
 
-def milliseconds(lease: timedelta) -> int:
-    """The length of a lease; raises ``ValueError`` if it is none, or shorter than one."""
+def _lease_conditions(claim: Claim, row: Any, now_ms: int) -> Iterator[Any]:
+    """Yield what must be true of a row for the claim to be held: SQL for ``runs.c``, else truth.
+
+    This is the one statement of it, for rows that were read and for those being written.
+    """
+    yield row["claim_epoch"] == claim.epoch
+    yield row["claim_token"] == claim.token
+    yield row["claimed_by"] == (claim.worker or "")
+    yield row["claim_expires_at_ms"] > now_ms
+
+
+def _refuse_unless_held(claim: Claim, row: Mapping[str, Any], *, now_ms: int) -> None:
+    try:
+        held = all(_lease_conditions(claim, row, now_ms))
+    except TypeError:
+        held = False  # a damaged row, with something else than a time
+    if not held:
+        raise lost(claim)
+
+
+def _locked(context: RunsContext, claim: Claim) -> tuple[Mapping[str, Any], int]:
+    """Lock the run; returns its row and the time.
+
+    The clock is read after the row was locked: waiting for it may take longer than the lease.
+    """
+    if not isinstance(claim, Claim):
+        raise TypeError(f"A claim is what claim_next gave, not {claim!r}.")
+    itself = runs.c.run_id == claim.run_id
+    query = select(*_COLUMNS, runs.c.status).where(itself, *context.within())
+    row = context.connection.execute(query.with_for_update()).one_or_none()
+    if row is None:
+        raise lost(claim)
+    return row._asdict(), dialect.now_ms(context.connection)
+
+
+def _write(context: RunsContext, claim: Claim, **values: object) -> None:
+    itself = runs.c.run_id == claim.run_id
+    context.connection.execute(update(runs).where(itself).values(**values))
+
+
+def _milliseconds(lease: timedelta) -> int:
+    """Return the length of a lease.
+
+    Raises ``ValueError`` if it is not a timedelta, or shorter than a millisecond.
+    """
     if not isinstance(lease, timedelta) or lease < _MILLISECOND:
         raise ValueError(
             f"A lease is a timedelta of a millisecond or more, not {lease!r}: timedelta(minutes=5)"

@@ -1,4 +1,4 @@
-"""Whole runs: the columns, the document and the snapshot, read together."""
+"""Complete runs: where each is stored, and its columns, document and snapshot read together."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, Select, Table, and_, bindparam, select
+from sqlalchemy import RowMapping, Select, Table, and_, bindparam, select
 
 from tandem_store.database import partitions
 from tandem_store.database.damaged_rows import DAMAGE, damaged_run, stored_month
-from tandem_store.errors import LegacyFormatError, NotAStoreError, RecordTooNewError, StoreError
+from tandem_store.errors import (
+    LegacyFormatError,
+    NotAStoreError,
+    RecordTooNewError,
+    StoreError,
+    quote_id,
+)
 from tandem_store.jsontext import loads
 from tandem_store.mapping import STORED_VERSION, record_of, unpack
 from tandem_store.models import automation_snapshots, runs
 from tandem_store.month import Month
 from tandem_store.records import RunRecord, RunStatus, TenantScope
 from tandem_store.records.reading import read_run
+from tandem_store.runs.context import RunsContext
 from tandem_store.runs.selection import within
 
 #: How often a run is looked for again while another transaction keeps moving it.
@@ -38,9 +45,9 @@ class Versioned:
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A run as it lies in the database, whatever version wrote it.
+    """A run as it is stored, whatever version wrote it.
 
-    ``document`` and ``snapshot`` are JSON, unpacked.
+    ``document`` and ``snapshot`` are JSON, decompressed.
     """
 
     columns: dict[str, Any]
@@ -67,11 +74,11 @@ class StoredRun:
 
     @property
     def month(self) -> Month:
-        """The month that the document lies in."""
+        """The month that the document is in."""
         return stored_month(self.columns["month"], f"The run {self.columns['run_id']!r}")
 
     def raw(self) -> Any:
-        """The document's JSON value, readable even if the record is not.
+        """Return the document's JSON value, which can be read even if the record cannot.
 
         Raises ``NotAStoreError`` if it is damaged.
         """
@@ -81,7 +88,7 @@ class StoredRun:
             raise self._damaged(f"has a document that cannot be read: {error}") from error
 
     def fields(self) -> frozenset[str]:
-        """The fields of the record itself that the document has, known to this version or not.
+        """Return the record's own fields in the document, whether this version knows them or not.
 
         Raises ``NotAStoreError`` if it is damaged.
         """
@@ -91,7 +98,7 @@ class StoredRun:
             raise self._damaged("has a document without a record") from error
 
     def record(self) -> RunRecord:
-        """The record.
+        """Return the record.
 
         Raises:
             RecordTooNewError: a newer version wrote it.
@@ -99,8 +106,8 @@ class StoredRun:
         """
         if self.schema_version > STORED_VERSION:
             raise RecordTooNewError(
-                f"The run {self.run_id!r} was written in version {self.schema_version}; this "
-                f"tandem-store reads up to {STORED_VERSION}. Upgrade the package tandem-store."
+                f"The run {quote_id(self.run_id)} was written in version {self.schema_version}; "
+                f"this tandem-store reads up to {STORED_VERSION}. Upgrade the package tandem-store."
             )
         record = record_of(self.columns, self.document, self.snapshot)
         try:
@@ -109,9 +116,9 @@ class StoredRun:
             raise self._damaged(f"cannot be read: {error}") from error
 
     def check(self) -> str | None:
-        """What is wrong with the run, as a sentence; None if it can be read back whole.
+        """Return what is wrong with the run, as a sentence; None if it can be read completely.
 
-        A record that a newer version wrote is not judged.
+        A record that a newer version wrote counts as sound.
         """
         try:
             Versioned(self.record(), self.revision)
@@ -131,14 +138,13 @@ class StoredRun:
         return damaged_run(self.columns["run_id"], self.columns["month"], how)
 
 
-def read_one(
-    connection: Connection, run_id: str, scope: TenantScope | None = None
-) -> StoredRun | None:
-    """One run of the tenant.
+def document(context: RunsContext, run_id: str) -> StoredRun | None:
+    """Return one run as stored, or None if there is no run with this id.
 
     The month says which table to read, and the second statement reads all parts at once: outside a
     snapshot, on PostgreSQL, columns and document could otherwise be of different revisions.
     """
+    connection, scope = context.connection, context.scope
     for _ in range(ATTEMPTS):
         month = connection.execute(_month_of(scope), {"run_id": run_id}).scalar()
         if month is None:
@@ -152,15 +158,13 @@ def read_one(
     raise _missing(run_id, where)
 
 
-def read_many(
-    connection: Connection,
-    month: Month,
-    run_ids: Sequence[str],
-    scope: TenantScope | None = None,
+def documents_of_month(
+    context: RunsContext, month: Month, run_ids: Sequence[str]
 ) -> Iterator[StoredRun]:
-    """Those runs of one month that are the tenant's, in no order."""
-    table = partitions.document_table(connection, month)
-    rows = connection.execute(_many(table, scope), {"run_ids": list(run_ids), "month": month})
+    """Return those of the runs that are in one month, in no order."""
+    table = partitions.document_table(context.connection, month)
+    values = {"run_ids": list(run_ids), "month": month}
+    rows = context.connection.execute(_many(table, context.scope), values)
     return (_stored(row) for row in rows.mappings())
 
 
@@ -192,7 +196,7 @@ def _parts(table: Table, scope: TenantScope | None) -> Select[Any]:
         )
         .join(table, together)
         .outerjoin(automation_snapshots, automation_snapshots.c.id == runs.c.snapshot_id)
-        # Said of the document too, so that PostgreSQL looks into one partition.
+        # Asked of the document too, so that PostgreSQL looks into one partition.
         .where(table.c.month == bindparam("month"), *within(scope))
     )
 
@@ -203,7 +207,7 @@ def _stored(row: RowMapping, asked_for: str | None = None) -> StoredRun:
     encoding, its_encoding = columns.pop("document_encoding"), columns.pop("snapshot_encoding")
     run_id, month = columns["run_id"], columns["month"]
     if asked_for is not None and run_id != asked_for:
-        # An index that leads to another row.
+        # A damaged index led to another row.
         raise damaged_run(asked_for, month, "was asked for, and another run was found")
     try:
         return StoredRun(
@@ -217,6 +221,6 @@ def _stored(row: RowMapping, asked_for: str | None = None) -> StoredRun:
 
 def _missing(run_id: str, month: Month) -> NotAStoreError:
     return NotAStoreError(
-        f"The document of the run {run_id!r} is missing in month {month}: restore the "
+        f"The document of the run {quote_id(run_id)} is missing in month {month}: restore the "
         "database from a backup. What else is damaged is told by: tandem-store doctor --deep"
     )

@@ -1,42 +1,37 @@
-"""Ids of runs by how they begin."""
+"""Ids of runs found by how they begin."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from tandem_store.column_types import starts_with
 from tandem_store.models import runs, unindexed
-from tandem_store.records import TenantScope
-from tandem_store.runs.selection import within
+from tandem_store.runs.context import RunsContext
 
 #: What the engine puts before the UUID of a run; people leave it out.
 PREFIXES: Final = ("automation-v2-run-", "automation-v2-")
 
 
-def ids(
-    connection: Connection, beginning: str, limit: int, scope: TenantScope | None = None
-) -> tuple[str, ...]:
-    """At most ``limit`` ids of the tenant that begin so, or so after a prefix of the engine."""
+def find_ids(context: RunsContext, beginning: str, *, limit: int) -> tuple[str, ...]:
+    """Return at most ``limit`` ids that begin so, or so after a prefix of the engine."""
     if not beginning:
         return ()
     found: dict[str, None] = {}
     for prefix in ("", *PREFIXES):
-        found |= dict.fromkeys(_ids(connection, prefix + beginning, limit, scope))
+        found |= dict.fromkeys(_ids(context, prefix + beginning, limit))
     # Ids are compared by code points, here as in the database.
     return tuple(sorted(found)[:limit])
 
 
-def _ids(
-    connection: Connection, beginning: str, limit: int, scope: TenantScope | None
-) -> Iterator[str]:
+def _ids(context: RunsContext, beginning: str, limit: int) -> Iterator[str]:
     # The range is shorter than what an index by tenant would give.
     query = (
         select(runs.c.run_id)
-        .where(*starts_with(runs.c.run_id, beginning), *within(scope, unindexed))
+        .where(*starts_with(runs.c.run_id, beginning), *context.within(unindexed))
         .order_by(runs.c.run_id)
         .limit(limit)
     )
-    return connection.execute(query).scalars()
+    return context.connection.execute(query).scalars()

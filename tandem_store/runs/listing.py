@@ -1,4 +1,4 @@
-"""Pages of runs, newest or oldest created first, from the slim table alone."""
+"""Pages of runs, newest or oldest created first, and their number: from the slim table alone."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal, select, tuple_
+from sqlalchemy import Row, func, select
 
 from tandem_store.column_types import AsStored, as_stored
-from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged_run, stored_month
+from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged_run
 from tandem_store.errors import RecordTooNewError
 from tandem_store.mapping import STORED_VERSION
 from tandem_store.models import runs
-from tandem_store.month import Month
-from tandem_store.records import RunStatus, RunSummary, StopKind, TenantScope
-from tandem_store.runs import pagination as cursors
-from tandem_store.runs.pagination import Position, Side
-from tandem_store.runs.selection import Selection, within
+from tandem_store.records import RunFilter, RunStatus, RunSummary, StopKind
+from tandem_store.runs.context import RunsContext
+from tandem_store.runs.pagination import Cursors, Position, Side, ordered
 
-#: The most that one page may hold.
+#: The most runs that one page may have.
 LARGEST_PAGE: Final = 1_000
 
 _TEXTS: Final = (
@@ -52,7 +50,7 @@ _NUMBERS: Final = (
 _NAMES: Final = (*_TEXTS, *_NUMBERS, "month", "schema_version")
 _COLUMNS: Final = tuple(runs.c[name] for name in _NAMES)
 _TYPES: Final = RowTypes(_COLUMNS)
-#: Cursors carry it, because runs are ordered by it.
+#: Cursors carry the id as it is stored, because runs are ordered by it.
 _STORED_ID: Final = as_stored(runs.c.run_id).label("stored_id")
 
 
@@ -60,8 +58,8 @@ _STORED_ID: Final = as_stored(runs.c.run_id).label("stored_id")
 class Page:
     """Some runs in order, and the cursors of the pages beside it.
 
-    ``next_cursor`` asks for the runs that follow, ``previous_cursor`` for those that come before;
-    None: there are none.
+    ``next_cursor`` asks for the runs that follow, ``previous_cursor`` for those before; either is
+    None if there are no such runs.
     """
 
     items: tuple[RunSummary, ...]
@@ -69,45 +67,44 @@ class Page:
     previous_cursor: str | None
 
 
-def page(
-    connection: Connection,
-    selection: Selection,
+def list(  # noqa: A001 - the name of the method
+    context: RunsContext,
+    run_filter: RunFilter | None,
     *,
     limit: int,
     cursor: str | None,
     newest_first: bool,
 ) -> Page:
-    """One page, by key and not by offset: what is added or deleted between pages moves nothing."""
+    """Return one page of the runs that pass the filter."""
     if type(limit) is not int:
         raise TypeError(f"limit is a whole number, not {limit!r}")
     if not 1 <= limit <= LARGEST_PAGE:
         raise ValueError(f"limit is {limit}; a page holds 1 to {LARGEST_PAGE:,} runs")
-    start = None if cursor is None else cursors.decode(cursor, selection, newest_first=newest_first)
-    backwards = start is not None and not start.side.is_forwards
-    query = ordered(
-        select(*_COLUMNS, _STORED_ID), selection, start=start, newest_first=newest_first
+    selection = context.selection(run_filter)
+    cursors = Cursors(selection, newest_first)
+    start = None if cursor is None else cursors.decode(cursor)
+    columns = (*_COLUMNS, _STORED_ID)
+    query = ordered(select(*columns), selection, start=start, newest_first=newest_first)
+    # One more than asked for shows whether there is another page.
+    rows = context.connection.execute(query.limit(limit + 1)).all()
+    shown = rows[:limit]
+    if start is not None and not start.side.is_forwards:
+        shown = shown[::-1]
+    before, after = _neighbours(shown, start, more=len(rows) > limit)
+    return Page(
+        tuple(map(_summary, shown)),
+        next_cursor=None if after is None else cursors.encode(after),
+        previous_cursor=None if before is None else cursors.encode(before),
     )
-    # One more than asked for tells whether there is another page.
-    rows = connection.execute(query.limit(limit + 1)).all()
-    more = len(rows) > limit
-    shown = rows[:limit][::-1] if backwards else rows[:limit]
-    before, after = _neighbours(shown, start, more=more)
-
-    def encoded(position: Position | None) -> str | None:
-        if position is None:
-            return None
-        return cursors.encode(position, selection, newest_first=newest_first)
-
-    return Page(tuple(map(_summary, shown)), encoded(after), encoded(before))
 
 
 def _neighbours(
     shown: Sequence[Row[Any]], start: Position | None, *, more: bool
 ) -> tuple[Position | None, Position | None]:
-    """Where the page before and the page after begin; ``more``: runs follow in reading direction.
+    """Return where the pages before and after begin; ``more``: runs follow in reading direction.
 
-    On the side that a cursor came from there was a run, so there is a page, if perhaps an empty
-    one by now.
+    There was a run on the side that the cursor came from, so there is a page, even if it is empty
+    by now.
     """
     if start is None:
         return None, _beside(shown[-1], Side.AFTER) if more else None
@@ -123,61 +120,11 @@ def _beside(row: Row[Any], side: Side) -> Position:
     return Position(row.created_at_ms, AsStored(row.stored_id), side)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a run lies, how often it was written, and the status it is in."""
-
-    month: Month
-    revision: int
-    status: str
-
-
-def locate(
-    connection: Connection, run_id: str, scope: TenantScope | None = None, *, lock: bool = False
-) -> Place | None:
-    """Where a run of the tenant lies.
-
-    ``lock`` keeps other writers off the row until the transaction ends; on SQLite a writing
-    transaction keeps them off anyway.
-    """
-    columns = (runs.c.month, runs.c.revision, runs.c.status)
-    query = select(*columns).where(runs.c.run_id == run_id, *within(scope))
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
-    if row is None:
-        return None
-    return Place(stored_month(row.month, f"The run {run_id!r}"), row.revision, row.status)
-
-
-def count(connection: Connection, selection: Selection) -> int:
-    """How many runs are selected."""
-    query = select(func.count()).select_from(runs).where(*selection.conditions())
-    return connection.execute(query).scalar_one()
-
-
-def ordered(
-    query: Select[Any], selection: Selection, *, start: Position | None, newest_first: bool
-) -> Select[Any]:
-    """The query filtered, from a position on, nearest to it first.
-
-    That is the order of the listing, and its reverse for a position whose page lies before it.
-    """
-    key = (runs.c.created_at_ms, runs.c.run_id)
-    query = query.where(*selection.conditions())
-    descending = newest_first
-    if start is not None:
-        descending = newest_first is start.side.is_forwards
-        query = query.where(_beyond(start, key, descending=descending))
-    return query.order_by(*(column.desc() if descending else column.asc() for column in key))
-
-
-def _beyond(
-    start: Position, key: tuple[ColumnElement[Any], ...], *, descending: bool
-) -> ColumnElement[bool]:
-    run_id = literal(start.run_id, runs.c.run_id.type)
-    here, place = tuple_(*key), tuple_(start.created_at_ms, run_id)
-    if start.side.is_inclusive:
-        return here <= place if descending else here >= place
-    return here < place if descending else here > place
+def count(context: RunsContext, run_filter: RunFilter | None) -> int:
+    """Return how many runs pass the filter."""
+    conditions = context.selection(run_filter).conditions()
+    query = select(func.count()).select_from(runs).where(*conditions)
+    return context.connection.execute(query).scalar_one()
 
 
 def _summary(row: Row[Any]) -> RunSummary:

@@ -1,7 +1,8 @@
-"""Where a page ended or began, as text that a caller keeps and gives back.
+"""Cursors: where a page begins, as text that a caller keeps and passes back.
 
-A cursor is JSON in URL-safe base64. It carries a check over everything that it depends on, so one
-that was cut, edited, or made for another filter, tenant or order is told apart by making it again.
+Pages are found by key and not by offset, so runs that are added or deleted between two pages move
+nothing. A cursor is JSON in URL-safe base64. It carries a check of everything that it depends on:
+one that was cut, edited, or made for another filter, tenant or order is refused.
 """
 
 from __future__ import annotations
@@ -9,12 +10,16 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from hashlib import sha256
 from typing import Any, Final
 
+import orjson
+from sqlalchemy import ColumnElement, Select, literal, tuple_
+
 from tandem_store.column_types import AsStored
-from tandem_store.errors import InvalidCursorError, LegacyFormatError
-from tandem_store.jsontext import canonical, loads
+from tandem_store.errors import InvalidCursorError
+from tandem_store.models import runs
 from tandem_store.runs.selection import Selection
 
 #: Grows when cursors change their form; an older one is refused, not misread.
@@ -24,9 +29,10 @@ _LARGEST: Final = 2**63 - 1
 
 
 class Side(StrEnum):
-    """On which side of a position the runs of a page lie, in the order of the listing.
+    """On which side of a position the runs of a page are, in the order of the listing.
 
-    With the run at the position or without it; with it, where one turns back from an empty page.
+    AFTER and BEFORE leave out the run at the position. FROM and UNTIL include it: they turn back
+    from an empty page.
     """
 
     AFTER = "after"
@@ -46,7 +52,7 @@ class Side(StrEnum):
 
     @property
     def other(self) -> Side:
-        """The side that has every run that this one has not."""
+        """The side with every run that is not on this one."""
         return _OTHER[self]
 
 
@@ -60,45 +66,93 @@ _OTHER: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in the order of listings: a creation time and, among equal ones, an id as stored."""
+    """A point in the order of listings: a creation time and, among equal ones, an id."""
 
     created_at_ms: int
     run_id: str
     side: Side = Side.AFTER
 
 
-def encode(position: Position, selection: Selection, *, newest_first: bool) -> str:
-    """The cursor of the page that lies beside ``position``."""
-    body = {
-        "v": VERSION,
-        "order": "newest" if newest_first else "oldest",
-        "side": position.side.value,
-        "at": position.created_at_ms,
-        "id": position.run_id,
-    }
-    check = sha256(canonical([body, selection.facts()])).hexdigest()[:16]
-    return urlsafe_b64encode(canonical({**body, "check": check})).decode().rstrip("=")
+@dataclass(frozen=True)
+class Cursors:
+    """The cursors of one listing: of these runs, in this order."""
+
+    selection: Selection
+    newest_first: bool
+
+    def encode(self, position: Position) -> str:
+        """Return the cursor of the page beside ``position``."""
+        body = {
+            "v": VERSION,
+            "order": "newest" if self.newest_first else "oldest",
+            "side": position.side.value,
+            "at": position.created_at_ms,
+            "id": position.run_id,
+        }
+        check = sha256(b"[%b,%b]" % (_json(body), self._selected)).hexdigest()[:16]
+        return urlsafe_b64encode(_json({**body, "check": check})).decode().rstrip("=")
+
+    def decode(self, cursor: str) -> Position:
+        """Return the position in a cursor of this listing.
+
+        Raises ``InvalidCursorError`` for any other text.
+        """
+        position = _position(cursor)
+        if position is None or not self._has_made(cursor, position):
+            raise InvalidCursorError(
+                "The cursor is damaged, or was made for another filter, tenant or order. Use it "
+                "with the same filter as the page it came from, or start again without a cursor."
+            )
+        return position
+
+    def _has_made(self, cursor: str, position: Position) -> bool:
+        # Making it again compares the check and everything else at once.
+        try:
+            return self.encode(position) == cursor
+        except orjson.JSONEncodeError:
+            return False  # a filter for text that no run can have, which no page was ever made of
+
+    @cached_property
+    def _selected(self) -> bytes:
+        """The selection as JSON, made once for the two or three cursors of a page."""
+        return _json(self.selection.facts())
 
 
-def decode(cursor: str, selection: Selection, *, newest_first: bool) -> Position:
-    """The position in a cursor made by ``encode`` for the same selection and order.
+def ordered(
+    query: Select[Any], selection: Selection, *, start: Position | None, newest_first: bool
+) -> Select[Any]:
+    """Return the query for the selected runs from a position on, the nearest first.
 
-    Raises ``InvalidCursorError`` for any other.
+    That is the order of the listing, and its reverse for a position whose page is before it.
     """
-    position = _position(cursor)
-    if position is None or encode(position, selection, newest_first=newest_first) != cursor:
-        raise InvalidCursorError(
-            "The cursor is damaged, or was made for another filter, tenant or order. Use it with "
-            "the same filter as the page it came from, or start again without a cursor."
-        )
-    return position
+    key = (runs.c.created_at_ms, runs.c.run_id)
+    query = query.where(*selection.conditions())
+    descending = newest_first
+    if start is not None:
+        descending = newest_first is start.side.is_forwards
+        query = query.where(_beyond(start, key, descending=descending))
+    return query.order_by(*(column.desc() if descending else column.asc() for column in key))
+
+
+def _beyond(
+    start: Position, key: tuple[ColumnElement[Any], ...], *, descending: bool
+) -> ColumnElement[bool]:
+    run_id = literal(start.run_id, runs.c.run_id.type)
+    row, position = tuple_(*key), tuple_(start.created_at_ms, run_id)
+    if start.side.is_inclusive:
+        return row <= position if descending else row >= position
+    return row < position if descending else row > position
+
+
+def _json(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def _position(cursor: str) -> Position | None:
     try:
-        body: Any = loads(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
+        body: Any = orjson.loads(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
         at, run_id, side = body["at"], body["id"], Side(body["side"])
-    except (ValueError, LookupError, TypeError, AttributeError, LegacyFormatError):
+    except (ValueError, LookupError, TypeError, AttributeError):
         return None
     if type(at) is not int or type(run_id) is not str or "\0" in run_id:
         return None

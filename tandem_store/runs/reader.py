@@ -1,46 +1,38 @@
-"""What can be asked about runs."""
+"""The questions about runs: what a read transaction offers as ``tx.runs``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NoReturn
 
 from sqlalchemy import Connection
 
+from tandem_store.database.read_only import ReadOnly
 from tandem_store.records import RunFilter, RunRecord, TenantScope
-from tandem_store.runs import id_search, listing, stream
-from tandem_store.runs.claims import Claim, claims
-from tandem_store.runs.documents import StoredRun, Versioned, read_one
+from tandem_store.runs import claims, documents, id_search, listing, statistics, storage, stream
+from tandem_store.runs.claims import Claim
+from tandem_store.runs.context import RunsContext
+from tandem_store.runs.documents import StoredRun, Versioned
 from tandem_store.runs.listing import Page
-from tandem_store.runs.selection import Selection
-from tandem_store.runs.statistics import RunStatistics, statistics
+from tandem_store.runs.statistics import RunStatistics
 from tandem_store.runs.stream import DamagedRun
 
 
-class RunReader:
+class RunReader(ReadOnly):
     """The runs as the connection's transaction sees them; cannot write.
 
-    In a store made by ``for_tenant``, that tenant's runs alone, to every method. A
+    In a store made by ``for_tenant``, every method sees that tenant's runs and no others. A
     ``recovered_context_run`` that has not ended is never listed, counted or summed.
     """
 
     def __init__(self, connection: Connection, scope: TenantScope | None = None) -> None:
-        self._connection = connection
-        self._scope = scope
-
-    if not TYPE_CHECKING:  # with it, a type checker would let any name pass
-
-        def __getattr__(self, name: str) -> NoReturn:
-            reads = type(self) is RunReader
-            hint = "; this transaction only reads, so begin one that writes: store.begin()"
-            words = f"{type(self).__name__!r} object has no attribute {name!r}"
-            raise AttributeError(words + hint * reads, name=name, obj=self)
+        # Private: whoever has the connection of a tenant's transaction would see all runs.
+        self._context = RunsContext(connection, scope)
 
     def get(self, run_id: str) -> RunRecord | None:
-        """The whole run, or None if there is none with this id.
+        """Return the complete run, or None if there is no run with this id.
 
         Raises:
-            RecordTooNewError: a newer version wrote it; ``document`` reads it all the same.
+            RecordTooNewError: a newer version wrote it; ``document`` reads it even so.
             NotAStoreError: it is damaged, or its columns, document and snapshot do not agree.
 
         >>> with filled.read() as tx:
@@ -51,7 +43,7 @@ class RunReader:
         return None if stored is None else stored.record()
 
     def get_versioned(self, run_id: str) -> Versioned | None:
-        """The whole run with its revision, which ``save`` asks for. Raises as ``get`` does.
+        """Return the complete run and its revision, which ``save`` needs. Raises as ``get`` does.
 
         >>> with filled.read() as tx:
         ...     tx.runs.get_versioned("run-2").revision
@@ -61,34 +53,34 @@ class RunReader:
         return None if stored is None else Versioned(stored.record(), stored.revision)
 
     def document(self, run_id: str) -> StoredRun | None:
-        """The run as stored, whatever version wrote it, or None if there is none with this id.
+        """Return the run as stored, whatever version wrote it, or None if there is no such run.
 
         >>> with filled.read() as tx:
         ...     tx.runs.document("run-2").raw()["record"]["checkpoint"]["completed_nodes"]
         ['draft', 'review']
         """
-        return read_one(self._connection, run_id, self._scope)
+        return documents.document(self._context, run_id)
 
     def exists(self, run_id: str) -> bool:
-        """Whether there is a run with this id.
+        """Return whether there is a run with this id.
 
         >>> with filled.read() as tx:
         ...     tx.runs.exists("run-2"), tx.runs.exists("nobody")
         (True, False)
         """
-        return listing.locate(self._connection, run_id, self._scope) is not None
+        return storage.locate(self._context, run_id) is not None
 
     def find_ids(self, beginning: str, *, limit: int) -> tuple[str, ...]:
-        """At most ``limit`` ids that begin so, in the order of their code points.
+        """Return at most ``limit`` ids that begin so, in the order of their code points.
 
-        The prefix that the engine gives its ids may be left out: ``7815`` finds
-        ``automation-v2-run-7815de76-...`` too. Nothing begins with no text.
+        The prefix of the engine's ids may be left out: ``7815`` finds
+        ``automation-v2-run-7815de76-...`` too. An empty beginning finds nothing.
 
         >>> with filled.read() as tx:
         ...     tx.runs.find_ids("run-", limit=2)
         ('run-1', 'run-2')
         """
-        return id_search.ids(self._connection, beginning, limit, self._scope)
+        return id_search.find_ids(self._context, beginning, limit=limit)
 
     def list(
         self,
@@ -98,7 +90,7 @@ class RunReader:
         cursor: str | None = None,
         newest_first: bool = True,
     ) -> Page:
-        """A page of summaries in the order of creation; runs created together go by their ids.
+        """Return a page of summaries in the order of creation, and of ids for runs created at once.
 
         ``limit`` is 1 to 1,000. ``cursor`` is the ``next_cursor`` or ``previous_cursor`` of another
         page of the same filter and order. Runs that are added or deleted between two pages neither
@@ -107,7 +99,7 @@ class RunReader:
         Raises:
             InvalidCursorError: it is damaged, or was made for another filter, tenant or order.
             ValueError: the limit is out of range.
-            TypeError: the limit is no whole number, or the filter no filter.
+            TypeError: the limit is not a whole number, or the filter is not a ``RunFilter``.
 
         >>> with filled.read() as tx:
         ...     page = tx.runs.list(limit=2)
@@ -117,81 +109,69 @@ class RunReader:
         >>> rest.next_cursor is None
         True
         """
-        return listing.page(
-            self._connection,
-            self._selection(run_filter),
-            limit=limit,
-            cursor=cursor,
-            newest_first=newest_first,
+        return listing.list(
+            self._context, run_filter, limit=limit, cursor=cursor, newest_first=newest_first
         )
 
     def count(self, run_filter: RunFilter | None = None) -> int:
-        """How many runs pass the filter.
+        """Return how many runs pass the filter.
 
         >>> with filled.read() as tx:
         ...     tx.runs.count(), tx.runs.count(RunFilter(status="failed"))
         (3, 1)
         """
-        return listing.count(self._connection, self._selection(run_filter))
+        return listing.count(self._context, run_filter)
 
     def iterate(
         self, run_filter: RunFilter | None = None, *, newest_first: bool = True
     ) -> Iterator[RunRecord]:
-        """Every whole run that passes, in the order of ``list``, some tens in memory at a time.
+        """Return every run that passes, complete, in the order of ``list``; 50 in memory at a time.
 
-        Use it within the transaction. Raises as ``get`` does, when it comes to such a run.
+        Use it within the transaction. Raises as ``get`` does when it comes to such a run.
 
         >>> with filled.read() as tx:
         ...     [run.run_id for run in tx.runs.iterate(newest_first=False)]
         ['run-1', 'run-2', 'run-3']
         """
-        documents = stream.in_order(
-            self._connection, self._selection(run_filter), newest_first=newest_first
-        )
-        return (stored.record() for stored in documents)
+        return stream.iterate(self._context, run_filter, newest_first=newest_first)
 
     def documents_by_id(self) -> Iterator[StoredRun]:
-        """Every run as stored, by the code points of the ids, some tens in memory at a time.
+        """Return every run as stored, by the code points of the ids; 50 in memory at a time.
 
-        All of them, also those that are never listed.
+        That includes the runs that are never listed.
 
         >>> with filled.read() as tx:
         ...     [stored.run_id for stored in tx.runs.documents_by_id()]
         ['run-1', 'run-2', 'run-3']
         """
-        return stream.by_id(self._connection, self._scope)
+        return stream.documents_by_id(self._context)
 
     def damaged(self) -> Iterator[DamagedRun]:
-        """Every run that cannot be read back whole, by the code points of the ids.
+        """Return every run that cannot be read completely, by the code points of the ids.
 
-        Each is read and decoded, and its columns are held against its document and snapshot; what a
-        newer version wrote is not judged.
+        Each run is read and decoded, and its columns are compared with its document and snapshot.
+        Those that a newer version wrote count as sound.
 
         >>> with filled.read() as tx:
         ...     list(tx.runs.damaged())
         []
         """
-        return stream.damaged(self._connection, self._scope)
+        return stream.damaged(self._context)
 
     def claims(self) -> Iterator[Claim]:
-        """Every run that was ever claimed, by the code points of the ids.
+        """Return the claim of every run that was ever claimed, by the code points of the ids.
 
         >>> with filled.read() as tx:
         ...     list(tx.runs.claims())
         []
         """
-        return claims(self._connection, self._scope)
+        return claims.claims(self._context)
 
     def stats(self, run_filter: RunFilter | None = None) -> tuple[RunStatistics, ...]:
-        """Runs, tokens and cost (US dollars) by month and status, oldest month first.
+        """Return runs, tokens and cost (US dollars) by month and status, oldest month first.
 
         >>> with filled.read() as tx:
         ...     [(entry.month.label, entry.status, entry.runs) for entry in tx.runs.stats()]
         [('2026-05', 'completed', 2), ('2026-05', 'failed', 1)]
         """
-        return statistics(self._connection, self._selection(run_filter))
-
-    def _selection(self, run_filter: RunFilter | None) -> Selection:
-        if not isinstance(run_filter, RunFilter | None):
-            raise TypeError(f"A filter is a RunFilter, not {run_filter!r}.")
-        return Selection(RunFilter() if run_filter is None else run_filter, self._scope)
+        return statistics.stats(self._context, run_filter)

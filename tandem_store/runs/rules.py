@@ -1,28 +1,122 @@
-"""How a run changes: the engine's rules about what follows from an update."""
+"""What may be written, and how a run changes: the checks and rules on the way into the store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Collection
+from typing import Any, Final, NamedTuple
 
+import orjson
+
+from tandem_store.errors import LegacyFormatError, TenantScopeError, UnstorableError, quote_id
+from tandem_store.mapping import rows_of
 from tandem_store.month import LAST_MILLISECOND
-from tandem_store.records import TERMINAL_STATUSES, RunRecord, RunStatus
+from tandem_store.records import TERMINAL_STATUSES, RunRecord, RunStatus, TenantScope
+from tandem_store.records.reading import read_run
+from tandem_store.records.run import meant
+from tandem_store.runs.storage import CompressedRun
 
-#: What a caller wants of an update: the changed run, made from the one that is stored.
+#: What a caller wants of an update: the changed run, made from the stored one.
 Change = Callable[[RunRecord], RunRecord]
 
-#: In order, not hashed: ``model_copy`` puts in whatever it is given, which is refused later.
+#: In order, not hashed: ``model_copy`` takes any value for a status, which is refused later.
 _TERMINAL: Final = tuple(TERMINAL_STATUSES)
+
+#: What ``to_legacy`` and ``read_run`` raise for a record that ``model_copy`` or ``model_construct``
+#: made of unchecked values.
+_MALFORMED: Final = (
+    AttributeError,
+    KeyError,
+    LegacyFormatError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+class Admitted(NamedTuple):
+    """A run that may be written: as it will be read again, and as its rows."""
+
+    run: RunRecord
+    compressed: CompressedRun
+
+
+def admitted(run: RunRecord, scope: TenantScope | None) -> Admitted:
+    """Check a run and return it ready to be stored for the tenant.
+
+    Raises:
+        TypeError: it is not a ``RunRecord``.
+        UnstorableError: it is malformed, an open context run, or does not fit the columns.
+        TenantScopeError: it belongs to another tenant.
+    """
+    if not isinstance(run, RunRecord):
+        raise TypeError(f"This is a {type(run).__name__}; make a RunRecord of it: model_validate.")
+    legacy, checked = _checked(run)
+    if checked.is_open_context_run:
+        raise UnstorableError(
+            f"The run {quote_id(run.run_id)} is a {checked.trigger_type} that has not ended; the "
+            "engine never keeps such a run. Give it another trigger_type, or a terminal status.",
+            reason="open_context_run",
+        )
+    if scope is not None and not scope.covers(checked.tenant_context):
+        raise TenantScopeError(
+            f"The run {quote_id(run.run_id)} belongs to another tenant than this store is for. Set "
+            "its tenant_context, or use the store of its own tenant."
+        )
+    try:
+        return Admitted(checked, CompressedRun.of(rows_of(legacy)))
+    except UnstorableError as error:
+        raise UnstorableError(
+            f"The run {quote_id(run.run_id)} does not fit: {error}. Correct the field, then write "
+            "it again.",
+            reason=error.reason,
+        ) from error
+
+
+def _checked(run: RunRecord) -> tuple[dict[str, Any], RunRecord]:
+    """Return the record's legacy form, and the record as it will be read again.
+
+    ``model_copy`` and ``model_construct`` check nothing, and a record that cannot be read must not
+    be written. That is worth two tenths of a millisecond.
+    """
+    try:
+        legacy = run.to_legacy()
+        orjson.dumps(legacy)  # refuses lone surrogates, which a column would escape
+        return legacy, read_run(legacy)
+    except _MALFORMED as error:
+        raise UnstorableError(
+            f"The run {quote_id(str(getattr(run, 'run_id', '')))} is not well-formed: {error}. "
+            "Correct the field, then write it again.",
+            reason="malformed",
+        ) from error
+
+
+def unknown_fields(run: RunRecord) -> frozenset[str]:
+    """Return the record's own fields that this version does not know."""
+    return frozenset(run.model_extra or ())
+
+
+def refuse_new_fields(run: RunRecord, before: Collection[str]) -> None:
+    """Raise ``UnstorableError`` if a record has unknown fields that are not among those before.
+
+    Nearly always they are mistyped names, which ``model_copy`` accepts.
+    """
+    for name in sorted(unknown_fields(run).difference(before)):
+        raise UnstorableError(
+            f"The run {quote_id(run.run_id)} would get a field {quote_id(name)} that no run has."
+            f"{meant(name)} Change runs with run.changed(...); to store the field all the same, "
+            "pass allow_unknown=True.",
+            reason="unknown_field",
+        )
 
 
 def changed(before: RunRecord, change: Change, *, now_ms: int) -> RunRecord:
-    """The run after ``change`` and what follows from it, at ``now_ms`` (milliseconds UTC).
+    """Return the run after ``change`` and what follows from it, at ``now_ms`` (milliseconds UTC).
 
-    ``updated_at_ms`` grows, by one if the clock stands behind it, up to the end of the year 9999. A
-    run that is not queued has no ``scheduler``. One that ended has a ``finished_at_ms``, which it
-    keeps if it goes on again.
+    ``updated_at_ms`` grows, by one if the clock is behind it, up to the end of the year 9999. A run
+    that is not queued has no ``scheduler``. One that ended has a ``finished_at_ms``, which it keeps
+    if it goes on again.
 
-    Raises ``ValueError`` if ``change`` returns no run, or one with another id.
+    Raises ``ValueError`` if ``change`` returns something else than a run, or one with another id.
     """
     after = change(before)
     if not isinstance(after, RunRecord) or after.run_id != before.run_id:

@@ -1,4 +1,4 @@
-"""Which runs are meant, as SQL: written once for lists, counts, streams, statistics and claims."""
+"""Filters and tenants as SQL, written once for lists, counts, streams, statistics and claims."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tandem_store.records import (
 )
 
 _TERMINAL: Final = sorted(status.value for status in TERMINAL_STATUSES)
-#: Where ``text`` is looked for.
+#: The columns in which ``text`` is searched.
 _TEXTS: Final = (
     runs.c.run_id,
     runs.c.automation_id,
@@ -33,23 +33,24 @@ _TEXTS: Final = (
 )
 
 
-#: How a condition names a column.
-Named = Callable[[Column[Any]], ColumnElement[Any]]
+#: Returns what stands for a column in a condition.
+ColumnRef = Callable[[Column[Any]], ColumnElement[Any]]
 
 
-def _itself(column: Column[Any]) -> ColumnElement[Any]:
+def itself(column: Column[Any]) -> ColumnElement[Any]:
+    """Return the column as it is, so that any index may be used."""
     return column
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The runs that pass a filter within a tenant; ``scope`` None: whoever they belong to."""
+    """The runs of a tenant that pass a filter; without a scope, the runs of all tenants."""
 
     run_filter: RunFilter = field(default_factory=RunFilter)
     scope: TenantScope | None = None
 
-    def conditions(self, of: Named = _itself) -> tuple[ColumnElement[bool], ...]:
-        """What a row of ``runs`` must satisfy; ``of`` is how its columns are named in them."""
+    def conditions(self, of: ColumnRef = itself) -> tuple[ColumnElement[bool], ...]:
+        """Return what a row of ``runs`` must satisfy; ``of`` says how columns are referred to."""
         return (
             *within(self.scope, of),
             *_choices(self.run_filter, of),
@@ -60,7 +61,7 @@ class Selection:
         )
 
     def facts(self) -> dict[str, Any]:
-        """What it says, as JSON: equal for filters that say the same in other words."""
+        """Return the selection as JSON values, equal for filters with the same meaning."""
         run_filter, scope = self.run_filter, self.scope
         return {
             "choices": {name: sorted(wanted) for name, wanted in run_filter.choices()},
@@ -71,8 +72,8 @@ class Selection:
         }
 
 
-def within(scope: TenantScope | None, of: Named = _itself) -> tuple[ColumnElement[bool], ...]:
-    """What a row of ``runs`` must satisfy to belong to the tenant; nothing without a scope."""
+def within(scope: TenantScope | None, of: ColumnRef = itself) -> tuple[ColumnElement[bool], ...]:
+    """Return what a row of ``runs`` must satisfy to belong to the tenant; nothing without one."""
     if scope is None:
         return ()
     workspace = (
@@ -93,13 +94,13 @@ def _facts_of(scope: TenantScope) -> list[Any]:
     return [scope.org_id, scope.workspace_id, [] if deployment is ANY_DEPLOYMENT else deployment]
 
 
-def _is_listed(of: Named) -> ColumnElement[bool]:
-    # No door of ours lets such a run in, but the engine never listed one, however it got there. The
-    # status stands first: it decides most rows.
+def _is_listed(of: ColumnRef) -> ColumnElement[bool]:
+    # Such a run cannot be written through this package, but may be there all the same, and the
+    # engine never listed one. The status comes first: it decides most rows.
     return or_(of(runs.c.status).in_(_TERMINAL), runs.c.trigger_type != RECOVERED_CONTEXT_RUN)
 
 
-def _choices(run_filter: RunFilter, of: Named) -> Iterator[ColumnElement[bool]]:
+def _choices(run_filter: RunFilter, of: ColumnRef) -> Iterator[ColumnElement[bool]]:
     for name, wanted in run_filter.choices():
         yield _one_of(of(runs.c[name]), sorted(wanted))
 
@@ -109,7 +110,7 @@ def _one_of(column: ColumnElement[Any], stored: Collection[str]) -> ColumnElemen
     return column == next(iter(stored)) if len(stored) == 1 else column.in_(stored)
 
 
-def _times(run_filter: RunFilter, of: Named) -> Iterator[ColumnElement[bool]]:
+def _times(run_filter: RunFilter, of: ColumnRef) -> Iterator[ColumnElement[bool]]:
     for name, first, end in run_filter.ranges():
         if first is not None:
             yield of(runs.c[name]) >= first
@@ -124,10 +125,10 @@ def _texts(run_filter: RunFilter) -> Iterator[ColumnElement[bool]]:
 
 
 class _lowered(FunctionElement[str]):  # noqa: N801 - named as SQL functions are
-    """A text with its ASCII letters in lower case, and no others.
+    """A text with its ASCII letters, and no others, in lower case.
 
-    That is what ``lower`` of SQLite does; that of PostgreSQL goes by the server's language, unless
-    it is told otherwise.
+    SQLite's ``lower`` does just that. PostgreSQL's follows the server's locale unless a collation
+    is named.
     """
 
     inherit_cache = True
@@ -151,7 +152,7 @@ def _ascii_lower(text: str) -> str:
 _TO_LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
-def _ended(run_filter: RunFilter, of: Named) -> Iterator[ColumnElement[bool]]:
+def _ended(run_filter: RunFilter, of: ColumnRef) -> Iterator[ColumnElement[bool]]:
     if run_filter.terminal is not None:
         status = of(runs.c.status)
         yield status.in_(_TERMINAL) if run_filter.terminal else status.not_in(_TERMINAL)

@@ -1,16 +1,17 @@
-"""Runs added up by month and status."""
+"""Runs, tokens and cost, summed by month and status."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Integer, Numeric, Row, cast, func, literal, select
+from sqlalchemy import Integer, Numeric, Row, cast, func, literal, select
 
 from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged, stored_month
 from tandem_store.models import runs
 from tandem_store.month import Month
-from tandem_store.runs.selection import Selection
+from tandem_store.records import RunFilter
+from tandem_store.runs.context import RunsContext
 
 _TYPES: Final = RowTypes((runs.c.month, runs.c.status))
 _LOW_BITS: Final = 32
@@ -21,7 +22,7 @@ _DECIMAL: Final = Numeric(asdecimal=False)
 class RunStatistics:
     """The runs of one month in one status.
 
-    ``total_tokens`` is exact however large; ``estimated_cost_usd`` is in US dollars.
+    ``total_tokens`` is exact, however large; ``estimated_cost_usd`` is in US dollars.
     """
 
     month: Month
@@ -31,8 +32,8 @@ class RunStatistics:
     estimated_cost_usd: float
 
 
-def statistics(connection: Connection, selection: Selection) -> tuple[RunStatistics, ...]:
-    """One entry for each month and status that has runs, oldest month first, then by status."""
+def stats(context: RunsContext, run_filter: RunFilter | None) -> tuple[RunStatistics, ...]:
+    """Return one entry for each month and status that has runs, in that order, oldest first."""
     tokens = runs.c.total_tokens
     # Summed in two halves, because SQLite's sum() fails beyond 63 bits and total() is a float.
     query = (
@@ -42,14 +43,14 @@ def statistics(connection: Connection, selection: Selection) -> tuple[RunStatist
             func.count().label("runs"),
             func.sum(tokens.bitwise_rshift(literal(_LOW_BITS, Integer))).label("high"),
             func.sum(tokens.bitwise_and((1 << _LOW_BITS) - 1)).label("low"),
-            # As decimals: two great floats would overflow, which is an error on PostgreSQL.
+            # As decimals: two large floats would overflow, which is an error on PostgreSQL.
             func.sum(cast(runs.c.estimated_cost_usd, _DECIMAL)).label("cost"),
         )
-        .where(*selection.conditions())
+        .where(*context.selection(run_filter).conditions())
         .group_by(runs.c.month, runs.c.status)
         .order_by(runs.c.month, runs.c.status)
     )
-    return tuple(_entry(row) for row in connection.execute(query))
+    return tuple(_entry(row) for row in context.connection.execute(query))
 
 
 def _entry(row: Row[Any]) -> RunStatistics:

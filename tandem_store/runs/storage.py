@@ -1,14 +1,15 @@
-"""Runs ready to be stored, and the statements that put them in place, one run or thousands.
+"""How runs are stored: where one is, and the statements that insert, replace and remove them.
 
-The caller has seen to the month tables (``partitions.ensure``). A failure in the middle of one of
-these leaves half of it written, so each belongs into a transaction, or a savepoint, that is undone
-then.
+The caller has made the month tables (``partitions.ensure``). A failure in the middle of one of
+these functions leaves half of it written, so each is called in a transaction, or a savepoint, that
+is rolled back then.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -17,16 +18,19 @@ from sqlalchemy import ColumnElement, Connection, delete, select, update
 from tandem_store import snapshots
 from tandem_store.database import partitions
 from tandem_store.database.bulk import insert_rows
+from tandem_store.database.damaged_rows import stored_month
+from tandem_store.errors import StoreError
 from tandem_store.mapping import STORED_VERSION, RunRows, Snapshot, pack
 from tandem_store.mapping.compression import ENCODING
 from tandem_store.models import runs
 from tandem_store.month import Month
 from tandem_store.runs import deleted_ids
+from tandem_store.runs.context import RunsContext
 
 
 @dataclass(frozen=True, slots=True)
-class PackedRun:
-    """A run as its rows, the document already compressed.
+class CompressedRun:
+    """A run as its rows, with the document compressed.
 
     ``columns`` are those of ``runs`` that follow from the record.
     """
@@ -37,7 +41,7 @@ class PackedRun:
 
     @classmethod
     def of(cls, rows: RunRows) -> Self:
-        """The rows of one run, packed; may be done in another process than the writer's."""
+        """Return the rows of one run, compressed; other processes than the writer's may call it."""
         return cls(rows.columns, pack(rows.document), rows.snapshot)
 
     @property
@@ -47,34 +51,60 @@ class PackedRun:
         return month
 
 
-def place(connection: Connection, packed: Sequence[PackedRun], *, imported: bool) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class StoredAt:
+    """Where a run is stored, at which revision, and in which status."""
+
+    month: Month
+    revision: int
+    status: str
+
+
+def locate(context: RunsContext, run_id: str, *, lock: bool = False) -> StoredAt | None:
+    """Return where a run is stored, or None.
+
+    ``lock`` keeps other writers off the row until the transaction ends. On SQLite a writing
+    transaction does so anyway.
+    """
+    columns = (runs.c.month, runs.c.revision, runs.c.status)
+    query = select(*columns).where(runs.c.run_id == run_id, *context.within())
+    found = context.connection.execute(query.with_for_update() if lock else query)
+    row = found.one_or_none()
+    if row is None:
+        return None
+    return StoredAt(stored_month(row.month, f"The run {run_id!r}"), row.revision, row.status)
+
+
+def insert_runs(
+    connection: Connection, new: Sequence[CompressedRun], *, imported: bool
+) -> list[int]:
     """Insert runs whose ids are not taken, with their documents and snapshots.
 
-    Returns the revision of each: 1, or one beyond the last of the run that was deleted under its
-    id.
+    Returns the revision of each: 1, or one more than the last revision of a run that was deleted
+    under its id.
 
     Raises ``sqlalchemy.exc.IntegrityError`` for an id that is taken.
     """
-    ids = _snapshot_ids(connection, packed)
+    ids = _snapshot_ids(connection, new)
     insert_rows(
         connection,
         runs,
         [
             run_row(run, revision=1, imported=imported, snapshot_id=_snapshot_id(run, ids))
-            for run in packed
+            for run in new
         ],
     )
     by_month: dict[Month, list[dict[str, Any]]] = defaultdict(list)
-    for run in packed:
+    for run in new:
         by_month[run.month].append(document_row(run))
     for month, rows in by_month.items():
         insert_rows(connection, partitions.document_table(connection, month), rows)
-    return deleted_ids.begin(connection, [run.columns["run_id"] for run in packed])
+    return deleted_ids.begin(connection, [run.columns["run_id"] for run in new])
 
 
 def replace(
     connection: Connection,
-    run: PackedRun,
+    run: CompressedRun,
     *,
     old_month: Month,
     imported: bool,
@@ -83,7 +113,7 @@ def replace(
 ) -> bool:
     """Write a run over the one with its id, moving the document if the month has changed.
 
-    Nothing is written, and the answer is False, if the stored row does not satisfy ``only_if``.
+    Returns False, and writes nothing, if the stored row does not satisfy ``only_if``.
     """
     ids = _snapshot_ids(connection, [run])
     row = run_row(run, revision=revision, imported=imported, snapshot_id=_snapshot_id(run, ids))
@@ -116,7 +146,7 @@ def remove_document(connection: Connection, run_id: str, month: Month) -> None:
 
 
 def taken_ids(connection: Connection, run_ids: Sequence[str]) -> set[str]:
-    """Those of the ids that are in use."""
+    """Return those of the ids that are in use."""
     taken: set[str] = set()
     for first in range(0, len(run_ids), snapshots.BATCH):
         batch = run_ids[first : first + snapshots.BATCH]
@@ -127,15 +157,41 @@ def taken_ids(connection: Connection, run_ids: Sequence[str]) -> set[str]:
 
 
 def updated_times(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
-    """When the runs that exist were updated, in milliseconds."""
+    """Return when the runs that exist were updated, in milliseconds UTC."""
     query = select(runs.c.run_id, runs.c.updated_at_ms).where(runs.c.run_id.in_(run_ids))
     return {row.run_id: row.updated_at_ms for row in connection.execute(query)}
 
 
+def ensure_months(connection: Connection, wanted: Collection[Month]) -> None:
+    """Make the tables that are missing; a failure half-way leaves nothing that can be committed."""
+    try:
+        partitions.ensure(connection, wanted)
+    except StoreError:
+        raise  # refused before anything was written
+    except BaseException:
+        connection.invalidate()  # perhaps between a table and its row in the months
+        raise
+
+
+@contextmanager
+def all_or_nothing(connection: Connection) -> Iterator[None]:
+    """Keep statements together: if one fails, the transaction cannot be committed any more.
+
+    Not even by a caller that catches the failure: whatever the connection is asked afterwards, a
+    commit too, raises ``StoreError``. A savepoint would let the caller go on, but would cost every
+    write two more statements for a case that hardly ever comes.
+    """
+    try:
+        yield
+    except BaseException:
+        connection.invalidate()
+        raise
+
+
 def run_row(
-    run: PackedRun, *, revision: int, imported: bool, snapshot_id: int | None
+    run: CompressedRun, *, revision: int, imported: bool, snapshot_id: int | None
 ) -> dict[str, Any]:
-    """The row of ``runs``; claims are left as they are."""
+    """Return the row of ``runs``, without the claim, which stays as it is."""
     return {
         **run.columns,
         "revision": revision,
@@ -145,8 +201,8 @@ def run_row(
     }
 
 
-def document_row(run: PackedRun) -> dict[str, Any]:
-    """The row of the month's table."""
+def document_row(run: CompressedRun) -> dict[str, Any]:
+    """Return the row of the month's table."""
     return {
         "run_id": run.columns["run_id"],
         "month": run.columns["month"],
@@ -156,11 +212,9 @@ def document_row(run: PackedRun) -> dict[str, Any]:
     }
 
 
-def _snapshot_ids(connection: Connection, packed: Iterable[PackedRun]) -> dict[bytes, int]:
-    return snapshots.ensure(
-        connection, (run.snapshot for run in packed if run.snapshot is not None)
-    )
+def _snapshot_ids(connection: Connection, new: Iterable[CompressedRun]) -> dict[bytes, int]:
+    return snapshots.ensure(connection, (run.snapshot for run in new if run.snapshot is not None))
 
 
-def _snapshot_id(run: PackedRun, ids: Mapping[bytes, int]) -> int | None:
+def _snapshot_id(run: CompressedRun, ids: Mapping[bytes, int]) -> int | None:
     return None if run.snapshot is None else ids[run.snapshot.digest]

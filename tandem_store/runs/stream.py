@@ -7,50 +7,53 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Row, select
 
 from tandem_store.database.damaged_rows import stored_month
 from tandem_store.errors import StoreError
 from tandem_store.models import runs
 from tandem_store.month import Month
-from tandem_store.records import TenantScope
-from tandem_store.runs.documents import StoredRun, read_many, read_one
-from tandem_store.runs.listing import ordered
-from tandem_store.runs.pagination import Position
-from tandem_store.runs.selection import Selection, within
+from tandem_store.records import RunFilter, RunRecord
+from tandem_store.runs.context import RunsContext
+from tandem_store.runs.documents import StoredRun, document, documents_of_month
+from tandem_store.runs.pagination import Position, ordered
 
-#: How many whole runs are in memory at a time; one has been seen to weigh some megabytes.
+#: How many complete runs are in memory at a time; one may take some megabytes.
 BATCH: Final = 50
 
 _KEY: Final = (runs.c.run_id, runs.c.month, runs.c.created_at_ms)
+_Key = Row[str, Month, int]
 
 
-def in_order(
-    connection: Connection, selection: Selection, *, newest_first: bool
-) -> Iterator[StoredRun]:
-    """The selected runs, in the order of listings."""
-    start: Position | None = None
-    while True:
-        query = ordered(select(*_KEY), selection, start=start, newest_first=newest_first)
-        rows = connection.execute(query.limit(BATCH)).all()
-        if not rows:
-            return
-        yield from _whole(connection, rows, selection.scope)
-        start = Position(rows[-1].created_at_ms, rows[-1].run_id)
+def iterate(
+    context: RunsContext, run_filter: RunFilter | None, *, newest_first: bool
+) -> Iterator[RunRecord]:
+    """Return the runs that pass the filter, in the order of listings."""
+    selection = context.selection(run_filter)  # refuses a wrong filter now, not when it is used
+
+    def records() -> Iterator[RunRecord]:
+        start: Position | None = None
+        while True:
+            query = ordered(select(*_KEY), selection, start=start, newest_first=newest_first)
+            rows = context.connection.execute(query.limit(BATCH)).all()
+            if not rows:
+                return
+            for stored in _complete(context, rows):
+                yield stored.record()
+            start = Position(rows[-1].created_at_ms, rows[-1].run_id)
+
+    return records()
 
 
-def by_id(connection: Connection, scope: TenantScope | None) -> Iterator[StoredRun]:
-    """All runs of the tenant, by the code points of their ids."""
-    query = select(*_KEY).where(*within(scope)).order_by(runs.c.run_id).limit(BATCH)
-    rows = connection.execute(query).all()
-    while rows:
-        yield from _whole(connection, rows, scope)
-        rows = connection.execute(query.where(runs.c.run_id > rows[-1].run_id)).all()
+def documents_by_id(context: RunsContext) -> Iterator[StoredRun]:
+    """Yield all runs as stored, by the code points of their ids."""
+    for rows in _batches_by_id(context):
+        yield from _complete(context, rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DamagedRun:
-    """A run that cannot be read back whole, and why; ids and months as far as they can be read."""
+    """A run that cannot be read completely, and why; id and month as far as they can be read."""
 
     run_id: str
     #: ``YYYY-MM``, or whatever the column holds.
@@ -59,34 +62,26 @@ class DamagedRun:
     what: str
 
 
-def damaged(connection: Connection, scope: TenantScope | None) -> Iterator[DamagedRun]:
-    """The runs of the tenant that cannot be read back whole, by the code points of their ids."""
-    query = select(*_KEY).where(*within(scope)).order_by(runs.c.run_id).limit(BATCH)
-    rows = connection.execute(query).all()
-    while rows:
+def damaged(context: RunsContext) -> Iterator[DamagedRun]:
+    """Yield the runs that cannot be read completely, by the code points of their ids."""
+    for rows in _batches_by_id(context):
         try:
             # A savepoint, because after an error PostgreSQL would read nothing more.
-            with connection.begin_nested():
-                sound = {run.columns["run_id"]: run for run in _found(connection, rows, scope)}
+            with context.connection.begin_nested():
+                readable = {run.columns["run_id"]: run for run in _found(context, rows)}
         except StoreError:
-            sound = {}  # one of them is damaged; each is looked at alone
+            readable = {}  # one of them is damaged, so each is read by itself
         for row in rows:
-            what = _damage_of(connection, row, sound.get(row.run_id), scope)
+            what = _damage_of(context, row, readable.get(row.run_id))
             if what is not None:
                 yield DamagedRun(run_id=str(row.run_id), month=_label(row.month), what=what)
-        rows = connection.execute(query.where(runs.c.run_id > rows[-1].run_id)).all()
 
 
-def _damage_of(
-    connection: Connection,
-    row: Row[str, Month, int],
-    stored: StoredRun | None,
-    scope: TenantScope | None,
-) -> str | None:
+def _damage_of(context: RunsContext, row: _Key, stored: StoredRun | None) -> str | None:
     if stored is None:
         try:
-            with connection.begin_nested():
-                stored = read_one(connection, row.run_id, scope)
+            with context.connection.begin_nested():
+                stored = document(context, row.run_id)
         except StoreError as error:
             return str(error)
     return None if stored is None else stored.check()
@@ -99,23 +94,27 @@ def _label(month: object) -> str:
         return str(month)
 
 
-def _found(
-    connection: Connection, rows: Sequence[Row[str, Month, int]], scope: TenantScope | None
-) -> Iterator[StoredRun]:
+def _batches_by_id(context: RunsContext) -> Iterator[Sequence[_Key]]:
+    query = select(*_KEY).where(*context.within()).order_by(runs.c.run_id).limit(BATCH)
+    rows = context.connection.execute(query).all()
+    while rows:
+        yield rows
+        rows = context.connection.execute(query.where(runs.c.run_id > rows[-1].run_id)).all()
+
+
+def _complete(context: RunsContext, rows: Sequence[_Key]) -> Iterator[StoredRun]:
+    found = {stored.columns["run_id"]: stored for stored in _found(context, rows)}
+    for row in rows:
+        # Was a missing one moved or deleted meanwhile, or has it lost its document?
+        stored = found.get(row.run_id) or document(context, row.run_id)
+        if stored is not None:
+            yield stored
+
+
+def _found(context: RunsContext, rows: Sequence[_Key]) -> Iterator[StoredRun]:
     by_month: dict[Month, list[str]] = defaultdict(list)
     for row in rows:
         month = stored_month(row.month, f"The run {row.run_id!r}")
         by_month[month].append(row.run_id)
     for month, run_ids in by_month.items():
-        yield from read_many(connection, month, run_ids, scope)
-
-
-def _whole(
-    connection: Connection, rows: Sequence[Row[str, Month, int]], scope: TenantScope | None
-) -> Iterator[StoredRun]:
-    found = {stored.columns["run_id"]: stored for stored in _found(connection, rows, scope)}
-    for row in rows:
-        # One that is missing was moved or deleted meanwhile, or has lost its document: this tells.
-        stored = found.get(row.run_id) or read_one(connection, row.run_id, scope)
-        if stored is not None:
-            yield stored
+        yield from documents_of_month(context, month, run_ids)

@@ -1,4 +1,4 @@
-"""What can be done to runs."""
+"""The changes to runs: what a writing transaction offers as ``tx.runs``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from tandem_store.records import RunFilter, RunRecord
-from tandem_store.runs import changes, claims, leases
+from tandem_store.runs import changes, claims
 from tandem_store.runs.claims import Claim
 from tandem_store.runs.documents import Versioned
 from tandem_store.runs.reader import RunReader
@@ -16,8 +16,8 @@ from tandem_store.runs.rules import Change
 class Runs(RunReader):
     """The runs, for reading and writing; the connection's owner commits.
 
-    In a store made by ``for_tenant``, what belongs to another tenant is absent to every method, and
-    writing a run for another tenant raises ``TenantScopeError``.
+    In a store made by ``for_tenant``, no method finds another tenant's runs, and writing a run for
+    another tenant raises ``TenantScopeError``.
 
     Methods that write a run raise ``UnstorableError`` if it is malformed, its ids or numbers do not
     fit the columns, or it is a ``recovered_context_run`` that has not ended; and
@@ -25,35 +25,35 @@ class Runs(RunReader):
     """
 
     def add(self, run: RunRecord) -> int:
-        """Store a new run and give its revision.
+        """Store a new run and return its revision.
 
-        That is 1; under the id of a run that was deleted, one more than that one's last, so that no
-        revision is ever that of two runs. Fields that this version does not know are stored as they
-        are.
+        That is 1, or one more than the last revision of a run that was deleted under this id, so
+        that two runs never have the same one. Fields that this version does not know are stored as
+        they are.
 
         Raises:
-            ConflictError: the id is taken; ``found`` is the revision that is there. It is None,
-                and the message does not tell whose the run is, if it is another tenant's.
+            ConflictError: the id is taken; ``found`` is the stored revision. If the run is another
+                tenant's, ``found`` is None and the message does not say whose it is.
 
         >>> with store.begin() as tx:
         ...     tx.runs.add(run)
         1
         """
-        return changes.add(self._connection, [run], self._scope)[0]
+        return changes.add(self._context, run)
 
     def add_many(self, runs: Iterable[RunRecord]) -> int:
-        """Store new runs, all or none of them, and give how many.
+        """Store new runs, all or none of them, and return how many.
 
         All are in memory at once, compressed; for more than some ten thousand call it repeatedly.
 
         Raises:
-            ConflictError: an id is taken, as ``add``, or given twice; none of the runs is stored.
+            ConflictError: an id is taken, as for ``add``, or given twice; no run is stored.
 
         >>> with store.begin() as tx:
         ...     tx.runs.add_many([run, run.model_copy(update={"run_id": "another"})])
         2
         """
-        return len(changes.add(self._connection, runs, self._scope))
+        return changes.add_many(self._context, runs)
 
     def save(
         self,
@@ -63,11 +63,11 @@ class Runs(RunReader):
         force: bool = False,
         allow_unknown: bool = False,
     ) -> int:
-        """Write a run over the stored one with its id, as it is, and give the new revision.
+        """Write a run over the stored one with its id, as it is, and return the new revision.
 
-        ``expected_revision`` is what ``get_versioned`` gave; ``force`` writes over whatever is
-        there. A run whose month changes takes its document along. Any status may follow any other;
-        that a run left a terminal one is logged.
+        ``expected_revision`` is the one from ``get_versioned``; ``force`` writes over whatever is
+        there. If the month of the run changes, its document moves too. Any status may follow any
+        other; a run that leaves a terminal one is logged.
 
         A field of the record itself that neither this version knows nor the stored run has is
         refused as a mistyped name, unless ``allow_unknown``.
@@ -85,9 +85,8 @@ class Runs(RunReader):
         2
         """
         return changes.save(
-            self._connection,
+            self._context,
             run,
-            self._scope,
             expected_revision=expected_revision,
             force=force,
             allow_unknown=allow_unknown,
@@ -101,29 +100,29 @@ class Runs(RunReader):
         claim: Claim | None = None,
         allow_unknown: bool = False,
     ) -> Versioned:
-        """Read a run, apply ``change`` to it and write it back; returns what was written.
+        """Read a run, apply ``change`` to it, write it back, and return what was written.
 
-        If another writer comes in between, it starts again, so ``change`` may be called twice and
-        must do nothing but return the changed run. What follows from a change, follows:
+        If another writer comes in between, this starts again, so ``change`` may be called twice and
+        must do nothing but return the changed run. Some fields follow from the change:
         ``updated_at_ms`` becomes the present (milliseconds UTC), or one more than it was if that is
         later; a run that is not queued has no ``scheduler``; one that ended has a
         ``finished_at_ms``.
 
-        Any status may follow any other. A run that leaves a terminal status for one that is not has
-        the former as ``reopened_from`` of the result, which is logged as well. It keeps its
+        Any status may follow any other. If a run leaves a terminal status for one that is not, the
+        result has the former as ``reopened_from``, and it is logged. The run keeps its
         ``finished_at_ms``, also when it ends again, as in the engine; ``run.changed`` with
         ``finished_at_ms=None`` begins anew.
 
-        With ``claim``, only as long as that worker's lease lasts and the run has not ended. A new
-        top-level field that this version does not know is refused as a mistyped name, unless
-        ``allow_unknown``.
+        With ``claim``, the run is written only while that worker's lease lasts and the run has not
+        ended. A new top-level field that this version does not know is refused as a mistyped name,
+        unless ``allow_unknown``.
 
         Raises:
             NotFoundError: there is no run with this id.
-            LeaseLostError: the claim does not hold any more, or somebody else ended the run.
+            LeaseLostError: the claim is not held any more, or somebody else ended the run.
             ConflictError: ``change`` wrote the run itself.
             RecordTooNewError: a newer version wrote the run.
-            ValueError: ``change`` returned no run, or one with another id.
+            ValueError: ``change`` returned something else than a run, or one with another id.
             UnstorableError: it has a new unknown field (``unknown_field``), or as for all methods.
 
         >>> with store.begin() as tx:
@@ -133,17 +132,17 @@ class Runs(RunReader):
         (2, True)
         """
         return changes.update(
-            self._connection, run_id, change, self._scope, claim, allow_unknown=allow_unknown
+            self._context, run_id, change, claim=claim, allow_unknown=allow_unknown
         )
 
     def delete(self, run_id: str) -> None:
         """Remove a run and its document, claimed or not.
 
-        A run that is added later under the same id goes on with its revisions, so what was prepared
-        against the one that is gone is not accepted over the new one. The definition snapshot
-        stays, which other runs may share.
+        A run that is added later under the same id continues its revisions, so a change that was
+        prepared for the deleted run is not accepted for the new one. The definition snapshot, which
+        other runs may share, stays.
 
-        Raises ``NotFoundError`` if there is none with this id.
+        Raises ``NotFoundError`` if there is no run with this id.
 
         >>> with store.begin() as tx:
         ...     _ = tx.runs.add(run)
@@ -151,7 +150,7 @@ class Runs(RunReader):
         ...     tx.runs.exists(run.run_id)
         False
         """
-        changes.delete(self._connection, run_id, self._scope)
+        changes.delete(self._context, run_id)
 
     def claim_next(
         self,
@@ -161,14 +160,14 @@ class Runs(RunReader):
         *,
         include_imported: bool = False,
     ) -> Claim | None:
-        """Take the next run to work on, for ``lease`` from now; None if there is none.
+        """Claim the next run to work on, for ``lease`` from now; returns None if there is none.
 
-        The oldest queued run that passes the filter and that nobody holds; before it, one that was
-        begun and whose worker let its lease run out (in status queued, running or pausing; the one
-        that ran out first). Each is given to one caller, however many ask at once. The run itself
-        is not changed: set its status with ``update``.
+        That is the oldest queued run that passes the filter and that nobody holds. Runs whose
+        worker let its lease end (in status queued, running or pausing) come before it, the lease
+        that ended first at the front. Each run goes to one caller, however many ask at once. The
+        run itself is not changed: set its status with ``update``.
 
-        ``worker`` is any name, to tell workers apart. Imported runs are passed over unless
+        ``worker`` is any name that tells workers apart. Imported runs are skipped unless
         ``include_imported``: a queue that is years old must not start because it was moved. They
         count as imported until they are written again.
 
@@ -182,16 +181,12 @@ class Runs(RunReader):
         >>> claim.run_id == run.run_id, claim.epoch
         (True, 1)
         """
-        return claims.take(
-            self._connection,
-            worker,
-            lease,
-            self._selection(run_filter),
-            include_imported=include_imported,
+        return claims.claim_next(
+            self._context, worker, lease, run_filter, include_imported=include_imported
         )
 
     def renew(self, claim: Claim, lease: timedelta) -> Claim:
-        """Let the lease end ``lease`` from now, and give the claim with its new end.
+        """Let the lease end ``lease`` from now, and return the claim with its new end.
 
         Raises:
             LeaseLostError: it ended before, another worker has the run, or somebody ended the run.
@@ -204,12 +199,12 @@ class Runs(RunReader):
         >>> longer.expires_at_ms > claim.expires_at_ms
         True
         """
-        return leases.renew(self._connection, claim, lease, self._scope)
+        return claims.renew(self._context, claim, lease)
 
     def release(self, claim: Claim) -> None:
-        """Let go of a run, so that another may claim it if it is queued; nothing else changes.
+        """Give a run back, so that another may claim it if it is queued; nothing else changes.
 
-        A run that has ended can be released, too. Raises ``LeaseLostError`` if the lease ended
+        A run that has ended can be released too. Raises ``LeaseLostError`` if the lease ended
         before or another worker has the run.
 
         >>> with store.begin() as tx:
@@ -218,15 +213,15 @@ class Runs(RunReader):
         ...     tx.runs.claim_next("worker-2", timedelta(minutes=5)).epoch
         2
         """
-        leases.release(self._connection, claim, self._scope)
+        claims.release(self._context, claim)
 
     def finish(self, claim: Claim, change: Change, *, allow_unknown: bool = False) -> Versioned:
-        """End a run and let go of it: ``update`` under the claim, to a terminal status.
+        """End a run and give it back: ``update`` under the claim, to a terminal status.
 
         Raises:
-            LeaseLostError: the lease ran out, another worker has the run, or somebody ended it;
+            LeaseLostError: the lease ended, another worker has the run, or somebody ended it;
                 nothing is written.
-            ValueError: the status is not terminal after ``change``, or as ``update``.
+            ValueError: the status is not terminal after ``change``, or as for ``update``.
 
         >>> with store.begin() as tx:
         ...     _ = tx.runs.add(run)
@@ -235,6 +230,4 @@ class Runs(RunReader):
         >>> done.run.status, done.revision
         (<RunStatus.COMPLETED: 'completed'>, 2)
         """
-        return changes.finish(
-            self._connection, claim, change, self._scope, allow_unknown=allow_unknown
-        )
+        return changes.finish(self._context, claim, change, allow_unknown=allow_unknown)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Final
+
+from sqlalchemy import URL
 
 from tandem_store.errors import SourceError
 from tandem_store.importer.copies import Reading
@@ -33,8 +36,8 @@ _BATCH: Final = 500
 
 
 def verify_state(
-    url: str,
-    state: Path,
+    url: str | URL,
+    state: str | os.PathLike[str],
     *,
     jobs: int | None = 1,
     allow_roots: tuple[Path, ...] = (),
@@ -42,13 +45,21 @@ def verify_state(
 ) -> VerifyReport:
     """Compare every copy of a run and every definition in a state directory with the store.
 
-    Read-only. ``jobs`` is the number of parser processes, as in ``ImportOptions``.
+    Read-only. ``jobs`` is the number of parser processes, and ``allow_roots`` are the directories
+    outside the source that symbolic links may lead to, as in ``ImportOptions``. ``progress`` is
+    called with the phase, how many bytes are done, and how many there are.
 
     Raises:
-        SourceError: the directory is none, or cannot be read.
+        SourceError: ``state`` is not a state directory, or cannot be read.
         StoreError: the store cannot be opened.
+
+    >>> url = str(folder / "runs.db")
+    >>> report = import_state(url, state)
+    >>> report = verify_state(url, state)
+    >>> report.checked, report.same, report.differences
+    (1, 1, [])
     """
-    source = StateDirectory.locate(state, allow_roots)
+    source = StateDirectory.locate(Path(state), allow_roots)
     check = _Verification(source, progress or (lambda *_: None))
     check.survey()
     with open_store(url) as store:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tandem_store.importer.copies import Copy
 from tandem_store.ledger import Entry
-from tandem_store.quarantine import Quarantine
+from tandem_store.quarantine import QuarantineReader
 from tandem_store.verify.report import Difference, Verdict
 
 _LOST = "in quarantine, but nothing of it is there"
@@ -21,7 +21,7 @@ class Waiting:
     _verdicts: dict[_Key, Verdict] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, quarantine: Quarantine) -> Waiting:
+    def of(cls, quarantine: QuarantineReader) -> Waiting:
         """All that is in quarantine now, or was."""
         verdicts: dict[_Key, Verdict] = {}
         for one in quarantine.decisions():

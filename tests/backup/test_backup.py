@@ -80,7 +80,7 @@ def test_works_without_hard_links(
     with pytest.raises(StoreError, match="is there already"):
         backup_store(store_url, folder / "c.db", progress=lambda *_: (folder / "c.db").touch())
 
-    restore_store(folder / "b.db", str(folder / "new.db"))
+    restore_store(str(folder / "new.db"), folder / "b.db")
     assert names(folder) == ["b.db", "c.db", "new.db"]
 
 
@@ -99,7 +99,7 @@ def test_is_known_to_the_store(any_store_url: str, folder: Path) -> None:
     assert report.digest == digest.hexdigest()
     assert row.taken_at_ms == report.at_ms
     assert report.size == (folder / "b.db.zst").stat().st_size
-    restore_store(folder / "b.db.zst", str(folder / "new.db"))
+    restore_store(str(folder / "new.db"), folder / "b.db.zst")
     with open_store(str(folder / "new.db")) as store, store.read() as tx:
         assert tx.connection.execute(select(models.backups)).all() == []
 

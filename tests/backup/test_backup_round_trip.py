@@ -24,7 +24,7 @@ def test_restores_to_the_same_store(
 
     made = backup_store(full_url, folder / name)
     restored = new_target(target)
-    report = restore_store(folder / name, restored)
+    report = restore_store(restored, folder / name)
 
     assert dump(restored) == expected
     assert rows(restored) == wanted
@@ -40,10 +40,10 @@ def test_there_and_back_again(source_url: str, new_target: NewTarget, folder: Pa
     expected = dump(source_url)
     backup_store(source_url, folder / "1.zst")
     server = new_target("postgresql")
-    restore_store(folder / "1.zst", server)
+    restore_store(server, folder / "1.zst")
     backup_store(server, folder / "2.db")
     back = new_target("sqlite")
-    restore_store(folder / "2.db", back)
+    restore_store(back, folder / "2.db")
 
     assert dump(back) == dump(server) == expected
 
@@ -56,7 +56,7 @@ def test_an_empty_store_is_restored(
 
     for kind in ("postgresql", "sqlite"):
         target = new_target(kind)
-        assert restore_store(folder / "b.zst", target).content.runs == 0
+        assert restore_store(target, folder / "b.zst").content.runs == 0
         assert dump(target) == b""
 
 
@@ -66,7 +66,7 @@ def test_work_goes_on_in_the_restored_store(
     """It takes runs while others read it, as if it had never been away."""
     backup_store(full_url, folder / "b.db")
     target = new_target("sqlite")
-    restore_store(folder / "b.db", target)
+    restore_store(target, folder / "b.db")
 
     with open_store(target) as store, store.read() as reading:
         before = reading.runs.count()

@@ -50,7 +50,7 @@ def test_a_restore_that_cannot_fit_is_not_begun(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: room)
 
     with pytest.raises(StoreError, match="are free"):
-        restore_store(file, str(tmp_path / "new.db"))
+        restore_store(str(tmp_path / "new.db"), file)
 
     assert not (tmp_path / "new.db").exists()
 

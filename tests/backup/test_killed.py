@@ -76,7 +76,7 @@ def test_killed_between_any_two_steps(full_url: str, folder: Path, name: str) ->
 
     backup_store(full_url, folder / name)
     assert names(folder) == [name]
-    restore_store(folder / name, str(folder / "new.db"))
+    restore_store(str(folder / "new.db"), folder / name)
     assert dump(str(folder / "new.db")) == dump(full_url)
 
 
@@ -84,7 +84,7 @@ def test_killed_when_it_has_its_name_it_is_whole(source_url: str, folder: Path) 
     """The name comes last."""
     killed("backup", source_url, folder / "b.db", "after")
 
-    restore_store(folder / "b.db", str(folder / "new.db"))
+    restore_store(str(folder / "new.db"), folder / "b.db")
     assert dump(str(folder / "new.db")) == dump(source_url)
 
 
@@ -95,7 +95,7 @@ def test_a_restore_that_was_killed_leaves_no_store(source_url: str, folder: Path
 
     for left in killed("restore", folder / "b.db.zst", target, 1, 2, "before"):
         assert target.name not in left
-    restore_store(folder / "b.db.zst", str(target))
+    restore_store(str(target), folder / "b.db.zst")
     assert not [left for left in names(folder) if left.startswith(PREFIX)]
     assert dump(str(target)) == dump(source_url)
 
@@ -114,7 +114,7 @@ def test_a_restore_into_a_server_that_was_killed_goes_on(
 
     with pytest.raises(UnfinishedCopyError):
         open_store(target)
-    restore_store(folder / "b.db", target)
+    restore_store(target, folder / "b.db")
     assert dump(target) == dump(source_url)
 
 
@@ -165,7 +165,7 @@ def test_killed_at_any_moment(
             continue
         whole += 1
         restored = folder / "new.db"
-        restore_store(target, str(restored))
+        restore_store(str(restored), target)
         assert dump(str(restored)) == expected
         restored.unlink()
     print(f"{kind}, {name}: killed {none} times before it had its name, {whole} times after")

@@ -37,7 +37,7 @@ def backup(request: pytest.FixtureRequest, source_url: str, folder: Path) -> Pat
 def refused(backup: Path, target: Path, kind: type[StoreError] = StoreError) -> str:
     """The sentence with which a restore is refused; the target is not there afterwards."""
     with pytest.raises(kind) as caught:
-        restore_store(backup, str(target))
+        restore_store(str(target), backup)
     assert not target.exists()
     assert [name for name in names(target.parent) if name.startswith((PREFIX, target.name))] == []
     return str(caught.value)
@@ -83,7 +83,7 @@ def test_the_content_decides_not_the_name(source_url: str, tmp_path: Path) -> No
     backup_store(source_url, tmp_path / "c.db").file.rename(tmp_path / "c.zst")
 
     for name in ("b.db", "c.zst"):
-        restore_store(tmp_path / name, str(tmp_path / f"new-{name}"))
+        restore_store(str(tmp_path / f"new-{name}"), tmp_path / name)
         assert dump(str(tmp_path / f"new-{name}")) == dump(source_url)
 
 
@@ -135,7 +135,7 @@ def test_a_file_that_appears_meanwhile_is_not_written_over(backup: Path, tmp_pat
         target.write_text("theirs")
 
     with pytest.raises(StoreError, match="is there already"):
-        restore_store(backup, str(target), progress=appear)
+        restore_store(str(target), backup, progress=appear)
 
     assert target.read_text() == "theirs"
 
@@ -145,7 +145,7 @@ def test_an_empty_file_may_be_the_target(backup: Path, source_url: str, tmp_path
     target = tmp_path / "new.db"
     target.touch(mode=0o644)
 
-    restore_store(backup, str(target))
+    restore_store(str(target), backup)
 
     assert dump(str(target)) == dump(source_url)
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
@@ -167,7 +167,7 @@ def test_what_is_no_file_is_no_target(source_url: str, tmp_path: Path, kind: str
     before = target.lstat()
 
     with pytest.raises(StoreError, match=r"is there already|is a folder|is a device, a pipe"):
-        restore_store(tmp_path / "b.db", str(target))
+        restore_store(str(target), tmp_path / "b.db")
 
     assert target.lstat().st_ino == before.st_ino
 
@@ -180,7 +180,7 @@ def test_the_backup_itself_is_no_target(backup: Path) -> None:
 
     for one, other in ((backup, backup), (link, backup), (backup, link)):
         with pytest.raises(StoreError, match="the backup itself"):
-            restore_store(one, str(other))
+            restore_store(str(other), one)
 
     assert backup.read_bytes() == before
 
@@ -194,7 +194,7 @@ def test_what_is_left_of_another_database_is_in_the_way(
     log.write_bytes(b"log")
 
     with pytest.raises(StoreError, match="Move it away"):
-        restore_store(backup, str(tmp_path / "new.db"))
+        restore_store(str(tmp_path / "new.db"), backup)
 
     assert log.read_bytes() == b"log"
     assert not (tmp_path / "new.db").exists()
@@ -257,7 +257,7 @@ def test_a_newer_backup_is_refused(source_url: str, folder: Path, tmp_path: Path
 def test_restored_is_what_the_migrations_build(full_url: str, folder: Path, tmp_path: Path) -> None:
     """Nothing of the backup is left in the schema, on either way."""
     backup_store(full_url, folder / ZST)
-    restore_store(folder / ZST, str(tmp_path / "new.db"))
+    restore_store(str(tmp_path / "new.db"), folder / ZST)
 
     revisions.check(str(tmp_path / "new.db"))
     with sqlite3.connect(tmp_path / "new.db") as connection:
@@ -280,10 +280,10 @@ def test_stopped_there_is_no_file(backup: Path, tmp_path: Path, phase: str) -> N
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        restore_store(backup, str(tmp_path / "new.db"), progress=stop)
+        restore_store(str(tmp_path / "new.db"), backup, progress=stop)
 
     assert not any(name.startswith((PREFIX, "new.db")) for name in names(tmp_path))
-    restore_store(backup, str(tmp_path / "new.db"))
+    restore_store(str(tmp_path / "new.db"), backup)
 
 
 @pytest.mark.parametrize("phase", ["copying", "comparing"])
@@ -299,10 +299,10 @@ def test_stopped_a_server_stays_closed_and_the_same_call_goes_on(
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        restore_store(folder / ZST, target, progress=stop)
+        restore_store(target, folder / ZST, progress=stop)
     with pytest.raises(UnfinishedCopyError, match="tandem-store restore"):
         open_store(target)
 
-    restore_store(folder / ZST, target)
+    restore_store(target, folder / ZST)
     assert dump(target) == dump(source_url)
     assert rows(target) == rows(source_url)

@@ -42,7 +42,7 @@ def test_makes_a_backup_and_says_where(old_url: str, tmp_path: Path) -> None:
     with open_store(old_url) as store, store.read() as tx:
         (row,) = tx.connection.execute(select(models.backups.c.location)).all()
     assert row.location == str(file)
-    restore_store(file, str(tmp_path / "restored.db"))
+    restore_store(str(tmp_path / "restored.db"), file)
     assert dump(str(tmp_path / "restored.db")) == dump(old_url)
 
 

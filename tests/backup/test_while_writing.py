@@ -79,7 +79,7 @@ def test_has_every_write_acknowledged_before_it_began(
             after = {path.name: acknowledged(path) for path in told}
             assert sum(after.values()) > sum(before.values()), "nobody wrote meanwhile"
             target = f"{report.file}.restored"
-            restore_store(report.file, target)
+            restore_store(target, report.file)
             check(target, before, report.content.runs)
 
 

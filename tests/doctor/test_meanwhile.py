@@ -51,7 +51,7 @@ def test_a_database_that_cannot_be_reached_is_no_damage(
     def fail(*_: Any) -> Iterator[Any]:
         raise StoreError("The connection was lost.")
 
-    monkeypatch.setattr(contents, "read_many", fail)
+    monkeypatch.setattr(contents, "documents_of_month", fail)
 
     with pytest.raises(StoreError, match="The connection was lost"):
         examine(sound_url, deep=True)

@@ -249,7 +249,8 @@ def test_numbers_that_no_item_has_are_not_found(any_store: Store, number: int) -
     """Also those that no database can be asked for."""
     with any_store.begin() as tx:
         with pytest.raises(NotFoundError, match=str(number)):
-            tx.quarantine.get(number)
+            tx.quarantine.require(number)
+        assert tx.quarantine.get(number) is None
         assert tx.quarantine.raw(number) is None
         assert tx.quarantine.discard([number], now_ms=1) == 0
 

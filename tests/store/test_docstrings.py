@@ -6,20 +6,48 @@ import doctest
 import inspect
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import tandem_store
-from tandem_store import Month, RunFilter, Store, TenantScope, open_store
+from tandem_store import (
+    Month,
+    RunFilter,
+    RunRecord,
+    Store,
+    TenantScope,
+    backup_store,
+    copy_store,
+    import_state,
+    open_store,
+    restore_store,
+    upgrade,
+    verify_state,
+)
 from tandem_store.runs import RunReader, Runs
+from tests.states import StateDir
 from tests.store.new_run import new_run
 
+FUNCTIONS = {
+    function.__name__: function
+    for function in (
+        backup_store,
+        copy_store,
+        import_state,
+        open_store,
+        restore_store,
+        upgrade,
+        verify_state,
+    )
+}
 DOCUMENTED = {
     **{f"RunReader.{name}": method for name, method in inspect.getmembers(RunReader)},
     **{f"Runs.{name}": method for name, method in inspect.getmembers(Runs)},
     **{f"Store.{name}": method for name, method in inspect.getmembers(Store)},
-    "open_store": open_store,
+    **FUNCTIONS,
+    "RunRecord.new": RunRecord.new.__func__,
 }
 METHODS = {
     name: method
@@ -30,11 +58,18 @@ METHODS = {
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("name", sorted(METHODS))
-def test_the_example_runs(name: str, kind: str, new_store: Callable[[str], str]) -> None:
-    """Against an empty store called ``store`` and one with three runs called ``filled``."""
+def test_the_example_runs(
+    name: str, kind: str, new_store: Callable[[str], str], tmp_path: Path
+) -> None:
+    """Against an empty store called ``store`` and one with three runs called ``filled``.
+
+    ``state`` is a state directory with one run, ``folder`` is empty.
+    """
     (example,) = doctest.DocTestFinder(recurse=False).find(METHODS[name], name)
-    url = new_store(kind)
-    with open_store(url) as store, open_store(new_store(kind)) as filled:
+    url, filled_url = new_store(kind), new_store(kind)
+    state = StateDir(tmp_path / "state")
+    state.hot({"run-1": new_run("run-1").to_legacy()})
+    with open_store(url) as store, open_store(filled_url) as filled:
         with filled.begin() as tx:
             for number, status in enumerate(("completed", "failed", "completed"), start=1):
                 tx.runs.add(new_run(f"run-{number}", status=status))
@@ -42,12 +77,16 @@ def test_the_example_runs(name: str, kind: str, new_store: Callable[[str], str])
             "store": store,
             "filled": filled,
             "url": url,
+            "filled_url": filled_url,
+            "state": state.root,
+            "folder": tmp_path,
             "run": new_run("run-0", status="queued"),
-            "open_store": open_store,
             "timedelta": timedelta,
             "Month": Month,
             "RunFilter": RunFilter,
             "TenantScope": TenantScope,
+            "RunRecord": RunRecord,
+            **FUNCTIONS,
         }
         assert example.examples or name == "Store.close", f"{name} has no example"
         example.globs = names

@@ -134,8 +134,8 @@ WALK: dict[str, Callable[[Runs], Any]] = {
 
 def damaged_ids(runs: Runs) -> list[str]:
     """Which runs are told to be damaged if all of them are; nothing stays so."""
-    with runs._connection.begin_nested() as savepoint:
-        runs._connection.execute(update(models.runs).values(detail="altered"))
+    with runs._context.connection.begin_nested() as savepoint:
+        runs._context.connection.execute(update(models.runs).values(detail="altered"))
         found = [one.run_id for one in runs.damaged()]
         savepoint.rollback()
     return found

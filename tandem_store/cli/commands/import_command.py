@@ -70,10 +70,10 @@ def _import(url: str, state: Path, chosen: ImportOptions) -> ImportReport:
     import_plan.show(plan)
     try:
         with progress_bar() as progress:
-            return import_state(url, state, chosen, progress, plan=plan)
+            return import_state(url, state, chosen, progress=progress, plan=plan)
     except ManyMonthsError as error:
         if not sys.stdin.isatty():
             raise
         click.confirm(f"{error}\nContinue now?", abort=True, err=True)
     with progress_bar() as progress:
-        return import_state(url, state, replace(chosen, confirm_months=True), progress)
+        return import_state(url, state, replace(chosen, confirm_months=True), progress=progress)

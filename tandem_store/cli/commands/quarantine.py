@@ -42,7 +42,7 @@ def list_items(url: str, discarded: bool, as_json: bool) -> None:
 def show_item(url: str, item_id: int, raw: bool, as_json: bool) -> None:
     """Show one item: where it was found, what is wrong with it, and its first bytes."""
     with open_store(url) as store, store.read() as tx:
-        item, content = tx.quarantine.get(item_id), tx.quarantine.raw(item_id)
+        item, content = tx.quarantine.require(item_id), tx.quarantine.raw(item_id)
     if raw:
         sys.stdout.buffer.write(quarantine_items.raw(item, content))
     elif as_json:
@@ -87,7 +87,7 @@ def discard(
         raise click.UsageError("Name items by their numbers, or all of them with --all.")
     with open_store(url) as store:
         with store.read() as tx:
-            chosen = [tx.quarantine.get(one) for one in dict.fromkeys(item_ids)]
+            chosen = [tx.quarantine.require(one) for one in dict.fromkeys(item_ids)]
             items = [one for one in chosen or tx.quarantine.list() if not one.discarded]
         quarantine_items.show_plan(items)
         if items and not dry_run:

@@ -25,7 +25,7 @@ def restore(url: str, source: Path, as_json: bool) -> None:
     interrupted, run the same command again.
     """
     with progress_bar() as progress:
-        report = restore_store(source, url, progress=progress)
+        report = restore_store(url, source, progress=progress)
     if as_json:
         output.print_json({"store": shown(url), **report.to_json()})
     else:
