@@ -19,7 +19,7 @@ def layers() -> list[list[str]]:
     """Return the floors of the package, the highest first, from the contract in pyproject.toml."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     contracts = settings["tool"]["importlinter"]["contracts"]
-    (contract,) = [one for one in contracts if one["type"] == "layers"]
+    (contract,) = [one for one in contracts if one.get("containers") == ["tandem_store"]]
     named = [re.findall(r"\w+", layer) for layer in contract["layers"]]
     return [there for floor in named if (there := [one for one in floor if _is_there(one)])]
 
