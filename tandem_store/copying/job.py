@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -22,10 +21,8 @@ from tandem_store.database import revisions
 from tandem_store.database.engines import filling_alone
 from tandem_store.database.urls import are_same, database_url
 from tandem_store.errors import StoreError
+from tandem_store.progress import Progress, ignore_progress
 from tandem_store.store import open_any_revision, open_store
-
-#: Told the phase, how many rows are done, and how many there are.
-Progress = Callable[[str, int, int], None]
 
 _BUSY: Final = "Another copy into this store, or an import, is running; wait for its end."
 
@@ -53,7 +50,7 @@ def copy_store(
     if are_same(origin, goal):
         raise StoreError("The source and the target are the same database; name another target.")
     with open_store(origin) as store, filling_alone(goal, busy=_BUSY), store.read() as tx:
-        view, told = Source(tx.connection), progress or (lambda *_: None)
+        view, told = Source(tx.connection), progress or ignore_progress
         report = _finished_before(view, goal, batch, told)
         if report is None:
             with prepared(goal, view.mark()) as prepared_target:

@@ -13,7 +13,7 @@ def note_unsettled(tx: ReadTransaction) -> None:
     """Say on stderr that an import was not finished, what is missing, and how to finish it."""
     if not tx.ledger.is_interrupted():
         return
-    waiting = tx.ledger.unsettled()
+    waiting = tx.ledger.count_unreconciled()
     read = f"; {counted(waiting, 'run')} of those read are still to be reconciled"
     output.note(
         "Note: an import was not finished, so an unknown number of runs is missing"
