@@ -14,6 +14,7 @@ from tandem_store.importer.parsing import Content, content_of, raw_of, too_large
 from tandem_store.importer.session import ImportSession
 from tandem_store.importer.source.kinds import Layout, SkippedFile, SourceFile
 from tandem_store.jsontext import dumps, loads
+from tandem_store.legacy.definitions import definition_entries
 from tandem_store.mapping import refuse_long_id, to_column
 from tandem_store.records import AutomationSpec
 from tandem_store.records.reading import read_automation
@@ -70,15 +71,14 @@ def definitions_in(file: SourceFile, data: bytes) -> Iterator[AutomationSpec | C
     """The definitions in the bytes of a file, and a ``Copy`` with a fault for what is not one."""
     if not data.strip():
         return
+    entries: dict[str, Any] | dict[None, Any]
     try:
-        value = loads(data)
-        if file.layout is Layout.DEFINITIONS and not isinstance(value, dict):
-            raise LegacyFormatError("not a JSON object")
+        is_one = file.layout is Layout.DEFINITION
+        entries = {None: loads(data)} if is_one else definition_entries(data)
     except LegacyFormatError as error:
         yield _faulty(data, None, "damaged_definition", str(error))
         return
-    entries = value.items() if file.layout is Layout.DEFINITIONS else [(None, value)]
-    for key, entry in entries:
+    for key, entry in entries.items():
         yield _definition(key, entry, data if key is None else None)
 
 

@@ -25,6 +25,8 @@ from tandem_store.importer.source.spans import DamageKind, Span
 from tandem_store.importer.validation import check_run
 from tandem_store.jsontext import DepthError, loads
 from tandem_store.legacy.recovery import recover_entry
+from tandem_store.legacy.shard_file import run_of_shard
+from tandem_store.legacy.versions import NewerVersionError
 from tandem_store.mapping import pack, rows_of
 from tandem_store.runs import PackedRun
 
@@ -42,10 +44,6 @@ _MESSAGES: Final = {
     DamageKind.NO_RUNS: "the file has a version but no runs",
     DamageKind.BAD_VERSION: "schema_version must be an unsigned integer",
 }
-
-
-class NewerVersionError(LegacyFormatError):
-    """The file is of a newer format, in which everything may mean something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,8 @@ def copies_of_file(file: SourceFile, data: bytes) -> list[Copy]:
         is_no_run = record is None and file.layout is Layout.CONTEXT
         return [] if is_no_run else [_well_formed(record)]
     except NewerVersionError as error:
-        return [_hopeless(data, "newer_schema_version", str(error))]
+        fault = newer_version(error)
+        return [_hopeless(data, fault.reason, fault.message)]
     except UnstorableError as error:
         return [_hopeless(data, error.reason, str(error), _claimed_id(file, data))]
     except DepthError as error:
@@ -121,24 +120,13 @@ def record_in(file: SourceFile, data: bytes) -> Any:
     value = loads(data.removeprefix(BOM))
     if file.layout is Layout.CONTEXT:
         return run_from_context_state(value, mtime_ms=file.mtime_ms)
-    if not isinstance(value, dict) or "schema_version" not in value:
-        return value
-    refuse_newer(value["schema_version"])
-    if "run" not in value:
-        raise LegacyFormatError("the envelope holds no run")
-    return value["run"]
+    return run_of_shard(value)
 
 
-def refuse_newer(version: Any) -> None:
-    """Raise ``NewerVersionError`` for a version beyond 1, however it is spelled."""
-    number = float(version) if _is_number(version) else 0.0
-    if number > 1:
-        raise NewerVersionError(
-            f"schema_version {version} is newer than supported version 1; "
-            "upgrade tandem-store, then run: tandem-store quarantine retry"
-        )
-    if type(version) is not int or version < 0:
-        raise LegacyFormatError("schema_version must be an unsigned integer")
+def newer_version(error: NewerVersionError) -> Fault:
+    """What quarantine says about a file that a later engine wrote."""
+    advice = "upgrade tandem-store, then run: tandem-store quarantine retry"
+    return Fault("newer_schema_version", f"{error}; {advice}")
 
 
 def copies_of_pieces(file: SourceFile, pieces: list[Piece]) -> list[Copy]:
@@ -253,12 +241,6 @@ def _id_in(record: Any) -> str | None:
     """The id that a faulty record claims, if it is one that the ledger can hold."""
     run_id = record.get("run_id") if isinstance(record, dict) else None
     return run_id if isinstance(run_id, str) and len(run_id.encode()) <= 1_024 else None
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, str):
-        return value.strip().isascii() and value.strip().replace(".", "", 1).isdigit()
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _copies_of_content(file: SourceFile, content: Content) -> list[Copy]:

@@ -7,15 +7,14 @@ from dataclasses import replace
 from typing import Final
 
 from tandem_store.errors import LegacyFormatError
-from tandem_store.importer.copies import Copy, Fault, FileToRead, Raw, Reading
+from tandem_store.importer.copies import Copy, FileToRead, Raw, Reading
 from tandem_store.importer.file_snapshot import FileSnapshot
 from tandem_store.importer.parsing import (
     LARGEST_KEPT,
-    NewerVersionError,
     Piece,
     fault_of,
+    newer_version,
     raw_of,
-    refuse_newer,
     too_large,
 )
 from tandem_store.importer.source.salvage.entries import Outline, outline
@@ -23,6 +22,7 @@ from tandem_store.importer.source.salvage.tokens import LARGEST_RECORD, key_at
 from tandem_store.importer.source.spans import DamageKind, Span
 from tandem_store.importer.worker_pool import Task
 from tandem_store.jsontext import loads
+from tandem_store.legacy.versions import NewerVersionError, check_version
 
 #: Bytes and pieces of one batch, large enough to be worth a round trip to a parser process.
 BATCH_BYTES: Final = 1024 * 1024
@@ -42,8 +42,7 @@ def cut(file: FileToRead, content: FileSnapshot, *, after: int) -> Iterator[Task
     try:
         _note_bad_version(content, found)
     except NewerVersionError as error:
-        fault = Fault("newer_schema_version", str(error))
-        copy = Copy(content.digest, fault=fault, raw=_all_bytes(content))
+        copy = Copy(content.digest, fault=newer_version(error), raw=_all_bytes(content))
         yield Task(part=replace(part, copies=[copy], starts=True, ends=True))
         return
     if after < 0:
@@ -111,7 +110,7 @@ def _note_bad_version(content: FileSnapshot, found: Outline) -> None:
     try:
         if stop - start > LARGEST_RECORD:
             raise LegacyFormatError("schema_version is not a number")
-        refuse_newer(loads(bytes(content.data[start:stop])))
+        check_version(loads(bytes(content.data[start:stop])))
     except NewerVersionError:
         raise
     except LegacyFormatError:

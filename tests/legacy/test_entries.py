@@ -198,8 +198,8 @@ def test_garbage_before_the_file_costs_no_entry(garbage: bytes) -> None:
     data = json.dumps({"schema_version": 1, "runs": {k: _run(k) for k in "abc"}}).encode()
 
     assert set(_complete(garbage + data)) == {"a", "b", "c"}
-    faults = outline(garbage + data).damage
-    assert [(garbage + data)[fault.start : fault.stop] for fault in faults] == [
+    damage = outline(garbage + data).damage
+    assert [(garbage + data)[span.start : span.stop] for span in damage] == [
         garbage + b'{"schema_version": 1, "runs": {',
         b"}}",
     ]

@@ -116,8 +116,8 @@ class TestTheTree:
     def test_asking_for_the_revision_does_not_import_alembic(self, store_url: str) -> None:
         """Opening a store stays quick."""
         program = (
-            "import sys; from tandem_store import migrate\n"
-            f"assert migrate.current({store_url!r}) == migrate.HEAD\n"
+            "import sys; from tandem_store.database import revisions\n"
+            f"assert revisions.current({store_url!r}) == revisions.HEAD\n"
             "assert 'alembic' not in sys.modules"
         )
 
@@ -379,9 +379,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_makes_a_database_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     """The revisions travel inside the package; no alembic.ini is needed."""
     program = (
-        "from tandem_store import migrate\n"
-        "migrate.upgrade('runs.db'); migrate.check('runs.db')\n"
-        "print(migrate.migrations_folder())"
+        "from tandem_store.database import revisions\n"
+        "revisions.upgrade('runs.db'); revisions.check('runs.db')\n"
+        "print(revisions.migrations_folder())"
     )
 
     done = subprocess.run(

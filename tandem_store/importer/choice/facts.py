@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any
 
+from tandem_store.importer.source.context_run import is_context_stub
 from tandem_store.jsontext import canonical
 from tandem_store.ledger import Entry, Kind, Part
+from tandem_store.legacy.recovery import is_corrupt_entry_stub
 from tandem_store.records import RECOVERED_CONTEXT_RUN, TERMINAL_STATUSES
-
-CONTEXT_CREATOR: Final = "context-run-recovery"
-CORRUPT_EVENT: Final = "run_blocked_corrupt_checkpoint"
-CORRUPT_NODE: Final = "checkpoint"
+from tandem_store.records.reading import u64
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,36 +93,20 @@ def record_digest(record: Any) -> bytes:
 
 
 def time_of_damaged(entry: dict[str, Any], *, mtime_ms: int) -> int:
-    """The time to recover a damaged entry at: its own newest word, else the file's.
+    """Return the time of recovery for a damaged entry: its own if it has one, else the file's.
 
-    A recovery that took the present moment would give another result at every attempt.
+    All times are in milliseconds since 1970, UTC. The present would give each import a different
+    result.
     """
     for name in ("updated_at_ms", "finished_at_ms", "created_at_ms"):
-        value = entry.get(name)
-        if type(value) is int and 0 <= value < 2**64:
+        if (value := u64(entry.get(name))) is not None:
             return value
     return mtime_ms
 
 
 def is_stub(record: dict[str, Any]) -> bool:
-    """Whether the engine itself made this record up over a run that it could not read."""
-    return _is_corrupt_entry_stub(record["checkpoint"]) or _is_context_stub(record)
-
-
-def _is_corrupt_entry_stub(checkpoint: dict[str, Any]) -> bool:
-    history = checkpoint.get("lifecycle_history", ())
-    return (
-        len(history) == 1
-        and history[0].get("event") == CORRUPT_EVENT
-        and checkpoint.get("blocked_nodes") == [CORRUPT_NODE]
-    )
-
-
-def _is_context_stub(record: dict[str, Any]) -> bool:
-    snapshot = record.get("automation_snapshot") or {}
-    return record["trigger_type"] == RECOVERED_CONTEXT_RUN and (
-        not snapshot or snapshot.get("creator_id") == CONTEXT_CREATOR
-    )
+    """Whether the engine itself wrote this record over a run that it could not read."""
+    return is_corrupt_entry_stub(record) or is_context_stub(record)
 
 
 def tenant_digest(tenant: Any) -> bytes:
