@@ -1,4 +1,7 @@
-"""JSON text as the engine reads and writes it: strict, integers and floats kept apart."""
+"""Reads and writes JSON as the engine does: strictly, with integers and floats kept apart.
+
+The engine's files, the store's documents and snapshots, and its cursors go through this module.
+"""
 
 from __future__ import annotations
 
@@ -10,32 +13,33 @@ import orjson
 
 from tandem_store.errors import LegacyFormatError
 
-#: How many arrays and objects may lie inside each other: as many as orjson can write. The engine
-#: reads 127.
+#: How many levels of arrays and objects a record may have: as many as orjson can write, less four
+#: for the envelopes around a record. The engine reads 127.
 MAX_DEPTH: Final = 250
-#: What the engine trims: Unicode White_Space. Python's ``strip`` would take U+001C to U+001F too.
+#: The characters that the engine trims: Unicode's White_Space. Python's ``str.strip`` would also
+#: remove U+001C to U+001F.
 WHITE_SPACE: Final = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
 )
 
-# What may be the number -0; inside a string it may match without being one. The look-behind stands
-# last, so that the search runs at the speed of its two literal bytes.
+# May be the number -0, or a part of a string that only looks like it. The look-behind is last, so
+# that the search is as fast as one for its two literal bytes.
 _MAYBE_NEGATIVE_ZERO: Final = re.compile(rb"-0(?=[\s\],}]|\Z)(?<![^\s\[,:]-0)")
-# The number -0 itself, or a string to skip; the exponent of 1e-0 is neither.
+# The number -0, or a string to skip; the exponent of 1e-0 is neither.
 _STRING_OR_NEGATIVE_ZERO: Final = re.compile(
     rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|(?<![eE])-0(?=[\s\],}]|\Z)', re.DOTALL
 )
-# Types that orjson would quietly turn into strings or objects, and that would not come back.
+# Without these, orjson would turn dates and dataclasses into JSON that reads back as another type.
 _NO_CONVERSIONS: Final = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
 class DepthError(LegacyFormatError):
-    """The document is nested deeper than we can write again."""
+    """The document has more levels than could be written again."""
 
 
 def decode(data: bytes) -> str:
-    """The text of a file.
+    """Return the text of a file.
 
     Raises:
         LegacyFormatError: it is not UTF-8.
@@ -47,14 +51,15 @@ def decode(data: bytes) -> str:
 
 
 def loads(data: bytes) -> Any:
-    """The value of a JSON document.
+    """Return the value of a JSON document.
 
-    Repeated keys: the last one counts. Integers from -2**63 to 2**64 - 1 are ``int``; any other
-    number is the nearest ``float``, also ``1.0`` and ``-0``.
+    If a key is repeated, the last one counts. Integers from -2**63 to 2**64 - 1 become ``int``; any
+    other number becomes the nearest ``float``, also ``1.0`` and ``-0``.
 
     Raises:
-        LegacyFormatError: not UTF-8, no strict JSON, a number beyond the largest double, or more
-            than 254 levels deep; with line and column where there is one.
+        DepthError: the document has more than 250 levels.
+        LegacyFormatError: it is not UTF-8, not strict JSON, or has a number beyond the largest
+            double; the text names line and column if there are any.
     """
     value = _parse(data)
     if _MAYBE_NEGATIVE_ZERO.search(data):
@@ -64,28 +69,28 @@ def loads(data: bytes) -> Any:
 
 
 def dumps(value: Any) -> bytes:
-    """The value as compact JSON, keys in their own order.
+    """Return the value as compact JSON, with keys in their own order.
 
     Raises:
-        LegacyFormatError: JSON has no form for it, or it is too deep.
+        LegacyFormatError: JSON has no form for the value, or it has more than 254 levels.
     """
     return _write(value, 0)
 
 
 def canonical(value: Any) -> bytes:
-    """The value as compact JSON with sorted keys: equal values give equal bytes.
+    """Return the value as compact JSON with sorted keys, so that equal values have equal bytes.
 
     Raises:
-        LegacyFormatError: JSON has no form for it, or it is too deep.
+        LegacyFormatError: JSON has no form for the value, or it has more than 254 levels.
     """
     return _write(value, orjson.OPT_SORT_KEYS)
 
 
 def pretty(value: Any) -> bytes:
-    """The value as the engine lays it out in files: two spaces, no final newline.
+    """Return the value in the engine's layout: indented by two spaces, without a final newline.
 
     Raises:
-        LegacyFormatError: JSON has no form for it, or it is too deep.
+        LegacyFormatError: JSON has no form for the value, or it has more than 254 levels.
     """
     return _write(value, orjson.OPT_INDENT_2)
 
@@ -101,21 +106,21 @@ def _parse(data: bytes) -> Any:
     try:
         return orjson.loads(data)
     except JSONDecodeError as error:
-        decode(data)  # a file that is no text has no line and column
-        place = f"line {error.lineno} column {error.colno}"
-        raise LegacyFormatError(f"{error.msg} at {place}") from error
+        decode(data)  # what is not UTF-8 has no line and column
+        position = f"line {error.lineno} column {error.colno}"
+        raise LegacyFormatError(f"{error.msg} at {position}") from error
 
 
 def _with_fraction(match: re.Match[bytes]) -> bytes:
-    """Spell -0 as the float that it is; orjson reads it as the integer 0."""
+    """Spell -0 as a float: orjson would read it as the integer 0."""
     return b"-0.0" if match[0] == b"-0" else match[0]
 
 
 def _refuse_depth(value: Any) -> None:
-    """Refuse what can be read but could not be written again."""
+    """Refuse a value that was read but could not be written again."""
     try:
-        # The text is thrown away: nothing walks a value faster, not even counting its brackets.
-        # orjson writes 254 levels; four are left for the envelopes that we put round a record.
+        # The text is not used: nothing walks a value faster, not even counting its brackets.
+        # orjson writes 254 levels; four are left for the envelopes around a record.
         orjson.dumps([[[[value]]]])
     except orjson.JSONEncodeError as error:
         raise DepthError(f"nested more than {MAX_DEPTH} levels deep") from error

@@ -1,4 +1,4 @@
-"""The engine's JSON files, read and written as the engine does; pure, without SQL."""
+"""Reads and writes the engine's JSON files as the engine does; knows no database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the engine leaves out of the hot file, because the shards have it."""
+"""Removes from the runs of a hot file what the engine leaves out there; the shards have it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tandem_store.jsontext import WHITE_SPACE
 from tandem_store.month import MILLISECONDS_PER_DAY
 from tandem_store.records import AutomationSpec, RunRecord
 
-#: How many days a run stays whole in the hot file; read anew at every call.
+#: The environment variable with the days that a run stays complete in the hot file.
 RETENTION_DAYS: Final = "TANDEM_AUTOMATION_V2_RUNS_RETENTION_DAYS"
 _DEFAULT_DAYS: Final = 7
 _DAYS: Final = re.compile(r"\+?[0-9]+")
@@ -20,20 +20,21 @@ _DAYS: Final = re.compile(r"\+?[0-9]+")
 def compact_for_hot_storage(
     runs: Mapping[str, RunRecord], automations: Mapping[str, AutomationSpec], cutoff_ms: int
 ) -> dict[str, RunRecord]:
-    """The runs as the engine would write them to the hot file; no input is changed.
+    """Return the runs as the engine would write them to the hot file; changes no input.
 
-    A terminal run loses its snapshot if its automation is defined at least as recently. If it was
-    last updated at the cutoff (milliseconds UTC) or before, it also loses its outputs and its
-    runtime context.
+    A terminal run loses its snapshot if the definition of its automation is as new or newer. If the
+    run was last updated at ``cutoff_ms`` (milliseconds since 1970, UTC) or before, it also loses
+    its outputs and its runtime context.
     """
     return {key: _compacted(run, automations, cutoff_ms) for key, run in runs.items()}
 
 
 def hot_cutoff_ms(now_ms: int) -> int:
-    """The time up to which terminal runs lose their outputs, in milliseconds UTC; 0 for none.
+    """Return the time up to which terminal runs lose their outputs, 0 if none do.
 
-    The number of days is read from ``TANDEM_AUTOMATION_V2_RUNS_RETENTION_DAYS``; 7 unless it is a
-    whole number.
+    Both times are in milliseconds since 1970, UTC. They are as many days apart as the environment
+    variable ``TANDEM_AUTOMATION_V2_RUNS_RETENTION_DAYS`` says at the time of the call; 7 unless it
+    is a non-negative integer, and 0 switches the removal off.
     """
     days = _retention_days(os.environ.get(RETENTION_DAYS, ""))
     return max(0, now_ms - days * MILLISECONDS_PER_DAY) if days else 0
@@ -41,7 +42,7 @@ def hot_cutoff_ms(now_ms: int) -> int:
 
 def _retention_days(setting: str) -> int:
     trimmed = setting.strip(WHITE_SPACE)
-    # Twenty digits hold every 64-bit number; leading zeros may make it longer.
+    # Every 64-bit number has at most twenty digits, not counting leading zeros.
     digits = trimmed.removeprefix("+").lstrip("0")
     if not _DAYS.fullmatch(trimmed) or len(digits) > 20:
         return _DEFAULT_DAYS
@@ -64,7 +65,7 @@ def _compacted(
 
 
 def _is_defined(run: RunRecord, automations: Mapping[str, AutomationSpec]) -> bool:
-    """Whether the snapshot can be told from the automation's definition."""
+    """Whether the run's snapshot is no newer than the definition of its automation."""
     snapshot, current = run.automation_snapshot, automations.get(run.automation_id)
     return (
         snapshot is not None

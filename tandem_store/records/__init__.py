@@ -1,4 +1,4 @@
-"""The records that the store keeps: a run and all it reaches, and how runs are found."""
+"""The records that the store keeps, as Pydantic models: a run with its parts, filter, summary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The agents of an automation, and what they may touch."""
+"""The agents of an automation, and what they may use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tandem_store.records.base import Record, Written
 
 
 class RunAsCurrentActor(Record):
-    """The connection is used in the name of whoever runs the automation."""
+    """The connection is used in the name of the person who runs the automation."""
 
     type: Literal["current_actor"] = "current_actor"
 
@@ -19,7 +19,7 @@ class RunAsServicePrincipal(Record):
     """The connection is used in the name of a service."""
 
     type: Literal["service_principal"] = "service_principal"
-    #: The service.
+    #: The id of the service.
     principal_id: str
 
 
@@ -27,7 +27,7 @@ class RunAsAutomationPrincipal(Record):
     """The connection is used in the name of an automation."""
 
     type: Literal["automation_principal"] = "automation_principal"
-    #: The automation.
+    #: The id of the automation.
     automation_id: str
 
 
@@ -35,11 +35,11 @@ class RunAsSharedConnection(Record):
     """The connection is shared under a grant."""
 
     type: Literal["shared_connection"] = "shared_connection"
-    #: The grant.
+    #: The id of the grant.
     grant_id: str
 
 
-#: In whose name a connection is used; the variant is named by ``type``.
+#: In whose name a connection is used; ``type`` says which.
 RunAs = Annotated[
     RunAsCurrentActor | RunAsServicePrincipal | RunAsAutomationPrincipal | RunAsSharedConnection,
     Field(discriminator="type"),
@@ -49,7 +49,7 @@ RunAs = Annotated[
 class AutomationMcpConnectionGrant(Record):
     """A connection to an MCP server that an agent may use."""
 
-    #: The server.
+    #: The name of the server.
     server: str
     #: The connection to that server.
     connection_id: str | None = None
@@ -73,7 +73,7 @@ class AutomationAgentMcpPolicy(Record):
 
     #: Servers that are allowed.
     allowed_servers: list[str] = Field(default_factory=list)
-    #: Tools that are allowed; none: all of the allowed servers.
+    #: Tools that are allowed; ``None`` allows all tools of the allowed servers.
     allowed_tools: list[str] | None = None
     #: Connections that are allowed.
     allowed_connections: Annotated[list[AutomationMcpConnectionGrant], Written.UNLESS_EMPTY] = (
@@ -88,17 +88,17 @@ class AutomationAgentProfile(Record):
     agent_id: str
     #: The template that it was made from.
     template_id: str | None = None
-    #: What people call it.
+    #: The name that people see.
     display_name: str
-    #: Where its picture is.
+    #: The address of its picture.
     avatar_url: str | None = None
     #: Free-form JSON: which model it uses.
     model_policy: Any = None
-    #: What it can do.
+    #: The names of its skills.
     skills: list[str] = Field(default_factory=list)
     #: The tools that it may use.
     tool_policy: AutomationAgentToolPolicy
     #: The MCP servers that it may use.
     mcp_policy: AutomationAgentMcpPolicy
-    #: When it has to ask; free text.
+    #: When it has to ask for approval; free text.
     approval_policy: str | None = None

@@ -1,4 +1,4 @@
-"""The definition of an automation, current or as it was when a run began."""
+"""The definition of an automation, current or as it was when a run started."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tandem_store.records.schedule import AutomationSchedule
 class AutomationExecutionPolicy(Record):
     """The limits of a run."""
 
-    #: How strictly the definition is held to.
+    #: How strictly the definition is followed.
     profile: Named[ExecutionProfile] | None = None
-    #: The most agents at work at once, 0 to 2**32 - 1.
+    #: The most agents that work at the same time, 0 to 2**32 - 1.
     max_parallel_agents: U32 | None = None
     #: The longest duration in milliseconds.
     max_total_runtime_ms: U64 | None = None
@@ -32,39 +32,39 @@ class AutomationExecutionPolicy(Record):
 
 
 class AutomationScopePolicy(Record):
-    """The paths that a run may touch."""
+    """The paths that a run may read and write."""
 
     #: Paths that may be read.
     readable_paths: list[str] = Field(default_factory=list)
     #: Paths that may be written.
     writable_paths: list[str] = Field(default_factory=list)
-    #: Paths that are refused.
+    #: Paths that are forbidden.
     denied_paths: list[str] = Field(default_factory=list)
     #: Paths that are watched.
     watch_paths: list[str] = Field(default_factory=list)
 
 
 class AutomationHandoffConfig(Record):
-    """Where handoffs are laid, relative to the workspace."""
+    """The folders of handoffs, relative to the workspace."""
 
-    #: New handoffs.
+    #: The folder of new handoffs.
     inbox_dir: str = "shared/handoffs/inbox"
-    #: Handoffs that may be consumed.
+    #: The folder of handoffs that may be consumed.
     approved_dir: str = "shared/handoffs/approved"
-    #: Handoffs that were consumed.
+    #: The folder of handoffs that were consumed.
     archived_dir: str = "shared/handoffs/archived"
     #: Whether a new handoff is approved at once.
     auto_approve: bool = True
 
 
 class WatchCondition(Record):
-    """What an automation waits for besides its schedule: a handoff, the only kind there is."""
+    """What an automation waits for besides its schedule; handoffs are the only kind."""
 
-    #: Names the kind of condition.
+    #: The kind of condition.
     kind: Literal["handoff_available"]
-    #: The automation that hands over; none: any.
+    #: The automation that hands over; ``None`` for any.
     source_automation_id: str | None = None
-    #: The type of artifact; none: any.
+    #: The type of artifact; ``None`` for any.
     artifact_type: str | None = None
 
 
@@ -75,7 +75,7 @@ class AutomationSpec(Record):
 
     #: The id of the automation.
     automation_id: str
-    #: What people call it.
+    #: The name that people see.
     name: str
     #: What it does.
     description: str | None = None
@@ -93,11 +93,11 @@ class AutomationSpec(Record):
     execution: AutomationExecutionPolicy
     #: Where outputs go.
     output_targets: list[str] = Field(default_factory=list)
-    #: When it was made, in milliseconds UTC.
+    #: When it was created, in milliseconds UTC.
     created_at_ms: U64
-    #: When it was last changed, in milliseconds UTC.
+    #: When it was last updated, in milliseconds UTC.
     updated_at_ms: U64
-    #: Who made it.
+    #: The id of its creator.
     creator_id: str
     #: The folder in which it works.
     workspace_root: str | None = None
@@ -107,11 +107,11 @@ class AutomationSpec(Record):
     next_fire_at_ms: U64 | None = None
     #: When it fired last, in milliseconds UTC.
     last_fired_at_ms: U64 | None = None
-    #: The paths that it may touch.
+    #: The paths that it may read and write.
     scope_policy: AutomationScopePolicy | None = None
     #: What it waits for besides its schedule.
     watch_conditions: Annotated[list[WatchCondition], Written.UNLESS_EMPTY] = Field(
         default_factory=list
     )
-    #: Where handoffs are laid.
+    #: The folders of handoffs.
     handoff_config: AutomationHandoffConfig | None = None

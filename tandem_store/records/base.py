@@ -1,4 +1,4 @@
-"""What every record shares: strict reading, unknown fields kept, the engine's own spelling back."""
+"""The base class of all records: strict to read, keeps unknown fields, writes like the engine."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ U64 = Annotated[int, Field(ge=0, le=MAX_U64)]
 U32 = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 _Name = TypeVar("_Name", bound=StrEnum)
-#: An enum that is given by its name; strict mode alone would take members only.
+#: An enum that may be given by its name; strict mode would accept only its members.
 Named = Annotated[_Name, Field(strict=False)]
 
 
 class Written(Enum):
     """When a field is part of the written record.
 
-    Unless marked otherwise, a field whose default is none is omitted when none, and any other is
-    always written.
+    Unless marked otherwise, a field whose default is ``None`` is omitted when it is ``None``, and
+    any other field is always written.
     """
 
     ALWAYS = auto()
     UNLESS_NONE = auto()
     UNLESS_EMPTY = auto()
-    #: When it was given, or differs from its default: readers that do not know it never meet it.
+    #: If it was given or differs from its default, so that older readers do not meet a new field.
     IF_GIVEN = auto()
 
 
 class Record(BaseModel):
-    """One object of the engine's stored JSON: frozen, strict, and whole.
+    """One object of the engine's stored JSON: frozen, strict and complete.
 
     Fields that this version does not know are kept at every level and written again. Frozen means
-    that no attribute can be set; the lists and dicts inside belong to the record and are not to be
-    changed.
+    that no attribute can be set. The lists and dicts inside belong to the record: do not change
+    them.
     """
 
     model_config = ConfigDict(
@@ -56,17 +56,18 @@ class Record(BaseModel):
 
     @classmethod
     def engine_name(cls) -> str:
-        """The name that the engine has for this type."""
+        """Return the engine's name for this type."""
         return cls.ENGINE_NAME or cls.__name__
 
     def to_legacy(self) -> dict[str, Any]:
-        """A new dict, spelled as the engine writes this record.
+        """Return a new dict with the JSON that the engine writes for this record.
 
-        Known fields in the engine's order, with its omissions; then the unknown ones in the order
-        in which they stood. Keys of maps and of free-form JSON are sorted by code point.
+        Known fields come first, in the engine's order and without those that it omits, then the
+        unknown ones in the order in which they were read. Keys of maps and of free-form JSON are
+        sorted by code point.
 
         Raises:
-            TypeError: a free-form field holds something that JSON has no form for.
+            TypeError: a free-form field contains something that JSON has no form for.
             ValueError: a number is not finite, or an integer does not fit in 64 bits.
         """
         values = self.__dict__
@@ -98,14 +99,14 @@ def _when_written(field: FieldInfo) -> Written:
 
 
 def _is_written(written: Written, value: object, *, given: bool) -> bool:
-    """Whether a field is written although it is not always."""
+    """Whether to write a field that is not always written."""
     if written is Written.UNLESS_NONE:
         return value is not None
     return bool(value) or (written is Written.IF_GIVEN and given)
 
 
 def json_value(value: Any) -> Any:
-    """A copy of a record's value as plain JSON types, dict keys sorted by code point.
+    """Return a copy of a value as plain JSON types, with dict keys sorted by code point.
 
     Raises:
         TypeError: JSON has no form for the value.
@@ -134,7 +135,10 @@ def json_value(value: Any) -> Any:
 
 
 def aware_datetime(at_ms: int | None) -> datetime | None:
-    """The time in UTC; none where there is none, or where Python's calendar ends (year 9999)."""
+    """Return the time in UTC; ``None`` for ``None`` and for times after the year 9999.
+
+    ``at_ms`` is in milliseconds since 1970, UTC. Python's calendar ends with the year 9999.
+    """
     if at_ms is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What ``RunRecord.changed`` takes: the fields of a run, except its id."""
+"""The arguments of ``RunRecord.changed``: the fields of a run, except its id."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tandem_store.records.tenant import TenantContext
 
 
 class RunChanges(TypedDict, total=False):
-    """New values of a run's fields; those of closed lists may be given by their names."""
+    """New values of a run's fields; members of enums may be given by their names."""
 
     automation_id: str
     tenant_context: TenantContext

@@ -1,4 +1,4 @@
-"""The state of a run's nodes and gates, and what happened to the run so far."""
+"""The state of a run's nodes and gates, and what has happened to the run so far."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tandem_store.records.enums import ActorKind, ExpiryAction, StopKind
 
 
 class AutomationGateExpiryPolicy(Record):
-    """What happens when a gate stays undecided."""
+    """What happens if nobody decides at a gate."""
 
-    #: Milliseconds from the request to expiry; none: never.
+    #: Milliseconds from the request to expiry; ``None`` for no expiry.
     expires_after_ms: U64 | None = None
-    #: What to do then.
+    #: What happens then.
     on_expiry: Named[ExpiryAction] | None = None
-    #: Whom to escalate to.
+    #: Who it is escalated to.
     escalate_to: str | None = None
     #: Milliseconds between reminders.
     remind_every_ms: U64 | None = None
@@ -30,19 +30,19 @@ class AutomationPendingGate(Record):
     node_id: str
     #: The question, in short.
     title: str
-    #: What the one who decides should know.
+    #: What the person who decides should know.
     instructions: str | None = None
-    #: The answers on offer.
+    #: The possible answers.
     decisions: list[str] = Field(default_factory=list)
-    #: Nodes that run again when rework is decided.
+    #: Nodes that run again if the decision is rework.
     rework_targets: list[str] = Field(default_factory=list)
-    #: When it was asked, in milliseconds UTC.
+    #: When the decision was requested, in milliseconds UTC.
     requested_at_ms: U64
-    #: Nodes whose results are to be judged.
+    #: Nodes whose results the decision is about.
     upstream_node_ids: list[str] = Field(default_factory=list)
     #: Free-form JSON.
     metadata: Any = None
-    #: What happens when nobody decides.
+    #: What happens if nobody decides.
     expiry_policy: AutomationGateExpiryPolicy | None = None
 
 
@@ -64,11 +64,11 @@ class AutomationGateDecisionRecord(Record):
     node_id: str
     #: The answer.
     decision: str
-    #: Why.
+    #: The reason for it.
     reason: str | None = None
-    #: When, in milliseconds UTC.
+    #: When it was decided, in milliseconds UTC.
     decided_at_ms: U64
-    #: By whom.
+    #: Who decided.
     decided_by: GovernanceActorRef | None = None
     #: Free-form JSON.
     metadata: Any = None
@@ -79,11 +79,11 @@ class AutomationLifecycleRecord(Record):
 
     #: The name of the event.
     event: str
-    #: When, in milliseconds UTC.
+    #: When it happened, in milliseconds UTC.
     recorded_at_ms: U64
-    #: Why.
+    #: The reason for it.
     reason: str | None = None
-    #: What stopped the run, where the event is a stop.
+    #: What stopped the run, if the event is a stop.
     stop_kind: Named[StopKind] | None = None
     #: Free-form JSON.
     metadata: Any = None
@@ -96,7 +96,7 @@ class AutomationFailureRecord(Record):
     node_id: str
     #: What went wrong.
     reason: str
-    #: When, in milliseconds UTC.
+    #: When it failed, in milliseconds UTC.
     failed_at_ms: U64
     #: The class of the failure (since engine 0.6.5).
     failure_kind: str | None = None
@@ -105,7 +105,7 @@ class AutomationFailureRecord(Record):
 
 
 class AutomationRunCheckpoint(Record):
-    """Everything needed to continue a run."""
+    """Everything that is needed to continue a run."""
 
     #: Nodes that are done.
     completed_nodes: list[str] = Field(default_factory=list)
@@ -113,13 +113,13 @@ class AutomationRunCheckpoint(Record):
     pending_nodes: list[str] = Field(default_factory=list)
     #: What each node produced, by node id: any JSON.
     node_outputs: dict[str, Any] = Field(default_factory=dict)
-    #: How often each node was tried, by node id: 0 to 2**32 - 1.
+    #: How many times each node was tried, by node id: 0 to 2**32 - 1.
     node_attempts: dict[str, U32] = Field(default_factory=dict)
     #: The verdicts on each node's attempts, by node id: any JSON.
     node_attempt_verdicts: dict[str, list[Any]] = Field(default_factory=dict)
     #: Nodes that cannot run.
     blocked_nodes: list[str] = Field(default_factory=list)
-    #: The decision that the run waits for.
+    #: The decision that the run waits for, ``None`` if it does not wait.
     awaiting_gate: AutomationPendingGate | None = None
     #: Decisions made so far, oldest first.
     gate_history: list[AutomationGateDecisionRecord] = Field(default_factory=list)

@@ -20,33 +20,33 @@ class ContextObjectProvenance(Record):
 
 
 class ContextObject(Record):
-    """A piece of context that steps hand on."""
+    """A piece of context that steps pass on."""
 
     #: The id of the object.
     context_object_id: str
-    #: What people call it.
+    #: The name that people see.
     name: str
     #: What it is; free text.
     kind: str
-    #: How far it is visible.
+    #: Where it is visible.
     scope: Named[ContextScope]
     #: The routine that owns it.
     owner_routine_id: str
     #: The step that produces it.
     producer_step_id: str | None = None
-    #: Who said that they would read it.
+    #: The steps that have declared that they read it.
     declared_consumers: list[str] = Field(default_factory=list)
-    #: Where the artifact is.
+    #: A reference to the artifact.
     artifact_ref: str | None = None
-    #: The data that it draws on.
+    #: The data that it uses.
     data_scope_refs: list[str] = Field(default_factory=list)
-    #: Hours until it is stale, 0 to 2**32 - 1.
+    #: Hours until it is out of date, 0 to 2**32 - 1.
     freshness_window_hours: U32 | None = None
     #: Whether it passed its check.
     validation_status: Named[ValidationStatus]
     #: Where it comes from.
     provenance: ContextObjectProvenance
-    #: Its content in short.
+    #: A summary of its content.
     summary: str | None = None
 
 

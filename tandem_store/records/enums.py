@@ -1,7 +1,7 @@
 """The closed lists of names that records use.
 
-Names that later engines added (marked with the release) are members too: a record that holds one is
-well-formed here.
+Names that later engines added (marked with the release) are members too: a record with one of them
+is well-formed here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 
 class RunStatus(StrEnum):
-    """Where a run stands."""
+    """The state of a run."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -24,7 +24,7 @@ class RunStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-#: A run in one of these never continues.
+#: A run with one of these never continues.
 TERMINAL_STATUSES: Final = frozenset(
     {RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.BLOCKED, RunStatus.CANCELLED}
 )
@@ -43,7 +43,7 @@ class StopKind(StrEnum):
 
 
 class ExecutionProfile(StrEnum):
-    """How strictly a run holds to its definition."""
+    """How strictly a run follows its definition."""
 
     STRICT = "strict"
     GUIDED = "guided"
@@ -51,7 +51,7 @@ class ExecutionProfile(StrEnum):
 
 
 class TenantSource(StrEnum):
-    """Whether a tenant was named or is the implied local one."""
+    """Whether a tenant was named, or is the local one by default."""
 
     LOCAL_IMPLICIT = "local_implicit"
     EXPLICIT = "explicit"
@@ -68,7 +68,7 @@ class QueueReason(StrEnum):
 
 
 class ExpiryAction(StrEnum):
-    """What happens to a gate that nobody decided in time."""
+    """What happens at a gate if nobody decides in time."""
 
     CANCEL = "cancel"
     ESCALATE = "escalate"
@@ -86,7 +86,7 @@ class ActorKind(StrEnum):
 
 
 class ContextScope(StrEnum):
-    """How far a context object is visible."""
+    """Where a context object is visible."""
 
     MISSION = "mission"
     PLAN = "plan"
@@ -128,7 +128,7 @@ class ReuseMode(StrEnum):
 
 
 class TrustLevel(StrEnum):
-    """How well tried knowledge must be before it is used."""
+    """How well proven knowledge has to be before it is used."""
 
     WORKING = "working"
     PROMOTED = "promoted"
@@ -136,7 +136,7 @@ class TrustLevel(StrEnum):
 
 
 class KnowledgeScope(StrEnum):
-    """Whom a knowledge space belongs to."""
+    """Who a knowledge space belongs to."""
 
     RUN = "run"
     PROJECT = "project"

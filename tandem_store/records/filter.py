@@ -1,4 +1,4 @@
-"""Which runs are meant: the one filter that listing, counting, exporting and deleting share."""
+"""The filter for runs, shared by listing, counting and exporting."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ LONGEST_TEXT: Final = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
-    """The runs that fit every condition given; without conditions, all runs.
+    """Selects the runs that match every given condition; without conditions, all runs.
 
-    A condition by name takes one name or several, any of which fits; an empty set fits no run.
-    Times are aware datetimes, half-open: ``created_from`` itself is in, ``created_to`` is not.
+    A condition by name takes one name or several: a run matches if it has any of them, and no run
+    matches an empty set. Times are aware datetimes and ranges are half-open: ``created_from`` is
+    included, ``created_to`` is not.
 
     Raises:
         InvalidFilterError: a time is naive, a status or stop kind is unknown, there are more than
             10,000 names in all conditions together, or ``text`` is longer than 1,000 characters.
-        TypeError: a condition is of another type than it says.
+        TypeError: a condition has the wrong type.
 
     >>> from datetime import UTC, datetime
     >>> august = datetime(2026, 8, 1, tzinfo=UTC)
@@ -45,28 +46,28 @@ class RunFilter:
 
     #: Runs of these automations.
     automation_id: str | Collection[str] | None = None
-    #: Runs that stand here.
+    #: Runs with these statuses.
     status: str | Collection[str] | None = None
     #: Runs started by these triggers.
     trigger_type: str | Collection[str] | None = None
-    #: Runs stopped by these.
+    #: Runs with these kinds of stop.
     stop_kind: str | Collection[str] | None = None
-    #: Runs made at this time or later.
+    #: Runs created at this time or later.
     created_from: datetime | None = None
-    #: Runs made before this time.
+    #: Runs created before this time.
     created_to: datetime | None = None
-    #: Runs last changed at this time or later.
+    #: Runs last updated at this time or later.
     updated_from: datetime | None = None
-    #: Runs last changed before this time.
+    #: Runs last updated before this time.
     updated_to: datetime | None = None
     #: Runs that ended at this time or later.
     finished_from: datetime | None = None
     #: Runs that ended before this time.
     finished_to: datetime | None = None
-    #: Runs whose id, automation, detail or failure contains this: ASCII letters in either case, all
-    #: else exactly.
+    #: Runs whose id, automation, detail or failure contains this text. Upper and lower case are the
+    #: same for ASCII letters only.
     text: str | None = None
-    #: Runs that will never continue, or only those that may.
+    #: True: runs that will never continue. False: runs that may.
     terminal: bool | None = None
     #: Runs of this organisation.
     org_id: str | None = None
@@ -78,13 +79,13 @@ class RunFilter:
             for bound in (f"{name}_from", f"{name}_to"):
                 _check_aware(bound, getattr(self, bound))
         if not isinstance(self.text, str | None):
-            raise TypeError(f"text is a text, not {self.text!r}")
+            raise TypeError(f"text must be a string, not {self.text!r}")
         if self.text is not None and len(self.text) > LONGEST_TEXT:
             raise InvalidFilterError(
-                f"text has {len(self.text):,} characters; give {LONGEST_TEXT:,} at the most"
+                f"text has {len(self.text):,} characters; give at most {LONGEST_TEXT:,}"
             )
         if not isinstance(self.terminal, bool | None):
-            raise TypeError(f"terminal is True, False or None, not {self.terminal!r}")
+            raise TypeError(f"terminal must be True, False or None, not {self.terminal!r}")
         for column, wanted in self.choices():
             # Sets given by a caller may change later; what a filter means must not.
             object.__setattr__(self, column, wanted)
@@ -92,19 +93,19 @@ class RunFilter:
         names = sum(len(wanted) for _, wanted in self.choices())
         if names > MOST_NAMES:
             raise InvalidFilterError(
-                f"the filter has {names:,} names; give {MOST_NAMES:,} at the most, and ask again "
-                "for the others"
+                f"the filter has {names:,} names; give at most {MOST_NAMES:,}, and use another "
+                "filter for the rest"
             )
 
     def choices(self) -> Iterator[tuple[str, frozenset[str]]]:
-        """Each column that is filtered by name, with the names that fit."""
+        """Yield each column that is filtered by name, with the names that match."""
         for column in _CHOICES:
             wanted = getattr(self, column)
             if wanted is not None:
                 yield column, _names(column, wanted)
 
     def ranges(self) -> Iterator[tuple[str, int | None, int | None]]:
-        """Each time column that is filtered, with its first and its first excluded millisecond."""
+        """Yield each filtered time column with its first and its first excluded millisecond."""
         for name in _TIMES:
             first, end = getattr(self, f"{name}_from"), getattr(self, f"{name}_to")
             if first is not None or end is not None:
@@ -112,26 +113,26 @@ class RunFilter:
 
 
 def _names(column: str, wanted: str | Collection[str]) -> frozenset[str]:
-    """The names given for a column; refuses what no column could equal."""
+    """The names given for a column; refuses values that no column can have."""
     names = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else [*wanted]
     if not all(isinstance(name, str) for name in names):
-        raise TypeError(f"{column} is one text or a collection of texts, not {wanted!r}")
+        raise TypeError(f"{column} must be a string or a collection of strings, not {wanted!r}")
     # Exactly the text, whatever subclass of it was given: str() of an enum is its name.
     return frozenset(map(str.__str__, names))
 
 
 def _check_aware(name: str, at: datetime | None) -> None:
-    """Refuse a time that does not say where it lies."""
+    """Refuse a time without a time zone."""
     if not isinstance(at, datetime | None):
-        raise TypeError(f"{name} is a datetime, not {at!r}")
+        raise TypeError(f"{name} must be a datetime, not {at!r}")
     if at is not None and at.utcoffset() is None:
         raise InvalidFilterError(
-            f"{name} has no time zone; give an aware time, as datetime(2026, 8, 1, tzinfo=UTC)"
+            f"{name} has no time zone; give an aware time, such as datetime(2026, 8, 1, tzinfo=UTC)"
         )
 
 
 def _check_known(column: str, wanted: frozenset[str]) -> None:
-    """Refuse names that no run can have, which would silently fit nothing."""
+    """Refuse names that no run can have: they would silently match nothing."""
     names = _KNOWN_NAMES.get(column)
     unknown = sorted(wanted.difference(names)) if names else []
     if names and unknown:
@@ -141,5 +142,5 @@ def _check_known(column: str, wanted: frozenset[str]) -> None:
 
 
 def _millisecond(at: datetime | None) -> int | None:
-    """The first whole millisecond that is not before the time."""
+    """The first full millisecond that is not before the time, since 1970, UTC."""
     return None if at is None else -((EPOCH - at) // _MILLISECOND)

@@ -1,4 +1,4 @@
-"""The nodes of an automation and what each has to deliver."""
+"""The nodes of an automation, and what each of them has to deliver."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class AutomationFlowInputRef(Record):
 
 
 class AutomationRequiredToolCall(Record):
-    """A tool call that has to be seen before an output counts."""
+    """A tool call that has to happen before an output is accepted."""
 
     #: The tool.
     tool: str
     #: Free-form JSON: the arguments it is called with.
     args: Any = None
-    #: Under which key the evidence is kept.
+    #: The key under which the evidence is stored.
     evidence_key: str | None = None
     #: Whether the call has to succeed.
     required_success: bool = True
@@ -46,15 +46,15 @@ class AutomationOutputEnforcement(Record):
     required_tool_calls: list[AutomationRequiredToolCall] = Field(default_factory=list)
     #: Evidence that has to be given.
     required_evidence: list[str] = Field(default_factory=list)
-    #: Sections that have to be there.
+    #: Sections that the output has to have.
     required_sections: list[str] = Field(default_factory=list)
     #: Gates to pass before anything is written.
     prewrite_gates: list[str] = Field(default_factory=list)
-    #: What may be missing and leads to another attempt.
+    #: What leads to another attempt if it is missing.
     retry_on_missing: list[str] = Field(default_factory=list)
     #: What ends the node.
     terminal_on: list[str] = Field(default_factory=list)
-    #: How many repairs are tried, 0 to 2**32 - 1.
+    #: The most repairs that are tried, 0 to 2**32 - 1.
     repair_budget: U32 | None = None
     #: How an output is recovered from the text of the session.
     session_text_recovery: str | None = None
@@ -71,7 +71,7 @@ class AutomationFlowOutputContract(Record):
     enforcement: AutomationOutputEnforcement | None = None
     #: Free-form JSON: the JSON schema of the output. Called ``schema`` in JSON.
     output_schema: Any = Field(default=None, alias="schema")
-    #: How to sum it up.
+    #: How to summarise it.
     summary_guidance: str | None = None
 
 
@@ -80,13 +80,13 @@ class AutomationApprovalGate(Record):
 
     #: Whether the gate has to be passed.
     required: bool = False
-    #: The answers on offer.
+    #: The possible answers.
     decisions: list[str] = Field(default_factory=list)
-    #: Nodes that run again when rework is decided.
+    #: Nodes that run again if the decision is rework.
     rework_targets: list[str] = Field(default_factory=list)
-    #: What the one who decides should know.
+    #: What the person who decides should know.
     instructions: str | None = None
-    #: What happens when nobody decides.
+    #: What happens if nobody decides.
     expiry_policy: AutomationGateExpiryPolicy | None = None
 
 
@@ -97,7 +97,7 @@ class AutomationFlowNode(Record):
     node_id: str
     #: The agent that does it.
     agent_id: str
-    #: What is to be achieved.
+    #: The goal of the step.
     objective: str
     #: The knowledge that it may use.
     knowledge: KnowledgeBinding = Field(default_factory=default_binding)
@@ -113,7 +113,7 @@ class AutomationFlowNode(Record):
     mcp_policy: AutomationAgentMcpPolicy | None = None
     #: Free-form JSON: when it is tried again.
     retry_policy: Any = None
-    #: Milliseconds until it is given up.
+    #: Milliseconds until it times out.
     timeout_ms: U64 | None = None
     #: The most tool calls it may make, 0 to 2**32 - 1.
     max_tool_calls: U32 | None = None

@@ -9,11 +9,11 @@ from tandem_store.records.enums import KnowledgeScope, ReuseMode, TrustLevel
 
 
 class KnowledgeSpaceRef(Record):
-    """A place where knowledge is kept."""
+    """A space in which knowledge is stored."""
 
-    #: Whom the space belongs to.
+    #: Who the space belongs to.
     scope: Named[KnowledgeScope] = KnowledgeScope.PROJECT
-    #: The project, where the scope is one.
+    #: The project, if the scope is a project.
     project_id: str | None = None
     #: The namespace within the space.
     namespace: str | None = None
@@ -38,14 +38,14 @@ class KnowledgeBinding(Record):
     read_spaces: list[KnowledgeSpaceRef] = Field(default_factory=list)
     #: Spaces to promote into.
     promote_spaces: list[KnowledgeSpaceRef] = Field(default_factory=list)
-    #: The namespace of what is found and kept.
+    #: The namespace in which knowledge is searched and stored.
     namespace: str | None = None
     #: What it is about.
     subject: str | None = None
-    #: Milliseconds until knowledge is stale.
+    #: Milliseconds until knowledge is out of date.
     freshness_ms: U64 | None = None
 
 
 def default_binding() -> KnowledgeBinding:
-    """What an absent ``knowledge`` means: enabled, consulted before the run, promoted only."""
+    """Return what an absent ``knowledge`` means: enabled, before the run, promoted only."""
     return KnowledgeBinding(enabled=True)

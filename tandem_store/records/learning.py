@@ -8,7 +8,7 @@ from tandem_store.records.base import U64, Record
 
 
 class WorkflowLearningMetricsSnapshot(Record):
-    """How the workflow did over its latest runs; rates lie between 0 and 1."""
+    """How the workflow performed over its latest runs; rates are from 0 to 1."""
 
     #: The number of runs measured.
     sample_size: U64 = 0
@@ -22,7 +22,7 @@ class WorkflowLearningMetricsSnapshot(Record):
     repairable_failure_rate: float = 0.0
     #: The median duration in milliseconds.
     median_wall_clock_ms: U64 = 0
-    #: How often a person had to step in.
+    #: How many times a person had to intervene.
     human_intervention_count: U64 = 0
     #: When this was computed, in milliseconds UTC.
     computed_at_ms: U64 = 0

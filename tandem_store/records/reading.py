@@ -1,4 +1,4 @@
-"""The engine's verdict on one parsed value: a record, or one fault in the engine's words."""
+"""Validates parsed JSON as a record; an error is one fault, in the words of the engine."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from typing import (
     get_type_hints,
 )
 
-import orjson
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tandem_store.errors import LegacyFormatError
+from tandem_store.jsontext import dumps
 from tandem_store.records import AutomationSpec, Record, RunRecord, TenantContext
 from tandem_store.records.base import MAX_U64, U32
 
 _Read = TypeVar("_Read", bound=Record)
 
-#: Longer strings and keys are cut in a message; whole, they may be as large as the file.
+#: The most characters of a value or key in a message; they may be as long as the file.
 _LONGEST_QUOTE: Final = 200
 _UNIONS: Final = (Union, types.UnionType)
-#: The field that tells the variants of every union of several apart.
+#: The field that says which variant of a union an object is.
 _TAG: Final = "type"
 _TAG_FAULTS: Final = {"union_tag_not_found", "union_tag_invalid"}
 _OUT_OF_RANGE: Final = {"greater_than_equal", "less_than_equal"}
@@ -46,37 +46,37 @@ _WORDS: Final[dict[Any, str]] = {
 
 
 def read_run(value: Any) -> RunRecord:
-    """The run that a parsed value is.
+    """Return a parsed value as a run.
 
     Raises:
-        LegacyFormatError: it is none; the text is the engine's and names the field.
+        LegacyFormatError: it is not a valid run; the text is the engine's and names the field.
     """
     return read(RunRecord, value)
 
 
 def read_automation(value: Any) -> AutomationSpec:
-    """The automation definition that a parsed value is.
+    """Return a parsed value as an automation definition.
 
     Raises:
-        LegacyFormatError: it is none; the text is the engine's and names the field.
+        LegacyFormatError: it is not a valid one; the text is the engine's and names the field.
     """
     return read(AutomationSpec, value)
 
 
 def read_tenant(value: Any) -> TenantContext:
-    """The tenant that a parsed value is.
+    """Return a parsed value as a tenant.
 
     Raises:
-        LegacyFormatError: it is none; the text is the engine's and names the field.
+        LegacyFormatError: it is not a valid one; the text is the engine's and names the field.
     """
     return read(TenantContext, value)
 
 
 def read(record: type[_Read], value: Any) -> _Read:
-    """The record of the given type that a parsed value is.
+    """Return a parsed value as a record of the given type.
 
     Raises:
-        LegacyFormatError: it is none; the text is the engine's and names the field.
+        LegacyFormatError: it is not a valid one; the text is the engine's and names the field.
     """
     try:
         return record.model_validate(value)
@@ -91,7 +91,7 @@ def u64(value: Any) -> int | None:
 
 
 def _turn(fault: ErrorDetails) -> tuple[tuple[bool, str | int], ...]:
-    """When the engine meets a fault: members by name, then missing ones in the order of the type.
+    """The sort key by which the engine meets faults: members by name, then missing ones by type.
 
     Pydantic lists missing fields in that order already, and ``min`` takes the first of equals.
     """
@@ -103,8 +103,8 @@ def _turn(fault: ErrorDetails) -> tuple[tuple[bool, str | int], ...]:
 
 
 def _text(record: type[Record], fault: ErrorDetails) -> str:
-    """The fault in the engine's words, and where it is unless the words say so."""
-    path, expected = _place(record, fault["loc"])
+    """The fault in the engine's words, with its path unless they name the field."""
+    path, expected = _path_and_type(record, fault["loc"])
     if fault["type"] in _TAG_FAULTS:
         path += f".{_TAG}"
     text = _fault_text(fault, expected)
@@ -125,19 +125,19 @@ def _fault_text(fault: ErrorDetails, expected: Any) -> str:
     if kind in _UNKNOWN_NAME and isinstance(value, str):
         return f"unknown variant `{value[:_LONGEST_QUOTE]}`, expected {_listed(_names(expected))}"
     if kind == "enum" and isinstance(value, dict):
-        # The engine takes {"name": null}, by accident; nothing ever wrote it.
+        # The engine accepts {"name": null} by accident; nothing ever wrote it.
         return f"invalid type: map, expected {_listed(_names(expected))}"
     return f"invalid type: {_given(value)}, expected {_described(expected)}"
 
 
-def _place(record: type[Record], loc: tuple[str | int, ...]) -> tuple[str, Any]:
+def _path_and_type(record: type[Record], loc: tuple[str | int, ...]) -> tuple[str, Any]:
     """The path of a fault as people write it, and the type that was expected there."""
     path = ""
     expected: Any = record
     for step in loc:
         container = _plain(expected)
         if get_origin(container) in _UNIONS:
-            # Pydantic names the variant as a step of its own; it is no part of the path.
+            # To Pydantic the variant is a step of its own; it is not part of the path.
             expected = next(one for one in get_args(container) if step in _names(one))
             continue
         name = f"[{step}]" if isinstance(step, int) else step[:_LONGEST_QUOTE]
@@ -215,7 +215,7 @@ def _given(value: Any) -> str:
     if value is None:
         return "null"
     if isinstance(value, str):
-        return f"string {orjson.dumps(value[:_LONGEST_QUOTE]).decode()}"
+        return f"string {dumps(value[:_LONGEST_QUOTE]).decode()}"
     if isinstance(value, bool):
         return f"boolean `{str(value).lower()}`"
     if isinstance(value, int | float):

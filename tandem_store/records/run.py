@@ -1,4 +1,4 @@
-"""A run of an automation: the record that the store is about."""
+"""A run of an automation: the record that the store exists for."""
 
 from __future__ import annotations
 
@@ -18,48 +18,49 @@ from tandem_store.records.learning import WorkflowLearningRunSummary
 from tandem_store.records.scheduler import ExecutionClaim, SchedulerMetadata
 from tandem_store.records.tenant import TenantContext, local_tenant
 
-#: The trigger of a run that the engine made from a context-run folder. One that has not ended is no
-#: run to it: it neither lists nor keeps it.
+#: The trigger of a run that the engine made from a context-run folder. Until such a run has ended,
+#: the engine neither lists nor keeps it.
 RECOVERED_CONTEXT_RUN: Final = "recovered_context_run"
 
 
 class RunRecord(Record):
-    """One run of an automation, whole.
+    """One run of an automation, complete.
 
-    Ids are opaque: any text, also empty, never trimmed or normalised.
+    Ids are any text, also empty; they are never trimmed or normalised. Times are in milliseconds
+    since 1970, UTC, from 0 to 2**64 - 1.
     """
 
     ENGINE_NAME = "AutomationV2RunRecord"
 
     #: The id of the run.
     run_id: str
-    #: The automation that it runs.
+    #: Its automation.
     automation_id: str
-    #: Whom it belongs to.
+    #: The tenant that it belongs to.
     tenant_context: TenantContext = Field(default_factory=local_tenant)
     #: What started it, for example ``manual`` or ``schedule``; free text.
     trigger_type: str
-    #: Where it stands.
+    #: Its status.
     status: Named[RunStatus]
-    #: When it was made, in milliseconds UTC.
+    #: When it was created, in milliseconds UTC.
     created_at_ms: U64
-    #: When it last changed, in milliseconds UTC.
+    #: When it was last updated, in milliseconds UTC.
     updated_at_ms: U64
-    #: When it began, in milliseconds UTC.
+    #: When it started, in milliseconds UTC; ``None`` if it did not.
     started_at_ms: U64 | None = None
-    #: When it ended, in milliseconds UTC.
+    #: When it ended, in milliseconds UTC; ``None`` if it did not.
     finished_at_ms: U64 | None = None
-    #: Sessions at work.
+    #: The ids of the sessions that work on it.
     active_session_ids: list[str] = Field(default_factory=list)
-    #: The session that was started last.
+    #: The id of the session that was started last.
     latest_session_id: str | None = None
-    #: Agent instances at work.
+    #: The ids of the agent instances that work on it.
     active_instance_ids: list[str] = Field(default_factory=list)
     #: The state of its nodes and gates.
     checkpoint: AutomationRunCheckpoint
     #: What its routines can see of each other.
     runtime_context: ProjectedAutomationContextMaterialization | None = None
-    #: The definition as it was when the run began.
+    #: The definition of the automation as it was when the run started.
     automation_snapshot: AutomationSpec | None = None
     #: The version of that definition (since engine 0.6.5).
     workflow_definition_version: str | None = None
@@ -67,14 +68,14 @@ class RunRecord(Record):
     workflow_definition_snapshot_hash: str | None = None
     #: Who works on it (since engine 0.6.5).
     execution_claim: ExecutionClaim | None = None
-    #: Grows with every claim (since engine 0.6.5, which always writes it). A record that came
-    #: without it is written without it, so that a 0.6.2 file stays one.
+    #: Grows with every claim (since engine 0.6.5, which always writes it). A record that was read
+    #: without it is written without it, so that engine 0.6.2 can still read the file.
     execution_claim_epoch: Annotated[U64, Written.IF_GIVEN] = 0
     #: Why it was paused.
     pause_reason: str | None = None
     #: Why it was resumed.
     resume_reason: str | None = None
-    #: What there is to say about its state.
+    #: A remark about its state.
     detail: str | None = None
     #: What stopped it.
     stop_kind: Named[StopKind] | None = None
@@ -84,11 +85,11 @@ class RunRecord(Record):
     prompt_tokens: U64 = 0
     #: Tokens received from models.
     completion_tokens: U64 = 0
-    #: Tokens in all, as the engine counted them.
+    #: All tokens, as the engine counted them.
     total_tokens: U64 = 0
     #: The estimated cost in US dollars.
     estimated_cost_usd: float = 0.0
-    #: Why it waits.
+    #: Why it waits in the queue.
     scheduler: SchedulerMetadata | None = None
     #: Why it was started.
     trigger_reason: str | None = None
@@ -96,20 +97,20 @@ class RunRecord(Record):
     consumed_handoff_id: str | None = None
     #: Its part in workflow learning.
     learning_summary: WorkflowLearningRunSummary | None = None
-    #: How strictly it holds to its definition.
+    #: How strictly it follows its definition.
     effective_execution_profile: Named[ExecutionProfile] = ExecutionProfile.STRICT
-    #: How strictly it was asked to.
+    #: How strictly it was asked to follow it.
     requested_execution_profile: Named[ExecutionProfile] | None = None
 
     def changed(self, **fields: Unpack[RunChanges]) -> Self:
-        """This run with other values in the fields named; a new record, checked as a whole.
+        """Return a new record with other values in these fields, validated as a new run is.
 
-        Unlike ``model_copy(update=...)`` it takes no field that a run does not have, and makes
-        members of names: ``run.changed(status="completed")``.
+        Unlike ``model_copy(update=...)`` it refuses fields that a run does not have, and turns
+        names into enum members: ``run.changed(status="completed")``.
 
         Raises:
-            TypeError: there is no such field, or it is ``run_id``: a run keeps its id.
-            ValueError: a value is not what the field takes.
+            TypeError: a run has no such field, or it is ``run_id``: a run keeps its id.
+            ValueError: a value is not valid for its field.
         """
         for name in fields:
             if name == "run_id":
@@ -136,36 +137,36 @@ class RunRecord(Record):
 
     @property
     def is_open_context_run(self) -> bool:
-        """Whether the engine would neither list nor keep it: a context run that has not ended."""
+        """Whether it is a context run that has not ended: the engine neither lists nor keeps it."""
         return self.trigger_type == RECOVERED_CONTEXT_RUN and not self.is_terminal
 
     @property
     def month_ms(self) -> int:
-        """The time that decides the run's month: the later of update and creation, in ms UTC."""
+        """The later of update and creation, which decides the run's month; milliseconds UTC."""
         return max(self.updated_at_ms, self.created_at_ms)
 
     @property
     def created_at(self) -> datetime | None:
-        """When the run was made, UTC; none after the year 9999."""
+        """When the run was created, UTC; ``None`` after the year 9999."""
         return aware_datetime(self.created_at_ms)
 
     @property
     def updated_at(self) -> datetime | None:
-        """When the run last changed, UTC; none after the year 9999."""
+        """When the run was last updated, UTC; ``None`` after the year 9999."""
         return aware_datetime(self.updated_at_ms)
 
     @property
     def started_at(self) -> datetime | None:
-        """When the run began, UTC; none if it did not, or after the year 9999."""
+        """When the run started, UTC; ``None`` if it did not, or after the year 9999."""
         return aware_datetime(self.started_at_ms)
 
     @property
     def finished_at(self) -> datetime | None:
-        """When the run ended, UTC; none if it did not, or after the year 9999."""
+        """When the run ended, UTC; ``None`` if it did not, or after the year 9999."""
         return aware_datetime(self.finished_at_ms)
 
 
 def meant(name: str) -> str:
-    """The sentence that asks whether a field of a run was meant that is spelled alike; or none."""
+    """Return a question that suggests the field with the most similar name, or an empty text."""
     near = get_close_matches(name, RunRecord.model_fields, n=1)
     return f" Did you mean {near[0]!r}?" if near else ""

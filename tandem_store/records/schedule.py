@@ -11,33 +11,33 @@ from tandem_store.records.enums import ScheduleType
 
 
 class MisfireSkip(Record):
-    """Missed firings are forgotten."""
+    """Missed firings are skipped."""
 
     type: Literal["skip"] = "skip"
 
 
 class MisfireRunOnce(Record):
-    """Missed firings are made up for by one run."""
+    """One run makes up for all missed firings."""
 
     type: Literal["run_once"] = "run_once"
 
 
 class MisfireCatchUp(Record):
-    """Missed firings are made up for one by one."""
+    """One run makes up for each missed firing."""
 
     type: Literal["catch_up"] = "catch_up"
-    #: The most runs that are made up for, 0 to 2**32 - 1.
+    #: The most firings that are made up for, 0 to 2**32 - 1.
     max_runs: U32
 
 
-#: What happens to firings that were missed; the variant is named by ``type``.
+#: What happens to missed firings; ``type`` says which.
 MisfirePolicy = Annotated[
     MisfireSkip | MisfireRunOnce | MisfireCatchUp, Field(discriminator="type")
 ]
 
 
 class AutomationSchedule(Record):
-    """When an automation fires; not checked for sense.
+    """When an automation fires; it is not checked whether it makes sense.
 
     A ``cron`` schedule without an expression is well-formed.
     """
@@ -52,5 +52,5 @@ class AutomationSchedule(Record):
     interval_seconds: U64 | None = None
     #: The IANA name of the time zone; any text is accepted.
     timezone: str
-    #: What happens to firings that were missed.
+    #: What happens to missed firings.
     misfire_policy: MisfirePolicy

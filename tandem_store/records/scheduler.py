@@ -1,4 +1,4 @@
-"""Why a run waits, and who works on it."""
+"""Why a run waits in the queue, and who works on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tandem_store.records.tenant import TenantContext, local_tenant
 class SchedulerMetadata(Record):
     """The scheduler's view of a run."""
 
-    #: Whose queue it stands in.
+    #: The tenant in whose queue it waits.
     tenant_context: TenantContext = Field(default_factory=local_tenant)
     #: Why it waits; the only optional field that the engine writes as ``null``.
     queue_reason: Annotated[Named[QueueReason] | None, Written.ALWAYS] = None
@@ -22,9 +22,9 @@ class SchedulerMetadata(Record):
     resource_key: str | None = None
     #: The provider whose rate limit it hit.
     rate_limited_provider: str | None = None
-    #: Since when it waits, in milliseconds UTC.
+    #: When it began to wait, in milliseconds UTC.
     queued_at_ms: U64 = 0
-    #: The node to be tried again (this and the rest: since engine 0.6.5).
+    #: The node that is tried again (this and the following: since engine 0.6.5).
     retry_node_id: str | None = None
     #: Why it is tried again.
     retry_reason: str | None = None
@@ -32,7 +32,7 @@ class SchedulerMetadata(Record):
     retry_attempt: U32 | None = None
     #: Milliseconds to wait before the next attempt.
     retry_backoff_ms: U64 | None = None
-    #: Not before this time, in milliseconds UTC.
+    #: The earliest time of the next attempt, in milliseconds UTC.
     retry_after_ms: U64 | None = None
 
 
@@ -45,7 +45,7 @@ class ExecutionClaim(Record):
     claimant_id: str
     #: When it was claimed, in milliseconds UTC.
     claimed_at_ms: U64
-    #: When the claim ends unless renewed, in milliseconds UTC.
+    #: When the claim ends unless it is renewed, in milliseconds UTC.
     lease_expires_at_ms: U64
     #: Grows with every new claim.
     lease_epoch: U64

@@ -1,4 +1,4 @@
-"""A run as listings show it."""
+"""A run as lists show it."""
 
 from __future__ import annotations
 
@@ -10,55 +10,55 @@ from tandem_store.records.enums import TERMINAL_STATUSES, RunStatus, StopKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """The listed part of one run; times are milliseconds UTC, costs US dollars."""
+    """One run in a list. Times are in milliseconds since 1970, UTC."""
 
     #: The id of the run.
     run_id: str
-    #: The automation that it runs.
+    #: Its automation.
     automation_id: str
-    #: The organisation that it belongs to.
+    #: Its organisation.
     org_id: str
-    #: The workspace that it belongs to.
+    #: Its workspace.
     workspace_id: str
-    #: The deployment that it belongs to.
+    #: Its deployment, ``None`` for the workspace itself.
     deployment_id: str | None
     #: What started it.
     trigger_type: str
-    #: Where it stands.
+    #: Its status.
     status: RunStatus
     #: What stopped it.
     stop_kind: StopKind | None
-    #: When it was made.
+    #: When it was created.
     created_at_ms: int
-    #: When it last changed.
+    #: When it was last updated.
     updated_at_ms: int
-    #: When it began.
+    #: When it started, ``None`` if it did not.
     started_at_ms: int | None
-    #: When it ended.
+    #: When it ended, ``None`` if it did not.
     finished_at_ms: int | None
     #: The number of nodes that are done.
     completed_nodes: int
-    #: The number of nodes still to run.
+    #: The number of nodes that are still to run.
     pending_nodes: int
     #: The number of nodes that cannot run.
     blocked_nodes: int
-    #: The node that failed last.
+    #: The node that failed last, ``None`` if none failed.
     failed_node: str | None
     #: Why it failed.
     failure_reason: str | None
-    #: What there is to say about its state.
+    #: A remark about its state.
     detail: str | None
     #: Tokens sent to models.
     prompt_tokens: int
     #: Tokens received from models.
     completion_tokens: int
-    #: Tokens in all.
+    #: All tokens, as the engine counted them.
     total_tokens: int
-    #: The estimated cost.
+    #: The estimated cost in US dollars.
     estimated_cost_usd: float
-    #: The month whose partition holds the document.
+    #: The month that stores its document.
     month: Month
-    #: Starts at 1 and grows by one with every write.
+    #: 1 for a new run, one more with every write.
     revision: int
 
     @property

@@ -1,4 +1,4 @@
-"""Who a run belongs to, and how much of the store a caller may see."""
+"""Whose a run is, and which part of the store a caller may see."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class TenantContext(Record):
     org_id: str
     #: The workspace within the organisation.
     workspace_id: str
-    #: The deployment within the workspace; none for the workspace itself.
+    #: The deployment within the workspace; ``None`` for the workspace itself.
     deployment_id: str | None = None
     #: The person or service that acted.
     actor_id: str | None = None
-    #: Whether the tenant was named or implied.
+    #: Whether the tenant was named, or is the local one by default.
     source: Named[TenantSource] = TenantSource.LOCAL_IMPLICIT
 
 
 def local_tenant() -> TenantContext:
-    """The implicit local tenant: what a record without a tenant belongs to."""
+    """Return the implicit local tenant: the owner of a record that names no tenant."""
     return TenantContext(org_id="local", workspace_id="local")
 
 
@@ -43,13 +43,13 @@ ANY_DEPLOYMENT: Final = AnyDeployment.ANY_DEPLOYMENT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantScope:
-    """The one tenant whose runs a store shows and accepts.
+    """The only tenant whose runs a store shows and accepts.
 
-    ``deployment_id`` none means runs without a deployment only, a string that deployment only, and
-    ``ANY_DEPLOYMENT`` the whole workspace.
+    ``deployment_id=None`` means only runs without a deployment, a string only runs of that
+    deployment, and ``ANY_DEPLOYMENT`` all runs of the workspace.
 
     Raises:
-        TenantScopeError: an id is blank, or no text at all.
+        TenantScopeError: an id is blank, or not a string.
 
     >>> TenantScope(org_id="acme", workspace_id="north").deployment_id is None
     True
@@ -64,11 +64,11 @@ class TenantScope:
         if not (self.deployment_id is None or self.deployment_id is ANY_DEPLOYMENT):
             names.append("deployment_id")
         for name in names:
-            # A subclass of str may think itself equal to other texts, or print as something else.
+            # A subclass of str may compare equal to other texts, or print as something else.
             object.__setattr__(self, name, _exact_id(name, getattr(self, name)))
 
     def covers(self, tenant: TenantContext) -> bool:
-        """Whether the tenant lies within this scope."""
+        """Whether the tenant is within this scope."""
         return (tenant.org_id, tenant.workspace_id) == (self.org_id, self.workspace_id) and (
             self.deployment_id is ANY_DEPLOYMENT or tenant.deployment_id == self.deployment_id
         )
@@ -78,6 +78,6 @@ def _exact_id(name: str, value: object) -> str:
     text = str.__str__(value) if isinstance(value, str) else ""
     if not text.strip():
         raise TenantScopeError(
-            f"a tenant scope needs a {name} that is a text and not blank, not {value!r}"
+            f"the {name} of a tenant scope must be a string that is not blank, not {value!r}"
         )
     return text

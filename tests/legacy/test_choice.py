@@ -81,12 +81,28 @@ def test_every_copy_has_one_fate_and_at_most_one_wins(
 
 @given(_candidates())
 def test_a_whole_copy_never_loses_to_a_stub_or_to_damage(copies: list[Candidate]) -> None:
-    """Whatever the dates; only what the store holds for another tenant stands above."""
+    """Whatever the dates; only the stored run of another tenant is never overwritten."""
     winner = resolve(copies).winner
     whole = [one for one in copies if one.facts.kind is Kind.WELL_FORMED and not one.facts.ignored]
 
-    if whole and winner is not None and not copies[winner].stored:
-        assert copies[winner].facts.kind is Kind.WELL_FORMED
+    if whole:
+        assert winner is not None
+        best = copies[winner]
+        is_foreign = best.stored and any(one.facts.tenant != best.facts.tenant for one in whole)
+        assert best.facts.kind is Kind.WELL_FORMED or best.written_by_service or is_foreign
+
+
+@given(_candidates())
+def test_one_wins_whenever_one_may(copies: list[Candidate]) -> None:
+    """Unless asked to be strict, an import stores every run of which anything can be stored."""
+    fit = [
+        one
+        for one in copies
+        if not one.facts.ignored
+        and (one.stored or one.source is not Source.LEFTOVER or one.facts.kind is Kind.WELL_FORMED)
+    ]
+
+    assert (resolve(copies).winner is not None) == bool(fit)
 
 
 @given(_candidates())
@@ -97,7 +113,8 @@ def test_what_the_store_holds_for_another_tenant_is_not_overwritten(
     resolution = resolve(copies)
     stored = next((one for one in copies if one.stored and not one.facts.ignored), None)
 
-    if stored is not None and resolution.winner is not None:
+    if stored is not None:
+        assert resolution.winner is not None
         assert copies[resolution.winner].facts.tenant == stored.facts.tenant
 
 

@@ -1,1 +1,1 @@
-"""Which copy of a run wins: pure rules over facts, without files and without SQL."""
+"""Decides which copy of a run wins: pure rules that read no files and no database."""

@@ -1,4 +1,4 @@
-"""The run that the engine makes out of a context-run folder: a shadow of the real one."""
+"""Makes a run out of a context-run folder as the engine does: a pale copy of the real run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PREFIX: Final = "automation-v2-"
 _AGENT: Final = "recovered"
 _CREATOR: Final = "context-run-recovery"
 _NO_OBJECTIVE: Final = "Recovered automation run"
-# Any other word means running.
+# Any other word means ``running``.
 _STATUSES: Final = {
     "queued": RunStatus.QUEUED,
     "paused": RunStatus.PAUSED,
@@ -35,11 +35,11 @@ _STEP_LISTS: Final = dict.fromkeys(("done", "completed", "complete"), "completed
 
 
 def run_from_context_state(value: Any, *, mtime_ms: int) -> dict[str, Any] | None:
-    """The run that a ``run_state.json`` stands for, as the engine would write it.
+    """Return the run that a ``run_state.json`` describes, as the engine would write it.
 
-    ``mtime_ms`` is when the file was last changed, in milliseconds UTC. None where the file is of
-    no automation run. The engine itself makes runs of terminal ones only; that is left to the
-    caller.
+    ``None`` if the file does not describe a run of an automation. ``mtime_ms`` is when the file was
+    last changed, in milliseconds since 1970, UTC. The engine makes runs of terminal states only;
+    the caller has to check that.
     """
     if not isinstance(value, dict) or value.get("run_type") != RUN_TYPE:
         return None
@@ -81,7 +81,7 @@ def _times(state: dict[str, Any], mtime_ms: int) -> dict[str, int | None]:
 
 
 def _automation_id(value: Any) -> str | None:
-    """The first name of an automation, searched depth first, in the order of keys."""
+    """The first automation id found, depth first and in the order of keys."""
     if isinstance(value, list):
         inner = value
     elif isinstance(value, dict):
@@ -119,7 +119,7 @@ def _checkpoint(steps: list[tuple[str, dict[str, Any]]]) -> dict[str, list[str]]
 def _snapshot(
     state: dict[str, Any], automation_id: str, times: dict[str, int | None]
 ) -> dict[str, Any]:
-    """A definition made up from what the folder tells, so that the run looks like any other."""
+    """A definition made up from the state, so that the run looks like any other."""
     objective = state["objective"] if _is_named(state, "objective") else _NO_OBJECTIVE
     workspace = state.get("workspace")
     root = workspace.get("canonical_path") if isinstance(workspace, dict) else None
@@ -142,7 +142,7 @@ def _snapshot(
 
 
 def _nodes(state: dict[str, Any]) -> list[dict[str, Any]]:
-    """One node for each step, else one for each node that the tasks name."""
+    """One node for each step; without steps, one for each node that the tasks name."""
     named = [(step_id, step.get("title")) for step_id, step in _steps(state)]
     if not named:
         named = [(node_id, None) for node_id in _task_nodes(state)]

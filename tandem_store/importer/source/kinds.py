@@ -86,7 +86,7 @@ class SourceFile:
 
     @property
     def is_dated(self) -> bool:
-        """Whether the time of change shows that the file has changed; a time at a limit does not."""
+        """Whether a change of the file shows in its time of change; at a limit it does not."""
         return EARLIEST_NS < self.mtime_ns < LATEST_NS
 
 

@@ -1,1 +1,1 @@
-"""Complete entries found in files of many runs, damaged or not, without parsing the file."""
+"""Finds the complete entries in a file of many runs, damaged or not, without parsing it."""

@@ -1,8 +1,8 @@
-"""Whole entries found again in a damaged range, whatever its layout and its order of fields.
+"""Finds the complete entries in a damaged range, in any layout and order of fields.
 
-A run names its id twice: as its key and in its ``run_id``. Every object under a key that is the id
+A run's id is in the file twice: as its key and in its ``run_id``. Every object whose key is the id
 of some run in the range may be an entry. One pass over the brackets finds where each of them ends
-and what lies around it, so the time grows with the length of the range, not with its square.
+and which objects are around it, so the time is proportional to the length of the range.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ _RUN_ID: Final = re.compile(
     rb'"run_id"' + SPACE + rb":" + SPACE + rb"(" + STRING + rb")", re.DOTALL
 )
 # A quote that begins a key has no backslash before it, and every quote inside a string has one. So
-# no two tries scan the same bytes, and text in a string that looks like an entry is passed over.
+# no two tries scan the same bytes, and text in a string that looks like an entry is not found.
 _OBJECT: Final = re.compile(
     rb"(?<!\\)(" + STRING + rb")(?=" + SPACE + rb":" + SPACE + rb"(\{))", re.DOTALL
 )
-#: How many open brackets are looked through for an entry that another one may lie in.
+#: In how many of the open objects around an entry another entry is searched for.
 _NEAR: Final = 64
-#: How many ends of surrounding objects tell that a run lies inside an output: a map of runs has but
-#: two around each, its own and that of the file.
+#: How many surrounding objects are examined. An entry has only two around it, the map of runs and
+#: the file; whatever has three that end is inside of another run.
 _LEVELS: Final = 3
 
 
 def salvage(data: Buffer, start: int, stop: int) -> Iterator[Span]:
-    """The complete entries inside a damaged range, each checked, and the faults between them.
+    """The complete entries in a damaged range, each parsed to check it, and the damage between.
 
-    An entry counts only if its key equals its run id and it does not lie inside another run, so an
-    object that merely looks like a run inside some output is not taken for one.
+    An entry counts only if its key equals its run id and if it is not inside of another run. So an
+    object in some output that only looks like a run does not count.
     """
     line = line_of_members(data, start)
     done = start
@@ -71,12 +71,12 @@ def salvage(data: Buffer, start: int, stop: int) -> Iterator[Span]:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """What may be an entry: where its key and its object begin, and what lies around it.
+    """An object that may be an entry: where its key and its value begin, and what is around it.
 
-    ``around`` names the three objects that it lies in, the innermost first. Those that began before
-    the range have negative names: -1 is the one that the range begins in, the next ones come up
-    when a bracket closes it, or when the text has to be read afresh. ``inside`` is how many levels
-    below another candidate it lies, 0 for none.
+    ``around`` has the three objects that it is in, the innermost first, each as the position of
+    its bracket. Those that began before the range have negative numbers: -1 is the one in which
+    the range begins; lower numbers are used when a bracket closes it, or when the text has to be
+    read afresh. ``inside`` is how many levels it is below another candidate, 0 if it is not.
     """
 
     start: int
@@ -98,15 +98,15 @@ class _Nesting:
     _closed: dict[int, int] = field(default_factory=dict)
 
     def candidates(self, starts: Iterable[tuple[int, int]]) -> list[_Candidate]:
-        """Every start with what is around it; afterwards it is known where each ends."""
+        """Every start with what is around it; afterwards ``end`` knows where each ends."""
         found: list[_Candidate] = []
         values: set[int] = set()
         at = self.start
         for start, value in starts:
             at = self._read(at, value + 1, start)
             if at != value + 1:
-                # Its bracket was read as part of a string, and no string holds such a key: a quote
-                # was missing or too many before. From here on the text can be read again.
+                # Its bracket was read as part of a string, but no string contains such a key: there
+                # is a quote too few or too many before it. From here on the text is read afresh.
                 self._open = [value]
                 self._outside -= _LEVELS
                 at = value + 1
@@ -116,14 +116,14 @@ class _Nesting:
         return found
 
     def end(self, candidate: _Candidate) -> int | None:
-        """Just behind the bracket that closes it, if one does."""
+        """The position behind the bracket that closes it, ``None`` if no bracket does."""
         closed = self._closed.get(candidate.value)
         return None if closed is None else closed + 1
 
     def is_entry_level(self, candidate: _Candidate) -> bool:
-        """Whether it is one of the entries of the file, not a part of one of them.
+        """Whether it is an entry of the file, and not a part of an entry.
 
-        An entry that lacks a bracket seems to hold those behind it. But they end with the file,
+        An entry that lacks a bracket seems to contain those behind it. But it ends with the file,
         while an output ends inside of its run.
         """
         if candidate.around[0] == -1:
@@ -131,11 +131,11 @@ class _Nesting:
         if candidate.around[-1] in self._closed:
             return False
         if candidate.around[-1] != -1 and _is_first(self.data, candidate.start):
-            return False  # the first entry of a file is not as deep as that
+            return False  # the first entry of a file is never that deep
         return candidate.around[0] in self._closed or candidate.inside < 2
 
     def _read(self, at: int, stop: int, following: int) -> int:
-        """Open and close brackets up to ``stop``; returns where the last one was.
+        """Match the brackets up to ``stop``; return the position behind the last one.
 
         ``following`` is where the next candidate begins.
         """
@@ -148,13 +148,13 @@ class _Nesting:
                 if (name := opened.pop()) in self._wanted:
                     self._closed[name] = at - 1
             elif skip_space(data, after_comma(data, at)) != following:
-                # A bracket too many at the end of an entry closes nothing that goes on behind it.
+                # A bracket too many at the end of an entry does not close what goes on behind it.
                 self._closed[self._outside] = at - 1
                 self._outside -= 1
         return at
 
     def _candidate(self, start: int, value: int, values: set[int]) -> _Candidate:
-        """A candidate whose bracket is the last that was opened."""
+        """The candidate whose bracket is the last that was opened."""
         around = [*self._open[-2 : -2 - _LEVELS : -1]]
         around += range(self._outside, self._outside - _LEVELS + len(around), -1)
         self._wanted.update((value, around[0], around[-1]))
@@ -164,24 +164,24 @@ class _Nesting:
 
 
 def _is_first(data: Buffer, start: int) -> bool:
-    """Whether the member that starts here is the first one of its object."""
+    """Whether the member that starts here is the first of its object."""
     before = bytes(data[max(0, start - 256) : start]).rstrip(b" \t\r\n")
     return before.endswith(b"{")
 
 
 def _starts(data: Buffer, start: int, stop: int) -> Iterator[tuple[int, int]]:
-    """Where the key and the object of each member begin whose key is the id of a run."""
+    """Where key and value begin, of each member whose key is the id of a run in the range."""
     ids = {_plain(found[1]) for found in _RUN_ID.finditer(data, start, stop)}
     at = start
     while found := _OBJECT.search(data, at, stop):
-        # What closes one string, to a reader who has lost count of quotes, begins the next.
+        # If a quote is missing, the one that seems to end a key may really begin the next string.
         at = found.end(1) - 1
         if _plain(found[1]) in ids:
             yield found.start(), found.start(2)
 
 
 def _plain(text: bytes) -> bytes:
-    """A JSON string in one spelling, whatever was escaped."""
+    """A JSON string in its canonical spelling, with no needless escapes."""
     if b"\\" not in text:
         return text
     try:
@@ -191,22 +191,22 @@ def _plain(text: bytes) -> bytes:
 
 
 def _is_entry(data: Buffer, found: _Candidate, end: int) -> bool:
-    """Whether a candidate is a whole entry: it parses, and its key is its run id."""
+    """Whether a candidate is a complete entry: it parses, and its key is its run id."""
     if end - found.value > LARGEST_RECORD:
         return False
     try:
         key, record = loads(_key(data, found)), loads(bytes(data[found.value : end]))
     except LegacyFormatError:
         return False
-    return record.get("run_id") == key and not _holds_neighbours(record)
+    return record.get("run_id") == key and not _ends_with_other_runs(record)
 
 
 def _key(data: Buffer, found: _Candidate) -> bytes:
     return bytes(data[found.start : found.value]).rstrip(b" \t\r\n").removesuffix(b":")
 
 
-def is_whole(data: Buffer, value: int, stop: int) -> bool:
-    """Whether what looks like an entry beside a damaged one is whole, and may be a run at all."""
+def is_complete(data: Buffer, value: int, stop: int) -> bool:
+    """Whether the value of an entry in a damaged file is complete, and may be a run at all."""
     if stop - value > LARGEST_RECORD:
         return False
     try:
@@ -215,14 +215,14 @@ def is_whole(data: Buffer, value: int, stop: int) -> bool:
         return False
     if not isinstance(record, dict) or not ("run_id" in record or "checkpoint" in record):
         return False
-    return not _holds_neighbours(record)
+    return not _ends_with_other_runs(record)
 
 
-def _holds_neighbours(record: Any) -> bool:
-    """Whether other runs stand at the end of a record, however many brackets are missing."""
+def _ends_with_other_runs(record: Any) -> bool:
+    """Whether a record ends with other runs, because brackets are missing before them."""
     while isinstance(record, dict) and record:
         if contains_other_runs(record):
             return True
-        # The version of the file may have been swallowed with them.
+        # The version of the file may be behind them.
         record = next((record[key] for key in reversed(record) if key != "schema_version"), None)
     return False

@@ -1,10 +1,10 @@
-"""A file of many runs, cut into its entries without parsing them.
+"""Splits a file of many runs into its entries without parsing them.
 
-The old reader took such a file whole or not at all: one bad byte hid every run. Here every complete
-entry counts. The outline of a file is found by one regular expression per bracket, so a file may be
-as large as the address space (pass an ``mmap``); what cannot be an entry becomes a fault with its
-range. Entries are validated by whoever reads them: the outline only has to be right for well-formed
-files and lose nothing from damaged ones.
+The engine reads all of such a file or nothing: one bad byte hides every run. Here every complete
+entry counts. One regular expression finds each bracket, so a file may be as large as the address
+space (pass an ``mmap``). What cannot be an entry is noted as damage with its range. Entries are
+validated later, by whoever reads them: the outline only has to be right for valid files and lose
+nothing of damaged ones.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Final
 
 from tandem_store.errors import LegacyFormatError
-from tandem_store.importer.source.salvage.damaged_ranges import is_whole, salvage
+from tandem_store.importer.source.salvage.damaged_ranges import is_complete, salvage
 from tandem_store.importer.source.salvage.members import Head, Members
 from tandem_store.importer.source.salvage.tokens import (
     ENTRY,
@@ -29,6 +29,7 @@ from tandem_store.importer.source.salvage.tokens import (
 )
 from tandem_store.importer.source.spans import DamageKind, Span
 from tandem_store.jsontext import loads
+from tandem_store.legacy.versions import VERSION_FIELD
 
 BOM: Final = b"\xef\xbb\xbf"
 _SALVAGEABLE: Final = {
@@ -39,21 +40,22 @@ _SALVAGEABLE: Final = {
 }
 #: Bytes at the beginning of a file where its version is looked for behind garbage.
 _HEADER: Final = 64 * 1024
-#: How a whole file ends: its last run and the map are closed, or the version stands behind them.
+#: How a complete file ends: its last run and the map are closed, or the version is behind them.
 _CLOSED: Final = re.compile(rb"(?:\}\s*+|" + VERSION.pattern + rb"\s*+)\}\s*+\Z")
 #: The same in a file that is indented.
 _CLOSED_LINE: Final = re.compile(rb"\n\}\s*+\Z")
-#: A version behind the runs, where damage before it hides that it is one of the file's own members.
+#: A version behind the runs: damage before it may hide that it is a member of the file's object.
 _LAST_VERSION: Final = re.compile(rb"\}\s*+,\s*+" + VERSION.pattern + rb"\s*+\}?\s*+\Z")
 _TAIL: Final = 256
+_ENVELOPE: Final = {VERSION_FIELD, "runs"}
 
 
 @dataclass(slots=True)
 class Outline:
-    """What a file of runs holds, in the order of the file.
+    """The entries of a file of runs, in its order, and its damaged ranges, in any order.
 
-    ``version`` is the range of the last top-level ``schema_version``. Spans are kept as numbers in
-    an array, because a file may have millions.
+    ``version`` is the range of the last ``schema_version`` of the file, ``None`` without one.
+    Entries are stored as numbers in an array, because a file may have millions.
     """
 
     on_progress: Callable[[int], None] = lambda _: None
@@ -62,23 +64,23 @@ class Outline:
     _spans: array[int] = field(default_factory=lambda: array("Q"))
 
     def add(self, start: int, value: int, stop: int) -> None:
-        """Note an entry by its range."""
+        """Add an entry by its range."""
         self._spans.extend((start, value, stop))
         self.on_progress(stop)
 
     def put(self, span: Span) -> None:
-        """Note an entry or a fault."""
+        """Add an entry or a damaged range."""
         if span.damage is None:
             self.add(span.start, span.value, span.stop)
         else:
             self.damage.append(span)
 
     def clear(self) -> None:
-        """Forget all entries and faults."""
+        """Forget all entries and damaged ranges."""
         self._spans, self.damage = array("Q"), []
 
     def entries(self) -> Iterator[Span]:
-        """The entries, complete ones and such as only look so."""
+        """The entries; some may only look complete."""
         spans = self._spans
         for at in range(0, len(spans), 3):
             yield Span(spans[at], spans[at + 1], spans[at + 2])
@@ -88,7 +90,7 @@ class Outline:
 
 
 def outline(data: Buffer, on_progress: Callable[[int], None] = lambda _: None) -> Outline:
-    """Cut a hot file, archive or map of version 0 into entries; never raises for damage.
+    """Find the entries of a hot file or archive of either version; damage raises no error.
 
     ``on_progress`` is called after each entry with the number of bytes read so far.
     """
@@ -97,7 +99,7 @@ def outline(data: Buffer, on_progress: Callable[[int], None] = lambda _: None) -
     if start < len(data) and data[start] != ord("{"):
         found.damage.append(Span.of_damage(start, len(data), DamageKind.NOT_AN_OBJECT))
         if version := VERSION.search(data, start, start + _HEADER):
-            found.version = version.span(1)  # garbage before a newer file does not make it older
+            found.version = version.span(1)  # a newer file stays newer with garbage before it
     elif start < len(data):
         _outline_object(data, start, found)
     if found.damage:
@@ -107,34 +109,59 @@ def outline(data: Buffer, on_progress: Callable[[int], None] = lambda _: None) -
 
 
 def _outline_object(data: Buffer, start: int, found: Outline) -> None:
+    """Outline the object that is the file; its brace is at ``start``.
+
+    In version 1, two members make up the envelope. Any other is an entry that a brace too many has
+    thrown out of the map::
+
+        {"schema_version": 1,
+         "runs": {"a": {"run_id": "a"}, "b": {"run_id": "b"}},
+         "c": {"run_id": "c", "automation_id": "x"}}
+
+    In version 0 every member is an entry, whatever its key::
+
+        {"a": {"run_id": "a"}, "runs": {"run_id": "runs"}}
+
+    Which version it is may be known only at the end. Until then members that are not part of an
+    envelope are kept apart.
+    """
     top = Members(data, start + 1, found.damage)
-    loose = array("Q")
-    maps = 0
+    apart = array("Q")
+    has_map = False
     while head := top.head():
         key = key_at(data, head.start)
         if key == "runs" and _is_map_of_runs(data, head):
-            maps += 1
+            has_map = True
             top.go_to(_outline_map(data, head, found))
-        elif (member := top.member(head)) is None:
             continue
-        elif key == "schema_version" and not _is_run(data, member.value, member.stop):
-            found.version = (member.value, member.stop)
-        elif key == "runs" and found.version and not ENTRY.match(data, member.start):
-            found.damage.append(
-                Span(member.start, member.value, member.stop, DamageKind.NOT_AN_OBJECT)
-            )
-        else:
-            loose.extend((member.start, member.value, member.stop))
-    _add_loose(data, loose, found, versioned=bool(maps or found.version))
+        member = top.member(head)
+        if member is None:
+            continue  # it is noted as damage
+        if key not in _ENVELOPE or not _note_envelope(data, key, member, found):
+            apart.extend((member.start, member.value, member.stop))
+    _add_apart(data, apart, found, versioned=has_map or found.version is not None)
     rest = skip_space(data, top.position)
     if rest < len(data):
         found.damage.append(Span.of_damage(rest, len(data), DamageKind.TRAILING))
-    if found.version and not (maps or found.damage or len(found)):
+    if found.version and not (has_map or found.damage or len(found)):
         found.damage.append(Span.of_damage(start, len(data), DamageKind.NO_RUNS))
 
 
+def _note_envelope(data: Buffer, key: str, member: Span, found: Outline) -> bool:
+    """Note the version, or a ``runs`` that is not a map; return whether the member is either."""
+    if key == VERSION_FIELD:
+        if _is_run(data, member.value, member.stop):
+            return False
+        found.version = (member.value, member.stop)
+        return True
+    if found.version and not ENTRY.match(data, member.start):
+        found.damage.append(replace(member, damage=DamageKind.NOT_AN_OBJECT))
+        return True
+    return False
+
+
 def _outline_map(data: Buffer, head: Head, found: Outline) -> int:
-    """Add the entries of one map of runs; returns where it ends, which damage may have moved."""
+    """Add the entries of a map of runs; return where it ends, or seems to if it is damaged."""
     inside = Members(data, head.value + 1, found.damage)
     while entry := inside.head():
         if member := inside.member(entry):
@@ -142,10 +169,10 @@ def _outline_map(data: Buffer, head: Head, found: Outline) -> int:
     return inside.position
 
 
-def _add_loose(data: Buffer, loose: array[int], found: Outline, *, versioned: bool) -> None:
-    """Add top-level members: entries of version 0, or what fell out of a damaged map."""
-    for at in range(0, len(loose), 3):
-        start, value, stop = loose[at : at + 3]
+def _add_apart(data: Buffer, apart: array[int], found: Outline, *, versioned: bool) -> None:
+    """Add members of the file's object: entries of version 0, or of a map with a brace too many."""
+    for at in range(0, len(apart), 3):
+        start, value, stop = apart[at : at + 3]
         if not versioned or ENTRY.match(data, start) or _is_run(data, value, stop):
             found.add(start, value, stop)
         elif found.damage and data[value] == ord("{"):
@@ -153,7 +180,7 @@ def _add_loose(data: Buffer, loose: array[int], found: Outline, *, versioned: bo
 
 
 def _is_run(data: Buffer, value: int, stop: int) -> bool:
-    """Whether a top-level member looks like a run, in whatever order its fields stand."""
+    """Whether a member of the file's object looks like a run, with its fields in any order."""
     if data[value] != ord("{") or stop - value > LARGEST_RECORD:
         return False
     try:
@@ -164,11 +191,11 @@ def _is_run(data: Buffer, value: int, stop: int) -> bool:
 
 
 def _salvage_faults(data: Buffer, found: Outline) -> None:
-    """Look for whole entries in what is damaged, together with the neighbours it spoiled.
+    """Search the damaged ranges for complete entries, and with them the entries beside them.
 
-    A quote too many swaps what is inside and outside of strings, so the cut may have gone through
-    the next entries, wherever the fault shows at last: only all that does not parse, up to the next
-    entry that does, shows them.
+    A quote too many swaps the inside and the outside of strings, so the entries behind it may be
+    split in the wrong places too. Hence everything that does not parse, up to the next entry that
+    does, is searched as one range.
     """
     spans = sorted((*found.entries(), *found.damage), key=lambda span: (span.start, span.stop))
     found.clear()
@@ -186,7 +213,7 @@ def _salvage_faults(data: Buffer, found: Outline) -> None:
 
 
 def _look_for_version(data: Buffer, found: Outline) -> None:
-    """Damage does not make a newer file older."""
+    """Search the end of a damaged file for its version: a newer file stays newer if damaged."""
     if found.version is None and (version := _LAST_VERSION.search(data, max(0, len(data) - _TAIL))):
         found.version = version.span(1)
 
@@ -195,11 +222,11 @@ def _is_damaged(data: Buffer, span: Span, found: Outline) -> bool:
     if span.damage is not None:
         return span.damage in _SALVAGEABLE
     found.on_progress(span.start)
-    return not is_whole(data, span.value, span.stop)
+    return not is_complete(data, span.value, span.stop)
 
 
 def _salvage_group(data: Buffer, group: list[Span], limit: int, found: Outline) -> None:
-    """Find what is whole from the first of the spans up to the next that is whole."""
+    """Add the complete entries from the first span up to ``limit``, and the damage between them."""
     start, stop = group[0].start, max(span.stop for span in group)
     kinds = [span.damage for span in group if span.damage is not None]
     kind = next((one for one in kinds if one is not DamageKind.TRUNCATED), DamageKind.DAMAGED)
@@ -209,7 +236,7 @@ def _salvage_group(data: Buffer, group: list[Span], limit: int, found: Outline) 
         if span.damage is None:
             found.put(span)
             continue
-        end = min(span.stop, stop)  # what separates two entries is no damage
+        end = min(span.stop, stop)  # what separates two entries is not damaged
         if skip_space(data, span.start) >= end:
             continue
         is_last = at_end and end == len(data)
@@ -220,12 +247,12 @@ def _salvage_group(data: Buffer, group: list[Span], limit: int, found: Outline) 
 
 
 def _is_closed(data: Buffer) -> bool:
-    """Whether a file ends like a whole one, so that no run behind its end is missing."""
+    """Whether a file ends like a complete one, so that no run is missing behind its end."""
     tail = bytes(data[max(0, len(data) - _TAIL) :])
     closed = _CLOSED.search(tail) is not None
     return closed and (b"\n" not in data[:_TAIL] or _CLOSED_LINE.search(tail) is not None)
 
 
 def _is_map_of_runs(data: Buffer, head: Head) -> bool:
-    """Whether a member called ``runs`` is the map, not a run of version 0 with that key."""
+    """Whether a member called ``runs`` is the map, and not a run with that id in version 0."""
     return data[head.value : head.value + 1] == b"{" and not ENTRY.match(data, head.start)

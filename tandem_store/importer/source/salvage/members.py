@@ -1,4 +1,4 @@
-"""The members of a JSON object one after the other, also of one that is damaged."""
+"""Reads the members of a JSON object one after the other, even if the object is damaged."""
 
 from __future__ import annotations
 
@@ -16,32 +16,30 @@ from tandem_store.importer.source.salvage.tokens import (
 )
 from tandem_store.importer.source.spans import DamageKind, Span
 
-#: How often all of the data may be read again to see whether a suspicious entry is whole after all.
-_LOOKS: Final = 4
+#: How many times the size of the data may be read again to check suspicious members.
+_REREADS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A member whose key was read: where the key and where the value begins."""
+    """A member of which only the key was read: where the key and where the value begin."""
 
     start: int
     value: int
 
 
 class Members:
-    """The members of the object whose inside starts at ``position``, one after the other."""
+    """Reads an object from ``position``, just behind its brace, and collects what is damaged."""
 
     def __init__(self, data: Buffer, position: int, damage: list[Span]) -> None:
         self.position = position
         self._data = data
         self._damage = damage
-        # A line end and the indent of the members, if each begins a line and what is inside them
-        # is indented deeper. The engine writes so; there, no line inside a member begins like one.
-        self._left = _LOOKS * len(data)
+        self._bytes_to_reread = _REREADS * len(data)
         self._line = line_of_members(data, skip_space(data, position))
 
     def head(self) -> Head | None:
-        """The next member's key, or ``None`` at the end of what can be read."""
+        """The next member's key, ``None`` at the end of what can be read."""
         while (start := skip_space(self._data, self.position)) < len(self._data):
             if self._data[start] == ord("}"):
                 self.position = start + 1
@@ -53,16 +51,16 @@ class Members:
         return None
 
     def member(self, head: Head) -> Span | None:
-        """The whole member, or ``None`` when it is a fault."""
+        """The range of the member, ``None`` if it is damaged."""
         neighbour = self._neighbour(head.start, len(self._data))
         is_run = neighbour is not None and ENTRY.match(self._data, neighbour) is not None
-        # A line that begins a run ends the member before it, even where the two together are
-        # valid JSON. Any other is looked beyond, but not so often that it takes the square of the
-        # time in a file that is damaged all over.
-        limit = neighbour if is_run or self._left <= 0 else None
+        # A line that begins a run ends the member before it, even if both together are valid JSON.
+        # Behind any other line the end of the value is searched for, but only up to a limit:
+        # otherwise a file that is damaged all over would take the square of the time.
+        limit = neighbour if is_run or self._bytes_to_reread <= 0 else None
         stop = value_end(self._data, head.value, limit)
         if neighbour is not None and (stop is None or neighbour < stop):
-            self._left -= (len(self._data) if stop is None else stop) - head.value
+            self._bytes_to_reread -= (len(self._data) if stop is None else stop) - head.value
             if stop is None or not parses(self._data, head.value, stop):
                 self._note_damage(head.start, neighbour, DamageKind.DAMAGED)
                 return None
@@ -73,11 +71,11 @@ class Members:
         return Span(head.start, head.value, stop)
 
     def go_to(self, position: int) -> None:
-        """Go on behind this position and the comma there."""
+        """Go on behind this position and the comma after it."""
         self.position = after_comma(self._data, position)
 
     def _neighbour(self, start: int, stop: int) -> int | None:
-        """Where the next line begins like a member, if the layout tells."""
+        """Where the next line begins like a member, ``None`` if no line does."""
         if self._line is None:
             return None
         at = self._data.find(self._line + b'"', start, stop)
@@ -96,7 +94,11 @@ class Members:
 
 
 def line_of_members(data: Buffer, start: int) -> bytes | None:
-    """The line end and indent that members have, if the first one starts here and shows it."""
+    """The line break and indent before each member; the first member begins at ``start``.
+
+    ``None`` unless each member begins a line and its own lines are indented deeper. The engine
+    writes files like that: there, no line inside of a member begins like a member.
+    """
     line = data.rfind(b"\n", max(0, start - 64), start)
     if line < 0 or line + 1 == start or bytes(data[line + 1 : start]).strip(b" \t"):
         return None

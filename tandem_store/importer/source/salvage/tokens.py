@@ -1,7 +1,7 @@
-"""The few tokens that cut JSON text without parsing it: by one regular expression per bracket.
+"""Splits JSON text into members without parsing it: one regular expression finds each bracket.
 
-Positions are byte offsets. What is found is right for well-formed JSON; for anything else somebody
-has to parse it.
+Positions are byte offsets. The results are right for valid JSON; anything else has to be parsed to
+find out.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from tandem_store.jsontext import loads
 Buffer = bytes | mmap.mmap
 
 
-#: The most bytes of one record, definition or entry that are parsed. What the engine writes is
-#: kilobytes, seldom some megabytes. A parser takes three times the size of a record that is text,
-#: and some thirty times that of one that is all brackets.
+#: The most bytes of one record, definition or entry that are parsed. The engine writes kilobytes,
+#: seldom a few megabytes. A parser needs three times the size of a record in memory if it is mostly
+#: text, and about thirty times if it is all brackets.
 LARGEST_RECORD: Final = 64 * 1024 * 1024
 SPACE: Final = rb"[ \t\r\n]*+"
 STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
@@ -53,14 +53,17 @@ VERSION: Final = re.compile(rb'"schema_version"' + SPACE + rb":" + SPACE + rb"([
 
 
 def value_at(data: bytes) -> int | None:
-    """Where the value of the member begins that ``data`` is, or ``None`` if it is no member."""
+    """Where the value begins if ``data`` is one complete member of an object, else ``None``."""
     name = MEMBER.match(data, 0)
-    whole = name is not None and value_end(data, name.end()) == len(data)
-    return name.end() if name is not None and whole else None
+    complete = name is not None and value_end(data, name.end()) == len(data)
+    return name.end() if name is not None and complete else None
 
 
 def value_end(data: Buffer, start: int, limit: int | None = None) -> int | None:
-    """Just behind the value that starts here, or ``None`` if the data or ``limit`` ends inside."""
+    """Where the value that starts here ends, exclusive; ``None`` if it goes beyond ``limit``.
+
+    Without a limit, the end of the data is the limit.
+    """
     limit = len(data) if limit is None else limit
     if start >= limit:
         return None
@@ -80,7 +83,7 @@ def value_end(data: Buffer, start: int, limit: int | None = None) -> int | None:
 
 
 def parses(data: Buffer, start: int, stop: int) -> bool:
-    """Whether the range is a JSON value, and not too large for a record."""
+    """Whether the range is a JSON value that is not too large for a record."""
     if stop - start > LARGEST_RECORD:
         return False
     try:
@@ -91,7 +94,7 @@ def parses(data: Buffer, start: int, stop: int) -> bool:
 
 
 def contains_other_runs(record: Any) -> bool:
-    """Whether a record holds other runs as if they were fields: a brace is missing between them."""
+    """Whether a record has other runs among its fields, because a brace between them is missing."""
     return isinstance(record, dict) and any(
         isinstance(value, dict) and value.get("run_id") == key and "automation_id" in value
         for key, value in record.items()
@@ -99,7 +102,7 @@ def contains_other_runs(record: Any) -> bool:
 
 
 def key_at(data: Buffer, start: int) -> str | None:
-    """The key that begins here, or ``None`` if there is none."""
+    """The key that begins here, ``None`` if no key does."""
     quoted = _TEXT.match(data, start, start + LARGEST_RECORD)
     try:
         return str(loads(quoted[0])) if quoted else None
@@ -108,12 +111,12 @@ def key_at(data: Buffer, start: int) -> str | None:
 
 
 def skip_space(data: Buffer, at: int) -> int:
-    """Where the next token is."""
+    """Where the next token begins."""
     space = _SPACE.match(data, at)
     return space.end() if space else at
 
 
 def after_comma(data: Buffer, at: int) -> int:
-    """Behind the comma that follows, if one does."""
+    """The position behind the next comma if only space is before it, else behind that space."""
     at = skip_space(data, at)
     return at + 1 if at < len(data) and data[at : at + 1] == b"," else at
