@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from sqlalchemy import URL
+from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
 from tandem_store import models
 from tandem_store.copying import parts
 from tandem_store.copying.comparison import differences
-from tandem_store.copying.parts import DEFAULT_BATCH, Batch, Part
+from tandem_store.copying.parts import DEFAULT_BATCH, Batch, Part, without_quarantined_bytes
 from tandem_store.copying.report import CopyReport
 from tandem_store.copying.source import Source, counts, parts_of
 from tandem_store.copying.target import Target, found_in, prepared
@@ -22,7 +23,7 @@ from tandem_store.database.engines import filling_alone
 from tandem_store.database.urls import are_same, database_url
 from tandem_store.errors import StoreError
 from tandem_store.progress import Progress, ignore_progress
-from tandem_store.store import open_any_revision, open_store
+from tandem_store.store import Store, open_any_revision, open_store
 
 _BUSY: Final = "Another copy into this store, or an import, is running; wait for its end."
 
@@ -57,6 +58,15 @@ def copy_store(
                 report = _Copy(view, prepared_target, batch, told).run()
     report.seconds = time.monotonic() - began
     return report
+
+
+def fill_scratch_store(source: Connection, scratch: Store) -> None:
+    """Copy the rows of a store into a new, empty one that only the caller knows.
+
+    Without the bytes in quarantine, and without comparing the two afterwards.
+    """
+    target = Target(scratch, revisions.HEAD)
+    _Copy(Source(source), target, DEFAULT_BATCH, ignore_progress).fill()
 
 
 def _finished_before(
@@ -103,13 +113,17 @@ class _Copy:
             self.target.finish()
         return self.report
 
+    def fill(self) -> None:
+        self._count_all()
+        self._copy(without_quarantined_bytes)
+
     def _count_all(self) -> None:
         self.report.tables = counts(self.source.connection)
         self.report.tables[models.run_documents.name] = self.report.tables[models.runs.name]
         self.report.months = self.source.runs_by_month()
         self.report.left_behind = self.source.left_behind()
 
-    def _copy(self) -> None:
+    def _copy(self, prepare: Callable[[Part], Part] = lambda part: part) -> None:
         months = self.source.months()
         # First of all, because it waits for what a killed copy may have left running on a server.
         self.target.make_months(months)
@@ -121,7 +135,7 @@ class _Copy:
         self._count("copying", sum(already.values()))
         for ours, theirs in zip(parts_of(self.source.connection, attached), there, strict=True):
             if ours.tables != (models.months,):
-                self._copy_part(ours, theirs)
+                self._copy_part(prepare(ours), theirs)
 
     def _copy_part(self, ours: Part, theirs: Part) -> None:
         # What was committed is all of it up to some key, so this is all there is to know.

@@ -13,7 +13,7 @@ from tandem_store.database import revisions
 from tandem_store.database.urls import database_url, shown
 from tandem_store.errors import SourceError, StoreError
 from tandem_store.importer.definitions import import_definitions
-from tandem_store.importer.dry_run import rehearsal
+from tandem_store.importer.dry_run import scratch_store
 from tandem_store.importer.known_files import KnownFiles
 from tandem_store.importer.lock import alone
 from tandem_store.importer.new_database import is_to_be_made
@@ -62,7 +62,7 @@ def import_state(
     """
     source = StateDirectory.locate(state, options.allow_roots)
     total = (plan or survey(url, source)).total_bytes
-    database = rehearsal(url) if options.dry_run else nullcontext(database_url(url))
+    database = scratch_store(url) if options.dry_run else nullcontext(database_url(url))
     with database as target, alone(target):
         if is_to_be_made(target):
             revisions.upgrade(target)
