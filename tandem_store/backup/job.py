@@ -14,9 +14,9 @@ from sqlalchemy import URL
 from tandem_store.backup import file_format, retention, snapshot
 from tandem_store.backup.atomic_file import publish, taken, told, workspace
 from tandem_store.backup.report import BackupReport
-from tandem_store.copying.job import Progress
 from tandem_store.database.urls import database_url
 from tandem_store.errors import NotAStoreError, StoreError
+from tandem_store.progress import Progress, ignore_progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def _backed_up(
     began = time.monotonic()
     if keep is not None and (place.name is not None or keep < 1):
         raise StoreError("keep needs a folder as the target, and is at least 1.")
-    report = make(origin, place, progress or (lambda *_: None))
+    report = make(origin, place, progress or ignore_progress)
     report.not_recorded = retention.record(origin, report)
     if keep is not None and report.not_recorded is None:
         report.removed, report.altered = retention.remove_older(origin, place.folder, keep)

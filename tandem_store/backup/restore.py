@@ -18,11 +18,11 @@ from tandem_store.backup import file_format, snapshot
 from tandem_store.backup.atomic_file import publish, refuse_unless_room, told, workspace
 from tandem_store.backup.report import Content, RestoreReport
 from tandem_store.copying import copy_store
-from tandem_store.copying.job import Progress
 from tandem_store.database import portable_files, revisions
 from tandem_store.database.portable_files import convert_to_store
 from tandem_store.database.urls import database_url, sqlite_path
 from tandem_store.errors import NotAStoreError, StoreError
+from tandem_store.progress import Progress, ignore_progress
 from tandem_store.store import open_any_revision
 
 #: What SQLite would take for a part of the file that they stand beside.
@@ -59,7 +59,7 @@ def _restored(file: Path, goal: URL, progress: Progress | None) -> RestoreReport
     _refuse_source(file)
     if path is not None:
         _refuse_target(path, file)
-    tell = progress or (lambda *_: None)
+    tell = progress or ignore_progress
     # PostgreSQL has the rows copied out of a file, which goes where temporary files go.
     with workspace(Path(tempfile.gettempdir()) if path is None else path.parent) as room:
         unpacked = _unpacked(file, room, tell)

@@ -19,7 +19,6 @@ from tandem_store.backup.atomic_file import refuse_unless_room
 from tandem_store.backup.report import Content
 from tandem_store.copying import copy_store, parts
 from tandem_store.copying.comparison import tally
-from tandem_store.copying.job import Progress
 from tandem_store.copying.parts import DEFAULT_BATCH
 from tandem_store.copying.report import Tally
 from tandem_store.database import portable_files, revisions
@@ -28,6 +27,7 @@ from tandem_store.database.portable_files import convert_to_single_file, copy_pa
 from tandem_store.database.urls import database_url, sqlite_path
 from tandem_store.errors import NotAStoreError, SchemaBehindError, StoreError
 from tandem_store.month import Month
+from tandem_store.progress import Progress
 from tandem_store.store import open_any_revision, open_store
 
 _NO_BACKUP: Final = "The store is damaged, so no backup was made of it"

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from sqlalchemy import URL
+from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
 from tandem_store import models
 from tandem_store.copying import parts
 from tandem_store.copying.comparison import differences
-from tandem_store.copying.parts import DEFAULT_BATCH, Batch, Part
+from tandem_store.copying.parts import DEFAULT_BATCH, Batch, Part, without_quarantined_bytes
 from tandem_store.copying.report import CopyReport
 from tandem_store.copying.source import Source, counts, parts_of
 from tandem_store.copying.target import Target, found_in, prepared
@@ -22,10 +22,8 @@ from tandem_store.database import revisions
 from tandem_store.database.locks.jobs import bulk_load_lock
 from tandem_store.database.urls import are_same, database_url
 from tandem_store.errors import StoreError
-from tandem_store.store import open_any_revision, open_store
-
-#: Told the phase, how many rows are done, and how many there are.
-Progress = Callable[[str, int, int], None]
+from tandem_store.progress import Progress, ignore_progress
+from tandem_store.store import Store, open_any_revision, open_store
 
 _BUSY: Final = "Another copy into this store, or an import, is running; wait for its end."
 
@@ -60,13 +58,22 @@ def copy_store(
     if are_same(origin, goal):
         raise StoreError("The source and the target are the same database; name another target.")
     with open_store(origin) as store, bulk_load_lock(goal, busy=_BUSY), store.read() as tx:
-        view, told = Source(tx.connection), progress or (lambda *_: None)
+        view, told = Source(tx.connection), progress or ignore_progress
         report = _finished_before(view, goal, batch, told)
         if report is None:
             with prepared(goal, view.mark()) as prepared_target:
                 report = _Copy(view, prepared_target, batch, told).run()
     report.seconds = time.monotonic() - began
     return report
+
+
+def fill_scratch_store(source: Connection, scratch: Store) -> None:
+    """Copy the rows of a store into a new, empty one that only the caller knows.
+
+    Without the bytes in quarantine, and without comparing the two afterwards.
+    """
+    target = Target(scratch, revisions.HEAD)
+    _Copy(Source(source), target, DEFAULT_BATCH, ignore_progress).fill()
 
 
 def _finished_before(
@@ -113,13 +120,17 @@ class _Copy:
             self.target.finish()
         return self.report
 
+    def fill(self) -> None:
+        self._count_all()
+        self._copy(without_quarantined_bytes)
+
     def _count_all(self) -> None:
         self.report.tables = counts(self.source.connection)
         self.report.tables[models.run_documents.name] = self.report.tables[models.runs.name]
         self.report.months = self.source.runs_by_month()
         self.report.left_behind = self.source.left_behind()
 
-    def _copy(self) -> None:
+    def _copy(self, prepare: Callable[[Part], Part] = lambda part: part) -> None:
         months = self.source.months()
         # First of all, because it waits for what a killed copy may have left running on a server.
         self.target.make_months(months)
@@ -131,7 +142,7 @@ class _Copy:
         self._count("copying", sum(already.values()))
         for ours, theirs in zip(parts_of(self.source.connection, attached), there, strict=True):
             if ours.tables != (models.stored_table(models.months),):
-                self._copy_part(ours, theirs)
+                self._copy_part(prepare(ours), theirs)
 
     def _copy_part(self, ours: Part, theirs: Part) -> None:
         # What was committed is all of it up to some key, so this is all there is to know.

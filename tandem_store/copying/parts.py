@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     func,
     literal,
+    null,
     select,
     tuple_,
 )
@@ -144,6 +145,16 @@ def _size(part: Part) -> ColumnElement[Any]:
             if isinstance(column.type, (Text, LargeBinary)):
                 total = total + func.coalesce(func.length(column), 0)
     return total
+
+
+def without_quarantined_bytes(part: Part) -> Part:
+    """The same part with null in place of the bytes that the quarantine keeps."""
+    columns = [
+        null().label(None) if column is models.quarantine.c.raw else column
+        for table in part.tables
+        for column in table.c
+    ]
+    return Part(part.name, part.tables, part.key, part.rows.with_only_columns(*columns))
 
 
 def comparable(part: Part) -> Part:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,7 @@ from tandem_store.database.table_check import Repair
 from tandem_store.database.urls import schema_of, sqlite_path
 from tandem_store.doctor.findings import Report
 from tandem_store.month import Month
-
-#: Called with the phase, how much is done, and how much there is.
-Progress = Callable[[str, int, int], None]
+from tandem_store.progress import Progress
 
 #: Stands for the URL of a database that is to be made.
 NEW: Final = "NEW"

@@ -32,10 +32,11 @@ from tandem_store.doctor import (
     tables,
     times,
 )
-from tandem_store.doctor.context import Context, Progress
+from tandem_store.doctor.context import Context
 from tandem_store.doctor.decoding import UNREADABLE, reason
 from tandem_store.doctor.findings import Finding, Report, Severity
 from tandem_store.errors import NotAStoreError
+from tandem_store.progress import Progress, ignore_progress
 
 _ORDER: Final = list(Severity)
 
@@ -97,7 +98,7 @@ def examine(url: str | URL, *, deep: bool = False, progress: Progress | None = N
         url=target,
         engines=engines,
         now_ms=time.time_ns() // 1_000_000,
-        progress=progress or (lambda *_: None),
+        progress=progress or ignore_progress,
         report=report,
     )
     with ExitStack() as stack:

@@ -3,57 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tandem_store.errors import LegacyFormatError, UnstorableError
-from tandem_store.importer.copies import Copy, Fault
-from tandem_store.importer.ledger_rows import quarantine_row
+from tandem_store.importer.copies import Copy, Fault, FileToRead
+from tandem_store.importer.ledger_rows import file_state, quarantine_row
 from tandem_store.importer.parsing import Content, content_of, raw_of, too_large
 from tandem_store.importer.session import ImportSession
 from tandem_store.importer.source.kinds import Layout, SkippedFile, SourceFile
 from tandem_store.jsontext import dumps, loads
-from tandem_store.ledger import KnownFile
 from tandem_store.legacy.definitions import definition_entries
 from tandem_store.mapping import refuse_long_id
 from tandem_store.records import AutomationSpec
 from tandem_store.records.reading import read_automation
 from tandem_store.store import Transaction
 
-Found = tuple[SourceFile, KnownFile | None]
-_Read = tuple[SourceFile, KnownFile | None, Content]
 
-
-def import_definitions(session: ImportSession, root: Path, found: list[Found]) -> list[SkippedFile]:
+def import_definitions(
+    session: ImportSession, root: Path, files: Iterable[FileToRead]
+) -> list[SkippedFile]:
     """Store the definitions of new and changed files, the newest of each automation.
 
     Returns the files that could not be read.
     """
-    passed: list[SkippedFile] = []
-    read: list[_Read] = []
-    for file, known in found:
+    skipped: list[SkippedFile] = []
+    read: list[tuple[FileToRead, Content]] = []
+    for file in files:
         try:
             content, _ = content_of(f"{root}/{file.path}")
         except OSError as error:
-            passed.append(SkippedFile.unreadable(file.path, error))
+            skipped.append(SkippedFile.unreadable(file.path, error))
             continue
-        if known is None or known.digest != content.digest:
-            read.append((file, known, content))
+        if file.known is None or file.known.digest != content.digest:
+            read.append((file, content))
     if read:
         with session.begin() as tx:
             _store(session, tx, read)
-    return passed
+    return skipped
 
 
-def _store(
-    session: ImportSession,
-    tx: Transaction,
-    read: list[_Read],
-) -> None:
+def _store(session: ImportSession, tx: Transaction, read: list[tuple[FileToRead, Content]]) -> None:
     import_id = session.ensure_begun(tx)
     newest: dict[str, AutomationSpec] = {}
-    for file, known, content in read:
-        _note_file(session, tx, import_id, file, known, content)
+    for file, content in read:
+        _note_file(session, tx, replace(file, size=content.size), content.digest)
         for item in definitions_of(file, content):
             if isinstance(item, Copy):
                 row = quarantine_row(import_id, None, file, item, now_ms=session.now_ms())
@@ -66,14 +61,14 @@ def _store(
 
 
 def definitions_of(file: SourceFile, content: Content) -> Iterable[AutomationSpec | Copy]:
-    """The definitions in a file, and its faults; a file that is too large is one fault."""
+    """The definitions in a file, and a ``Copy`` with a fault for what is not one."""
     if content.data is None:
         return [too_large(content.digest, content.size)]
     return definitions_in(file, content.data)
 
 
 def definitions_in(file: SourceFile, data: bytes) -> Iterator[AutomationSpec | Copy]:
-    """The definitions in bytes, and their faults."""
+    """The definitions in the bytes of a file, and a ``Copy`` with a fault for what is not one."""
     if not data.strip():
         return
     entries: dict[str, Any] | dict[None, Any]
@@ -101,9 +96,9 @@ def _definition(key: str | None, entry: Any, data: bytes | None) -> AutomationSp
 
 
 def is_newer(definition: AutomationSpec, other: AutomationSpec | None) -> bool:
-    """Whether a definition replaces another; one that is as new does, if its bytes sort later.
+    """Whether a definition replaces another.
 
-    A tie is decided by content, so that the order of files does not matter.
+    If both are equally new, their content decides, so that the order of files does not matter.
     """
     if other is None or definition.updated_at_ms != other.updated_at_ms:
         return other is None or definition.updated_at_ms > other.updated_at_ms
@@ -111,7 +106,7 @@ def is_newer(definition: AutomationSpec, other: AutomationSpec | None) -> bool:
 
 
 def _fired(definition: AutomationSpec) -> tuple[int, int, bytes]:
-    """Fires change these times without the definition counting as updated."""
+    """What a fire changes although the definition does not count as updated, then the content."""
     return (
         definition.last_fired_at_ms or 0,
         definition.next_fire_at_ms or 0,
@@ -124,23 +119,9 @@ def _faulty(data: bytes, key: str | None, reason: str, message: str) -> Copy:
     return Copy(raw.digest, key=key, fault=Fault(reason, message), raw=raw)
 
 
-def _note_file(
-    session: ImportSession,
-    tx: Transaction,
-    import_id: int,
-    file: SourceFile,
-    known: KnownFile | None,
-    content: Content,
-) -> None:
-    state = {
-        "import_id": import_id,
-        "source": file.source.value,
-        "size": content.size,
-        "mtime_ns": file.mtime_ns,
-        "digest": content.digest,
-        "complete": True,
-    }
-    if known is None:
-        tx.ledger.add_files([session.file_row(tx, file.path, state)])
+def _note_file(session: ImportSession, tx: Transaction, file: FileToRead, digest: bytes) -> None:
+    state = file_state(session.ensure_begun(tx), file, digest, complete=True)
+    if file.known is None:
+        tx.ledger.add_files([session.file_row(tx, file, state)])
     else:
-        tx.ledger.update_file(known.id, **state)
+        tx.ledger.update_file(file.id, state)

@@ -1,8 +1,8 @@
-"""A file as it was at one moment, however large, while another process may be rewriting it.
+"""The content of a file at one moment, however large, although another process may rewrite it.
 
-The engine overwrites its hot file in place. Mapping that file would read two states mixed, or end
-this process when the file shrinks; so a private copy is read. Small files are held in memory, large
-ones in an unnamed temporary file, which is gone with the process.
+The engine overwrites its hot file in place. A memory map of that file would show two states mixed,
+or end this process when the file shrinks; so a private copy is read. A small file is held in
+memory, a large one in an unnamed temporary file, which disappears with the process.
 """
 
 from __future__ import annotations
@@ -23,15 +23,18 @@ from tandem_store.importer.source.kinds import change_time
 
 #: Bytes; larger files are copied to disk instead of memory.
 LARGEST_IN_MEMORY: Final = 32 * 1024 * 1024
-#: Bytes of the map that may be resident before they are given back.
+#: Bytes of a memory map that may stay in memory before they are released.
 _WINDOW: Final = 16 * 1024 * 1024
 _CHUNK: Final = 1024 * 1024
 _ATTEMPTS: Final = 3
 
 
 @dataclass(slots=True)
-class Frozen:
-    """A file's content: size in bytes, change in nanoseconds since 1970, SHA-256 of it all."""
+class FileSnapshot:
+    """A file's content, with its size in bytes, time of change and SHA-256.
+
+    ``mtime_ns`` is in nanoseconds since 1970.
+    """
 
     data: bytes | mmap.mmap
     size: int
@@ -44,7 +47,7 @@ class Frozen:
         self.rewind()
 
     def digest_of(self, start: int, stop: int) -> bytes:
-        """The SHA-256 of a range; gives back the memory of what lies before its end."""
+        """The SHA-256 of a range; releases the memory of what lies before its end."""
         hashed = sha256()
         for at in range(start, stop, _CHUNK):
             hashed.update(self.data[at : min(at + _CHUNK, stop)])
@@ -52,11 +55,11 @@ class Frozen:
         return hashed.digest()
 
     def release(self, position: int) -> None:
-        """Give back the memory of what lies before ``position``; it can still be read again."""
+        """Release the memory of what lies before ``position``; it can still be read again."""
         if position - self._released < _WINDOW or not isinstance(self.data, mmap.mmap):
             return
         stop = position - position % mmap.PAGESIZE
-        if hasattr(mmap, "MADV_DONTNEED"):  # a system without it holds more, that is all
+        if hasattr(mmap, "MADV_DONTNEED"):  # a system without it only uses more memory
             self.data.madvise(mmap.MADV_DONTNEED, 0, stop)
         self._released = stop
 
@@ -66,10 +69,10 @@ class Frozen:
 
 
 @contextmanager
-def frozen(path: Path, folder: Path | None) -> Iterator[Frozen]:
-    """The file's content, unchanging; ``folder`` is where a large one is copied to.
+def snapshot_of(path: Path, folder: Path | None) -> Iterator[FileSnapshot]:
+    """The content of a file during the block; a large one is copied to ``folder`` meanwhile.
 
-    Raises ``SourceError`` when the file changed during each of three attempts.
+    Raises ``SourceError`` if the file changed during each of three attempts.
     """
     for _ in range(_ATTEMPTS):
         with path.open("rb") as source, tempfile.TemporaryFile(dir=folder) as copy:
@@ -78,7 +81,7 @@ def frozen(path: Path, folder: Path | None) -> Iterator[Frozen]:
             after = path.stat()
             if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
                 try:
-                    yield Frozen(data, after.st_size, change_time(after))
+                    yield FileSnapshot(data, after.st_size, change_time(after))
                 finally:
                     if isinstance(data, mmap.mmap):
                         data.close()

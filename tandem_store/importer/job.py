@@ -1,4 +1,4 @@
-"""An import from beginning to end: survey, scan, settle, report."""
+"""An import from beginning to end: plan, scan, definitions, reconciliation, report."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ from tandem_store.database.locks.jobs import import_lock
 from tandem_store.database.urls import database_url, shown
 from tandem_store.errors import SourceError, StoreError
 from tandem_store.importer.definitions import import_definitions
-from tandem_store.importer.dry_run import rehearsal
+from tandem_store.importer.dry_run import scratch_store
+from tandem_store.importer.known_files import KnownFiles
 from tandem_store.importer.new_database import is_to_be_made
 from tandem_store.importer.newer_engine import newer_in_engine_database
-from tandem_store.importer.options import ImportOptions, Progress
+from tandem_store.importer.options import ImportOptions
 from tandem_store.importer.plan import ImportPlan, scratch_folder, survey
-from tandem_store.importer.reconcile import Settlement
+from tandem_store.importer.reconcile import Reconciliation
 from tandem_store.importer.report import Counts, Future, ImportReport
 from tandem_store.importer.scan import Scan
 from tandem_store.importer.session import ImportSession
 from tandem_store.importer.source.directory import StateDirectory
 from tandem_store.importer.source.kinds import SkippedFile
-from tandem_store.importer.source_reader import Places
+from tandem_store.importer.source_reader import SourceReader
 from tandem_store.importer.storing import Writer
 from tandem_store.importer.truncated_files import truncated_files
 from tandem_store.ledger import ReasonCode
+from tandem_store.progress import Progress, ignore_progress
 from tandem_store.release import RELEASE
 from tandem_store.store import Store, open_store
 
@@ -41,27 +43,23 @@ _log: Final = logging.getLogger(__name__)
 _CLOCKS_DIFFER_MS: Final = 24 * 3_600_000
 
 
-def silent(_phase: str, _done: int, _total: int) -> None:
-    """Progress for those who do not want to be told."""
-
-
 def import_state(
     url: str | URL,
     state: str | os.PathLike[str],
     options: ImportOptions | None = None,
-    *,
     progress: Progress | None = None,
+    *,
     plan: ImportPlan | None = None,
 ) -> ImportReport:
     """Import a state directory of the engine, or one hot file, into the store at ``url``.
 
-    The source is only read. A SQLite file that is not there, or was never finished, is made first.
+    The source is only read. A SQLite file that is missing, or was never finished, is made first.
     An interrupted import of the same directory continues where it stopped; what was imported
     before and has not changed is not imported again.
 
     ``progress`` is called with the phase, how much is done, and how much there is: bytes while
     files are read, runs while copies are reconciled. ``plan`` is the plan from ``plan_import`` for
-    the same arguments, if there is one.
+    the same arguments, if there is one: then the files are not counted once more.
 
     Raises:
         SourceError: ``state`` is not a state directory, or changed while it was read.
@@ -77,8 +75,8 @@ def import_state(
     options = options or ImportOptions()
     source = StateDirectory.locate(Path(state), options.allow_roots)
     total = (plan or survey(url, source)).total_bytes
-    place = rehearsal(url) if options.dry_run else nullcontext(database_url(url))
-    with place as target, import_lock(target):
+    database = scratch_store(url) if options.dry_run else nullcontext(database_url(url))
+    with database as target, import_lock(target):
         if is_to_be_made(target):
             revisions.upgrade(target)
         with open_store(target) as store:
@@ -88,9 +86,9 @@ def import_state(
                 source.root,
                 shown(url),
             )
-            return _Import(store, source, options, progress or silent, scratch_folder(target)).run(
-                total
-            )
+            scratch = scratch_folder(target)
+            job = _Import(store, source, options, progress or ignore_progress, scratch)
+            return job.run(total)
 
 
 class _Import:
@@ -108,24 +106,42 @@ class _Import:
         self._progress, self._scratch = progress, scratch
         root = str(source.root.resolve())
         self._session = ImportSession(store, root, options.strict, RELEASE)
-        self._writer = Writer(self._session, options.batch, options.strict, options.confirm_months)
+        self._known_files = KnownFiles(self._session)
 
     def run(self, total_bytes: int) -> ImportReport:
         started = time.monotonic()
+        self._resume()
+        scan = self._scan(total_bytes)
+        scan.skipped += import_definitions(self._session, self._source.root, scan.definitions)
+        scan.skipped += self._reconcile()
+        self._finish()
+        newer = self._newer(scan)
+        report = self._report(scan, newer=newer, started=started)
+        _log.info("done in %.1f s: %d copies", report.seconds, report.copies)
+        return report
+
+    def _resume(self) -> None:
         self._session.resume()
-        if self._session.current is not None:
-            _log.info("going on with the import of %s that was interrupted", self._session.root)
-        strict = self._options.strict
-        if self._session.current is not None and self._session.current.strict != strict:
+        current, strict = self._session.current, self._options.strict
+        if current is None:
+            return
+        _log.info("going on with the import of %s that was interrupted", self._session.root)
+        if current.strict != strict:
             raise StoreError(
-                "An interrupted import of this directory has to be ended first: run it "
+                "An interrupted import of this directory has to be finished first: run it "
                 + ("without --strict" if strict else "with --strict")
             )
+
+    def _scan(self, total_bytes: int) -> Scan:
+        options = self._options
+        writer = Writer(
+            self._session, self._known_files, options.batch, options.strict, options.confirm_months
+        )
         scan = Scan(
-            self._store,
             self._source,
-            self._options,
-            self._writer,
+            options,
+            self._known_files,
+            writer,
             self._progress,
             total_bytes,
             self._scratch,
@@ -135,34 +151,29 @@ class _Import:
             "read %d files of %d bytes; %d were not read or hold no runs",
             sum(scan.files.values()),
             sum(scan.bytes.values()),
-            len(scan.passed),
+            len(scan.skipped),
         )
-        passed = import_definitions(self._session, self._source.root, scan.definitions)
-        lost = self._settle()
-        scan.passed += [
-            *passed,
-            *(SkippedFile(path, why, needs_attention=True) for path, why in lost.items()),
-        ]
-        newer = self._newer(scan)
-        report = self._report(scan, newer=newer, started=started)
-        _log.info("done in %.1f s: %d copies", report.seconds, report.copies)
-        return report
+        return scan
 
-    def _settle(self) -> dict[str, str]:
-        """Judge what is open and end the import; returns what could not be read again, and why."""
-        settlement = Settlement(
+    def _reconcile(self) -> list[SkippedFile]:
+        """Decide about the runs that are open; returns the files that could not be read again."""
+        reconciliation = Reconciliation(
             self._session,
-            Places(self._source.root),
+            SourceReader(self._source.root),
             self._options.strict,
             self._options.confirm_months,
             self._progress,
         )
-        settlement.run()
-        if (current := self._session.current) is not None:
+        reconciliation.run()
+        lost = reconciliation.lost.items()
+        return [SkippedFile(path, why, needs_attention=True) for path, why in lost]
+
+    def _finish(self) -> None:
+        if self._session.current is not None:
             with self._session.begin() as tx:
                 snapshots.forget_unused(tx.connection)
-                tx.ledger.advance(current.id, "done", now_ms=self._session.now_ms())
-        return settlement.lost
+                now_ms = self._session.now_ms()
+                tx.ledger.advance(self._session.current.id, "done", now_ms=now_ms)
 
     def _newer(self, scan: Scan) -> list[str]:
         database = self._source.engine_database
@@ -171,22 +182,22 @@ class _Import:
         try:
             return newer_in_engine_database(database, self._store)
         except (SourceError, OSError) as error:
-            scan.passed.append(SkippedFile(database.name, str(error), needs_attention=True))
+            scan.skipped.append(SkippedFile(database.name, str(error), needs_attention=True))
             return []
 
     def _report(self, scan: Scan, *, newer: list[str], started: float) -> ImportReport:
-        walked = self._writer.walked
+        present = self._known_files.present
         current = self._session.current
         counts = Counts(None if current is None else current.id)
         with self._store.read() as tx:
-            counts.add(tx.ledger.tallies(walked))
-            counts.in_quarantine += tx.ledger.unchanged_in_quarantine(walked, counts.import_id)
+            counts.add(tx.ledger.tallies(present))
+            counts.in_quarantine += tx.ledger.unchanged_in_quarantine(present, counts.import_id)
             future = Future()
-            for run in tx.ledger.dated_after(self._session.now_ms() + _CLOCKS_DIFFER_MS, walked):
+            for run in tx.ledger.dated_after(self._session.now_ms() + _CLOCKS_DIFFER_MS, present):
                 future.note(run)
-            notable = list(tx.ledger.notable(walked))
+            notable = list(tx.ledger.winners_with_reason(present))
             held = tx.months.list()
-            quarantined = tx.quarantine.of_files(walked, scan.definition_paths)
+            quarantined = tx.quarantine.of_files(present, scan.definition_paths)
             return ImportReport(
                 root=self._session.root,
                 sources=counts.sources(scan.files, scan.bytes),
@@ -199,7 +210,7 @@ class _Import:
                     {run_id for run_id, reason in notable if reason.code == ReasonCode.STUB}
                 ),
                 partial=sorted({run_id for run_id, reason in notable if reason.partial}),
-                passed=scan.passed,
+                skipped=scan.skipped,
                 newer_in_engine_db=newer,
                 future=future,
                 definitions=tx.automations.count(),

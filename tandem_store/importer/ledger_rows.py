@@ -1,42 +1,70 @@
-"""Copies as rows of the ledger and of the quarantine."""
+"""Files and copies as rows of the ledger and of the quarantine."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tandem_store.importer.choice.facts import Facts
 from tandem_store.importer.copies import Copy
 from tandem_store.importer.source.kinds import SourceFile
-from tandem_store.ledger import CopyOutcome, ReasonCode
+from tandem_store.ledger import CopyOutcome, EntryRow, FileState, Position, ReasonCode
 from tandem_store.mapping import LARGEST_BIGINT, LONGEST_ID, is_longer
 from tandem_store.month import LAST_MILLISECOND, Month
 
 
-def entry_row(entry_id: int, import_id: int, file_id: int, copy: Copy) -> dict[str, Any]:
-    """The ledger's row of a copy that was just read, with its outcome if it is clear already."""
+def entry_row(entry_id: int, import_id: int, file_id: int, copy: Copy) -> EntryRow:
+    """The ledger's row of a copy that was just read, with its outcome if that is clear already."""
     facts = copy.facts
-    run_id = facts.run_id if facts is not None else copy.claimed_id
-    return {
+    run_id = copy.run_id
+    outcome, reason = _outcome(copy)
+    row: EntryRow = {
         "id": entry_id,
         "import_id": import_id,
         "seen_import_id": import_id,
         "file_id": file_id,
-        **place_of(copy),
+        **position_of(copy),
         "key": copy.key,
         "run_id": None if run_id is None else _as_id(run_id),
         "digest": copy.digest,
-        **_columns_of(facts),
-        **_outcome(copy),
+        "month": None,
+        "kind": None,
+        "tenant": None,
+        "automation": None,
+        "updated_at_ms": None,
+        "outputs": None,
+        "parts": None,
+        "outcome": outcome,
+        "reason": reason,
         "revision": None,
+    }
+    if facts is not None:
+        row["month"] = _month(facts.month_at_ms)
+        row["kind"] = None if facts.ignored else int(facts.kind)
+        row["tenant"] = facts.tenant
+        row["automation"] = facts.automation
+        row["updated_at_ms"] = min(facts.updated_at_ms, LARGEST_BIGINT)
+        row["outputs"] = facts.outputs
+        row["parts"] = int(facts.parts)
+    return row
+
+
+def file_state(import_id: int, file: SourceFile, digest: bytes, *, complete: bool) -> FileState:
+    """How a file looked when it was read, for the ledger."""
+    return {
+        "import_id": import_id,
+        "source": file.source.value,
+        "size": file.size,
+        "mtime_ns": file.mtime_ns,
+        "digest": digest,
+        "complete": complete,
     }
 
 
 def quarantine_row(
     import_id: int, entry_id: int | None, file: SourceFile, copy: Copy, *, now_ms: int
 ) -> dict[str, Any]:
-    """The row of a copy that has a fault."""
+    """The quarantine's row of a copy that has a fault."""
     assert copy.fault is not None
-    assert copy.raw is not None  # every faulty copy brings its bytes
+    assert copy.raw is not None  # every copy with a fault has them
     layout = "entry" if copy.span is not None else file.layout.value
     return {
         "import_id": import_id,
@@ -58,45 +86,31 @@ def quarantine_row(
     }
 
 
-def place_of(copy: Copy) -> dict[str, int | None]:
+def position_of(copy: Copy) -> Position:
     """Where a copy stands in its file."""
     span = copy.span
+    if span is None:
+        return {"ordinal": 0, "start": None, "value": None, "stop": None}
     return {
-        "ordinal": copy.ordinal,
-        "start": None if span is None else span.start,
-        "value": None if span is None else span.value,
-        "stop": None if span is None else span.stop,
+        "ordinal": span.start,
+        "start": span.start,
+        "value": span.value,
+        "stop": span.stop,
     }
 
 
 def _as_id(run_id: str) -> str | None:
-    """An id as the ledger has it; none if it is longer than an id that can be looked for."""
+    """Return the id of a copy; None if it is too long to be looked for."""
     return None if is_longer(run_id, LONGEST_ID) else run_id
 
 
-def _columns_of(facts: Facts | None) -> dict[str, Any]:
-    if facts is None:
-        names = ("month", "kind", "tenant", "automation", "updated_at_ms", "outputs", "parts")
-        return dict.fromkeys(names)
-    return {
-        "month": _month(facts.month_at_ms),
-        "kind": None if facts.ignored else int(facts.kind),
-        "tenant": facts.tenant,
-        "automation": facts.automation,
-        "updated_at_ms": min(facts.updated_at_ms, LARGEST_BIGINT),
-        "outputs": facts.outputs,
-        "parts": int(facts.parts),
-    }
-
-
-def _outcome(copy: Copy) -> dict[str, str | None]:
-    """The outcome that a copy has without being compared, if it has one."""
-    if copy.hopeless and copy.fault is not None:
-        return {"outcome": CopyOutcome.QUARANTINED.value, "reason": copy.fault.reason}
+def _outcome(copy: Copy) -> tuple[str | None, str | None]:
+    """The outcome and reason of a copy that is not compared with others, if it is not."""
+    if copy.fault is not None and copy.is_hopeless:
+        return CopyOutcome.QUARANTINED.value, copy.fault.reason
     if copy.facts is not None and copy.facts.ignored:
-        reason = ReasonCode.NON_TERMINAL_CONTEXT_RUN.value
-        return {"outcome": CopyOutcome.SKIPPED.value, "reason": reason}
-    return {"outcome": None, "reason": None}
+        return CopyOutcome.SKIPPED.value, ReasonCode.NON_TERMINAL_CONTEXT_RUN.value
+    return None, None
 
 
 def _month(at_ms: int) -> Month | None:

@@ -1,4 +1,4 @@
-"""How an import shall be done."""
+"""Options of an import."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from pathlib import Path
 
 from tandem_store.importer.source.kinds import SourceFile
 
-#: Told the phase, what is done and what there is to do (bytes while scanning, runs while settling).
-Progress = Callable[[str, int, int], None]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportOptions:
     """Options of ``import_state``.
 
-    ``jobs`` is the number of parser processes; 1 parses in the calling process, ``None`` takes one
-    per core for all but small sources. ``batch`` is the number of copies in one transaction.
+    ``jobs`` is the number of parser processes: 1 parses in the calling process, ``None`` takes one
+    per core unless the source is small. ``batch`` is the number of copies in one transaction.
     ``order`` rearranges the files before they are read, which must not change the result.
-    ``strict`` stores only runs whose winning copy is whole. ``confirm_months`` allows more than 600
-    months.
+    ``strict`` stores only runs whose winning copy is well-formed. ``dry_run`` writes nothing into
+    the store. ``allow_roots`` are directories outside the source that links in it may lead to.
+    ``confirm_months`` allows more than 600 months.
     """
 
     jobs: int | None = 1

@@ -1,7 +1,7 @@
-"""Source files read, validated and made ready for the writer; runs in parser processes.
+"""Reads and validates source files and makes their runs ready for the writer.
 
-Nothing here knows the database. A record is validated for the verdict alone; what is stored are the
-values as they were read, so that nothing that the models do not know is lost.
+Runs in parser processes and needs no database. A record is only validated: what is stored are the
+values as they were read, so that fields that the models do not know are not lost.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tandem_store.errors import LegacyFormatError, UnstorableError
 from tandem_store.importer.choice.facts import Facts, time_of_damaged
-from tandem_store.importer.copies import Copy, Fault, Raw, Reading
+from tandem_store.importer.copies import Copy, Fault, FileToRead, Raw, Reading
 from tandem_store.importer.source.context_run import run_from_context_state
 from tandem_store.importer.source.kinds import Layout, SkippedFile, Source, SourceFile, change_time
 from tandem_store.importer.source.salvage.damaged_ranges import salvage
@@ -30,10 +30,10 @@ from tandem_store.legacy.versions import NewerVersionError
 from tandem_store.mapping import pack, rows_of
 from tandem_store.runs import CompressedRun
 
-#: The most bytes of one item that quarantine keeps; beyond, only place and digest.
+#: The most bytes of one item that quarantine keeps; of a larger one, only its range and digest.
 LARGEST_KEPT: Final = 16 * 1024 * 1024
 _CHUNK: Final = 1024 * 1024
-#: How often a file is read that changes under our eyes.
+#: How often a file is read that changes meanwhile.
 ATTEMPTS: Final = 3
 
 _MESSAGES: Final = {
@@ -63,8 +63,8 @@ class Piece:
     data: bytes
 
 
-def read_file(root: Path, file: SourceFile) -> Reading:
-    """Read a file that holds one run; a file that keeps changing is passed over, and named."""
+def read_file(root: Path, file: FileToRead) -> Reading:
+    """Read a file that holds one run; one that cannot be read or keeps changing is skipped."""
     path = f"{root}/{file.path}"
     try:
         for _ in range(ATTEMPTS):
@@ -74,16 +74,16 @@ def read_file(root: Path, file: SourceFile) -> Reading:
                 current = replace(file, size=after.st_size, mtime_ns=change_time(after))
                 return Reading(current, content.digest, _copies_of_content(current, content))
     except OSError as error:
-        return Reading(file, b"", passed=SkippedFile.unreadable(file.path, error))
+        return Reading(file, b"", skipped=SkippedFile.unreadable(file.path, error))
     why = f"changed while it was read, {ATTEMPTS} times: stop the engine"
-    return Reading(file, b"", passed=SkippedFile(file.path, why, needs_attention=True))
+    return Reading(file, b"", skipped=SkippedFile(file.path, why, needs_attention=True))
 
 
 def content_of(path: str) -> tuple[Content, os.stat_result]:
-    """A small file's bytes, or the digest alone of one that is too large to hold; and its state."""
+    """The content of a file, without its bytes if they are too many, and the file's status."""
     with open(path, "rb") as opened:
         status = os.fstat(opened.fileno())
-        # One byte more than there should be: a file that grows meanwhile is seen by its state.
+        # One byte more than there should be; the status shows that the file grew meanwhile.
         data = opened.read(min(status.st_size, LARGEST_RECORD) + 1)
         hashed = sha256(data)
         if len(data) <= LARGEST_RECORD:
@@ -96,7 +96,7 @@ def content_of(path: str) -> tuple[Content, os.stat_result]:
 
 
 def copies_of_file(file: SourceFile, data: bytes) -> list[Copy]:
-    """The copy in the bytes of a shard or context run; none if a context run is no run."""
+    """The copy in the bytes of a shard or context run; no copy if a context run is not a run."""
     try:
         record = record_in(file, data)
         is_no_run = record is None and file.layout is Layout.CONTEXT
@@ -155,7 +155,7 @@ def _copies_of_piece(file: SourceFile, piece: Piece) -> Iterator[Copy]:
 
 
 def _salvaged(file: SourceFile, piece: Piece) -> Iterator[Copy]:
-    """What is whole in a piece that is not."""
+    """The complete entries in a damaged piece, and the damage between them."""
     for span in salvage(piece.data, 0, len(piece.data)):
         inner = Piece(span.shifted(piece.span.start), piece.data[span.start : span.stop])
         yield from _copies_of_piece(file, inner)
@@ -180,7 +180,7 @@ def _well_formed(record: Any) -> Copy:
 
 
 def _damaged(file: SourceFile, piece: Piece, key: str, record: Any, error: str) -> Copy:
-    """An entry that recovery can make a run of, or else one for quarantine alone."""
+    """A damaged entry that recovery can turn into a run, or else one that is only quarantined."""
     if file.source is Source.LEFTOVER:
         return _hopeless(piece.data, "damaged", error, _id_in(record))
     raw = raw_of(piece.data)
@@ -196,7 +196,7 @@ def _damaged(file: SourceFile, piece: Piece, key: str, record: Any, error: str) 
 def recovered_from(file: SourceFile, key: str, record: Any, error: str) -> dict[str, Any]:
     """The run that recovery makes of a damaged entry, dated by the entry's own times.
 
-    Raises ``LegacyFormatError`` when it makes none.
+    Raises ``LegacyFormatError`` if recovery is not possible.
     """
     dated = record if isinstance(record, dict) else {}
     now_ms = time_of_damaged(dated, mtime_ms=file.mtime_ms)
@@ -204,12 +204,12 @@ def recovered_from(file: SourceFile, key: str, record: Any, error: str) -> dict[
 
 
 def fault_of(kind: DamageKind) -> Fault:
-    """What quarantine says of a range that is no entry."""
+    """What quarantine says of a range that is not an entry."""
     return Fault(kind.value, _MESSAGES[kind])
 
 
 def too_large(digest: bytes, size: int) -> Copy:
-    """A record that is not parsed, because that would take many times its size in memory."""
+    """A record that is not parsed, because parsing takes many times its size in memory."""
     message = f"{size:,} bytes are too many for one record: at most {LARGEST_RECORD:,} are read"
     return Copy(digest, fault=Fault("too_large", message), raw=Raw(digest, size, None))
 
@@ -225,7 +225,7 @@ def _hopeless(data: bytes, reason: str, message: str, run_id: str | None = None)
 
 
 def raw_of(data: bytes) -> Raw:
-    """The bytes as quarantine keeps them."""
+    """Bytes as quarantine keeps them, compressed; without them if they are too many."""
     small = len(data) <= LARGEST_KEPT
     return Raw(sha256(data).digest(), len(data), pack(data) if small else None)
 

@@ -1,4 +1,4 @@
-"""What an import would read, counted before anything is written."""
+"""The plan of an import: what it would read, counted before anything is written."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The settling: runs with more than one copy, or none that is whole, are judged and put right.
+"""The reconciliation: decides about every run that the scan left open, and stores what won.
 
-Each run is judged over all its copies at once, from the ledger alone; only a winner or donor that
-is not in the store already is read again. Each batch is one transaction, so a kill loses nothing.
+These are runs with several copies, or without any that is well-formed. A run is decided about from
+the ledger, over all of its copies at once; only a winner or donor that the store does not hold is
+read from the source again. Each batch is one transaction, so a kill loses nothing.
 """
 
 from __future__ import annotations
@@ -13,17 +14,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tandem_store.importer.choice.choose import Candidate, Decision, Resolution, resolve
+from tandem_store.importer.choice.choose import Candidate, Resolution, resolve
+from tandem_store.importer.choice.facts import Facts
 from tandem_store.importer.choice.restoration import covers_completed, restored
 from tandem_store.importer.copies import Copy, Fault
 from tandem_store.importer.ledger_rows import quarantine_row
-from tandem_store.importer.options import Progress
 from tandem_store.importer.parsing import raw_of
 from tandem_store.importer.session import ImportSession
 from tandem_store.importer.source.kinds import Source
-from tandem_store.importer.source_reader import LostCopyError, Places, file_of
-from tandem_store.ledger import CopyOutcome, Entry, Kind, Part, ReasonCode
+from tandem_store.importer.source_reader import LostCopyError, SourceReader, file_of
+from tandem_store.ledger import CopyOutcome, Entry, Kind, OutcomeRow, Part, ReasonCode
 from tandem_store.mapping import record_of, rows_of
+from tandem_store.progress import Progress
 from tandem_store.runs import StoredRun
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.storage import CompressedRun, insert_runs, locate, replace
@@ -44,46 +46,48 @@ _MESSAGES: Final[dict[str, str]] = {
 
 
 @dataclass(slots=True)
-class Settlement:
-    """Judges what a scan left open."""
+class Reconciliation:
+    """Decides about what a scan left open. ``lost`` has what could not be read again, and why."""
 
     session: ImportSession
-    places: Places
+    reader: SourceReader
     strict: bool
     confirm_months: bool
     progress: Progress
     lost: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Judge every open run; commits batch by batch."""
+        """Decide about every open run; commits batch by batch."""
         if self.session.current is None:
             return
         import_id = self.session.current.id
         with self.session.begin() as tx:
             tx.ledger.advance(import_id, "settling", now_ms=self.session.now_ms())
-            total = tx.ledger.unsettled(import_id)
-        _log.info("settling: %d runs to judge", total)
+            total = tx.ledger.count_unreconciled(import_id)
+        _log.info("reconciling %d runs", total)
         done = 0
-        while run_ids := self._settle_batch(import_id):
+        while run_ids := self._reconcile_batch(import_id):
             done += len(run_ids)
             self.progress("settling", done, total)
 
-    def _settle_batch(self, import_id: int) -> list[str]:
+    def _reconcile_batch(self, import_id: int) -> list[str]:
         with self.session.begin() as tx:
-            run_ids = tx.ledger.open_run_ids(import_id, limit=_BATCH)
+            run_ids = tx.ledger.unreconciled_run_ids(import_id, limit=_BATCH)
             entries: dict[str, list[Entry]] = defaultdict(list)
             for entry in tx.ledger.entries_of_runs(run_ids):
                 entries[entry.run_id or ""].append(entry)
             for run_id in run_ids:
-                self._settle(tx, import_id, run_id, entries[run_id])
+                self._reconcile(tx, import_id, run_id, entries[run_id])
         return run_ids
 
-    def _settle(self, tx: Transaction, import_id: int, run_id: str, history: list[Entry]) -> None:
-        """Judge one run; a copy that is not where it was read is left out, and told."""
+    def _reconcile(
+        self, tx: Transaction, import_id: int, run_id: str, history: list[Entry]
+    ) -> None:
+        """Decide about one run; a copy that is no longer where it was read takes no part."""
         left = history
         while True:
             try:
-                self._judge(tx, import_id, run_id, left)
+                self._decide(tx, import_id, run_id, left)
             except LostCopyError as lost:
                 self.lost[lost.entry.path] = str(lost)
                 tx.ledger.retire_entry(lost.entry.id)
@@ -92,86 +96,65 @@ class Settlement:
             else:
                 return
 
-    def _judge(self, tx: Transaction, import_id: int, run_id: str, history: list[Entry]) -> None:
+    def _decide(self, tx: Transaction, import_id: int, run_id: str, history: list[Entry]) -> None:
         # Locked before it is read: on PostgreSQL a service may be writing this very run.
         locate(RunsContext(tx.connection), run_id, lock=True)
         case = _Case.of(import_id, tx.runs.document(run_id), history)
         resolution = resolve(case.candidates, strict=self.strict)
-        kept = self._bytes_to_keep(case, resolution)
+        # All of the source is read before anything is written, because a copy may be lost.
+        quarantined = self._quarantine_rows(import_id, case, resolution)
+        record = self._record_to_store(case, resolution)
         revision = None if case.stored is None else case.stored.revision
-        if resolution.winner is not None and case.must_write(resolution):
-            record = self._record(case, resolution)
+        if record is not None:
             if Part.OUTPUTS in resolution.donors and not covers_completed(record):
                 resolution = resolution.with_partial_outputs()
-            revision = self._write(tx, case, record)
-        self._decide(tx, case, resolution, revision)
-        for entry, decision, data in kept:
-            self._quarantine(tx, import_id, entry, decision.reason.code, data)
+            revision = self._store(tx, case, record)
+        tx.ledger.decide(case.outcome_rows(resolution, revision))
+        tx.quarantine.add(quarantined)
 
-    def _record(self, case: _Case, resolution: Resolution) -> dict[str, Any]:
-        """The run to store: the winner with its restored parts."""
-        assert resolution.winner is not None  # the caller made sure
-        record = self._content(case, resolution.winner)
+    def _record_to_store(self, case: _Case, resolution: Resolution) -> dict[str, Any] | None:
+        """The winner with its restored parts; ``None`` if the store holds exactly that already."""
+        if resolution.winner is None or (
+            case.is_in_store(resolution.winner) and not resolution.donors
+        ):
+            return None
+        record = self._record(case, resolution.winner)
         for part, donor in resolution.donors.items():
-            record = restored(record, part, self._content(case, donor))
+            record = restored(record, part, self._record(case, donor))
         return record
 
-    def _bytes_to_keep(
-        self, case: _Case, resolution: Resolution
-    ) -> list[tuple[Entry, Decision, bytes]]:
-        """The bytes of whole copies that may not be stored; those of damaged ones are kept."""
-        return [
-            (entry, decision, self.places.checked_raw(entry))
-            for entry, decision in zip(case.entries, resolution.decisions, strict=True)
-            if entry is not None
-            and decision.outcome is CopyOutcome.QUARANTINED
-            and entry.kind != Kind.DAMAGED
-        ]
+    def _record(self, case: _Case, at: int) -> dict[str, Any]:
+        """The record of a candidate, from the store if it holds that copy, else from the source."""
+        entry = case.candidates[at].entry
+        if case.stored is not None and case.is_in_store(at):
+            return _record_of(case.stored)
+        assert entry is not None  # only the stored run has none
+        return self.reader.record(entry)
 
-    def _content(self, case: _Case, at: int) -> dict[str, Any]:
-        """A copy's record: from the store if it lies there, else from its place in the source."""
-        entry = case.entries[at]
-        if case.stored is not None and (entry is None or entry is case.placed):
-            return record_of(case.stored.columns, case.stored.document, case.stored.snapshot)
-        assert entry is not None  # only the stored run has no entry
-        return self.places.record(entry)
-
-    def _write(self, tx: Transaction, case: _Case, record: dict[str, Any]) -> int:
-        """Store the run; a row that this import put there itself keeps its revision."""
+    def _store(self, tx: Transaction, case: _Case, record: dict[str, Any]) -> int:
+        """Store a run; returns its revision, the same as before if this import had stored it."""
         run = CompressedRun.of(rows_of(record))
         self.session.ensure_months(tx, {run.month}, confirmed=self.confirm_months)
         if case.stored is None:
             return insert_runs(tx.connection, [run], imported=True)[0]
-        revision = case.stored.revision + (case.placed is None)
+        revision = case.stored.revision + (case.origin is None)
         replace(tx.connection, run, old_month=case.stored.month, imported=True, revision=revision)
         return revision
 
-    def _decide(
-        self,
-        tx: Transaction,
-        case: _Case,
-        resolution: Resolution,
-        revision: int | None,
-    ) -> None:
-        decided = []
-        for at, (entry, decision) in enumerate(
-            zip(case.entries, resolution.decisions, strict=True)
-        ):
-            if entry is None:
-                continue
-            decided.append(
-                {
-                    "entry_id": entry.id,
-                    "outcome": decision.outcome.value,
-                    "reason": decision.reason.as_column(),
-                    "revision": revision if at == resolution.winner else None,
-                }
-            )
-        tx.ledger.decide(decided)
+    def _quarantine_rows(
+        self, import_id: int, case: _Case, resolution: Resolution
+    ) -> list[dict[str, Any]]:
+        """The rows of complete copies that may not be stored; damaged ones have theirs already."""
+        return [
+            self._quarantine_row(import_id, candidate.entry, decision.reason.code)
+            for candidate, decision in zip(case.candidates, resolution.decisions, strict=True)
+            if candidate.entry is not None
+            and decision.outcome is CopyOutcome.QUARANTINED
+            and candidate.entry.kind is not Kind.DAMAGED
+        ]
 
-    def _quarantine(
-        self, tx: Transaction, import_id: int, entry: Entry, reason: str, data: bytes
-    ) -> None:
+    def _quarantine_row(self, import_id: int, entry: Entry, reason: str) -> dict[str, Any]:
+        data = self.reader.checked_raw(entry)
         copy = Copy(
             entry.digest, key=entry.key, fault=Fault(reason, _MESSAGES[reason]), raw=raw_of(data)
         )
@@ -180,68 +163,79 @@ class Settlement:
         )
         if entry.start is not None:
             row |= {"layout": "entry", "start": entry.start, "stop": entry.stop}
-        tx.quarantine.add([row])
+        return row
 
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """All that is known of one run: its copies in this import, and what the store holds.
+    """One run: the copies of it that this import found, and what the store holds.
 
-    ``candidates`` and ``entries`` go together; the stored run, when it takes part, has no entry.
-    ``placed`` is the copy that this import stored already and nobody wrote since.
+    ``origin`` is the copy of this import that the store holds, unless a service has written to the
+    run since. Otherwise the stored run is one more candidate.
     """
 
     stored: StoredRun | None
-    placed: Entry | None
+    origin: Entry | None
     candidates: list[Candidate]
-    entries: list[Entry | None]
 
     @classmethod
     def of(cls, import_id: int, stored: StoredRun | None, history: list[Entry]) -> _Case:
-        mine = [one for one in history if one.import_id == import_id and one.kind is not None]
-        # What is gone from its file takes no part, unless it lies in the store already.
-        there = [one for one in mine if one.seen_import_id == import_id]
-        written_by_service = stored is not None and not stored.columns["imported"]
-        origin = None if stored is None or written_by_service else _origin(stored, history)
-        placed = origin if origin in mine else None
-        if placed is not None and placed not in there:
-            there.append(placed)
-        entries: list[Entry | None] = list(there)
-        candidates = [Candidate.of_entry(entry) for entry in there]
-        if placed is not None and stored is not None and placed.reason.received:
-            # The row has more than the copy had, so the donors are not needed a second time.
-            as_stored = stored_candidate(stored, written_by_service=False).facts
-            candidates[there.index(placed)] = dataclasses.replace(
-                candidates[there.index(placed)], facts=as_stored
-            )
-        if stored is not None and placed is None:
-            entries.append(None)
+        ours = [one for one in history if one.import_id == import_id and one.kind is not None]
+        # A copy that is gone from its file takes no part, unless the store holds it.
+        present = [one for one in ours if one.seen_import_id == import_id]
+        if stored is None:
+            return cls(None, None, [Candidate.of_entry(entry) for entry in present])
+        written_by_service = not stored.columns["imported"]
+        origin = None if written_by_service else _origin(stored, history)
+        if origin is None or origin not in ours:
             source = Source.HOT if origin is None else Source(origin.source)
+            candidates = [Candidate.of_entry(entry) for entry in present]
             candidates.append(
-                stored_candidate(stored, written_by_service=written_by_service, source=source)
+                Candidate.of_stored(
+                    _record_of(stored), written_by_service=written_by_service, source=source
+                )
             )
-        return cls(stored, placed, candidates, entries)
+            return cls(stored, None, candidates)
+        others = [Candidate.of_entry(entry) for entry in present if entry is not origin]
+        return cls(stored, origin, [*others, _candidate_in_store(stored, origin)])
 
-    def must_write(self, resolution: Resolution) -> bool:
-        """Whether the store does not hold already what was decided."""
-        assert resolution.winner is not None  # asked of a winner only
-        winner = self.entries[resolution.winner]
-        in_place = winner is None or winner is self.placed
-        return bool(resolution.donors) or not in_place
+    def is_in_store(self, at: int) -> bool:
+        """Whether the store holds a candidate."""
+        entry = self.candidates[at].entry
+        return entry is None or entry is self.origin
+
+    def outcome_rows(self, resolution: Resolution, revision: int | None) -> list[OutcomeRow]:
+        """What the ledger notes of each copy; ``revision`` is that of the stored run."""
+        return [
+            {
+                "entry_id": candidate.entry.id,
+                "outcome": decision.outcome.value,
+                "reason": decision.reason.as_column(),
+                "revision": revision if at == resolution.winner else None,
+            }
+            for at, (candidate, decision) in enumerate(
+                zip(self.candidates, resolution.decisions, strict=True)
+            )
+            if candidate.entry is not None
+        ]
+
+
+def _candidate_in_store(stored: StoredRun, origin: Entry) -> Candidate:
+    """The copy that the store holds, with what was restored to it: that is not needed again."""
+    candidate = Candidate.of_entry(origin)
+    if not origin.reason.received:
+        return candidate
+    return dataclasses.replace(candidate, facts=Facts.of_record(_record_of(stored)))
 
 
 def _origin(stored: StoredRun, history: Sequence[Entry]) -> Entry | None:
-    """The copy that the stored run is, of whichever import."""
+    """The copy, of whichever import, that the store holds."""
     same = [one for one in history if one.revision == stored.revision]
-    if len(same) > 1:  # the run was deleted in between, so that revisions were given again
-        digest = stored_candidate(stored, written_by_service=False).facts.digest
+    if len(same) > 1:  # the run was deleted and stored again, so that revisions repeat
+        digest = Facts.of_record(_record_of(stored)).digest
         same = [one for one in same if one.digest == digest]
     return next(iter(same), None)
 
 
-def stored_candidate(
-    stored: StoredRun, *, written_by_service: bool, source: Source = Source.HOT
-) -> Candidate:
-    """The run in the store as one more copy, of a ``source``."""
-    record = record_of(stored.columns, stored.document, stored.snapshot)
-    return Candidate.of_stored(record, written_by_service=written_by_service, source=source)
+def _record_of(stored: StoredRun) -> dict[str, Any]:
+    return record_of(stored.columns, stored.document, stored.snapshot)

@@ -1,4 +1,4 @@
-"""What an import did, for people and programs: every copy accounted for."""
+"""The report of an import: what became an outcome of every copy, as data."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class ImportReport:
     truncated: list[Truncated]
     stubs: list[str]
     partial: list[str]
-    passed: list[SkippedFile]
+    skipped: list[SkippedFile]
     newer_in_engine_db: list[str]
     future: Future = field(default_factory=Future)
     definitions: int
@@ -114,12 +114,12 @@ class ImportReport:
     @property
     def not_read(self) -> list[SkippedFile]:
         """What might hold runs and was not read."""
-        return [one for one in self.passed if one.needs_attention]
+        return [one for one in self.skipped if one.needs_attention]
 
     @property
     def skipped_files(self) -> list[SkippedFile]:
         """Strays: no cause for alarm."""
-        return [one for one in self.passed if not one.needs_attention]
+        return [one for one in self.skipped if not one.needs_attention]
 
     def to_json(self) -> dict[str, Any]:
         """The report as a JSON object."""
@@ -147,8 +147,8 @@ class ImportReport:
             "truncated": [file.to_json() for file in self.truncated],
             "stubs": self.stubs,
             "partial": self.partial,
-            "skipped_files": _passed(self.skipped_files),
-            "not_read": _passed(self.not_read),
+            "skipped_files": _skipped(self.skipped_files),
+            "not_read": _skipped(self.not_read),
             "newer_in_engine_db": self.newer_in_engine_db,
             "future": self.future.to_json(),
             "future_count": self.future.count,
@@ -197,5 +197,5 @@ def _all(counts: Counter[str]) -> dict[str, int]:
     return {outcome.value: counts[outcome.value] for outcome in CopyOutcome}
 
 
-def _passed(files: list[SkippedFile]) -> list[dict[str, str]]:
+def _skipped(files: list[SkippedFile]) -> list[dict[str, str]]:
     return [{"path": one.path, "reason": one.reason, "kind": one.kind} for one in files]

@@ -1,4 +1,4 @@
-"""Quarantined bytes read again with the present code: what it understands now is imported."""
+"""Reads quarantined bytes again with the present code, and imports what it understands now."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from tandem_store.database import partitions
 from tandem_store.database.locks.jobs import import_lock
 from tandem_store.errors import SourceError
 from tandem_store.importer.choice.choose import Candidate, Decision, resolve
-from tandem_store.importer.copies import Copy
+from tandem_store.importer.copies import Copy, FileToRead
 from tandem_store.importer.definitions import definitions_in, is_newer
-from tandem_store.importer.file_snapshot import Frozen, frozen
+from tandem_store.importer.file_snapshot import FileSnapshot, snapshot_of
 from tandem_store.importer.ledger_rows import entry_row
 from tandem_store.importer.parsing import Piece, copies_of_file, copies_of_pieces
-from tandem_store.importer.reconcile import stored_candidate
 from tandem_store.importer.session import ImportSession
 from tandem_store.importer.source.kinds import Layout, Source, SourceFile
 from tandem_store.importer.source.salvage.tokens import LARGEST_RECORD, value_at
@@ -27,7 +26,8 @@ from tandem_store.importer.source.spans import DamageKind, Span
 from tandem_store.importer.source_reader import file_of
 from tandem_store.importer.splitting import cut
 from tandem_store.importer.worker_pool import perform
-from tandem_store.ledger import CopyOutcome, Entry
+from tandem_store.ledger import CopyOutcome, Entry, EntryRow
+from tandem_store.mapping import record_of
 from tandem_store.quarantine import QuarantineItem
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.storage import insert_runs, locate, replace
@@ -36,11 +36,15 @@ from tandem_store.store import Transaction, open_store
 _GONE: Final = "its bytes are not in the source any more"
 
 
+class _StillFaultyError(Exception):
+    """The item has to stay in quarantine; nothing was written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """What came of one item: ``resolved`` if it left the quarantine, and why or why not.
+    """The result for one item: ``resolved`` if it has left the quarantine, or why not.
 
-    ``discarded`` if somebody had discarded it before, so that there was nothing to read.
+    ``discarded`` if it had been discarded before, so that there was nothing to read.
     """
 
     id: int
@@ -52,7 +56,7 @@ class Retried:
 
 @dataclass(frozen=True, slots=True)
 class RetryReport:
-    """What came of every item, in the order asked for, each once."""
+    """The result for every item, in the order in which they were asked for, each once."""
 
     items: list[Retried] = field(default_factory=list)
 
@@ -75,9 +79,9 @@ class RetryReport:
 def retry_quarantined(url: str | URL, item_ids: Sequence[int]) -> RetryReport:
     """Read the kept bytes of quarantined items again, each in a transaction of its own.
 
-    An item leaves the quarantine when everything in it could be taken; otherwise nothing changes.
+    An item leaves the quarantine if everything in it can be imported; otherwise nothing changes.
 
-    Raises ``NotFoundError`` for a number that is no item's.
+    Raises ``NotFoundError`` if no item has one of the numbers.
     """
     report = RetryReport()
     with import_lock(url), open_store(url) as store:
@@ -90,71 +94,81 @@ def retry_quarantined(url: str | URL, item_ids: Sequence[int]) -> RetryReport:
 def _retry(tx: Transaction, item: QuarantineItem) -> Retried:
     if item.discarded:
         return Retried(item.id, item.path, False, "its bytes are gone", discarded=True)
+    try:
+        _import(tx, item)
+    except _StillFaultyError as error:
+        return Retried(item.id, item.path, False, str(error))
+    tx.quarantine.discard([item.id], now_ms=ImportSession.now_ms())
+    return Retried(item.id, item.path, True, "imported")
+
+
+def _import(tx: Transaction, item: QuarantineItem) -> None:
     if item.size > LARGEST_RECORD and item.layout != Layout.RUNS.value:
-        why = f"still too large: {item.size:,} bytes, and at most {LARGEST_RECORD:,} are read"
-        return Retried(item.id, item.path, False, why)
+        raise _StillFaultyError(
+            f"still too large: {item.size:,} bytes, and at most {LARGEST_RECORD:,} are read"
+        )
     if item.entry_id is None:
-        data = _bytes(tx, item)
-        fault = _GONE if data is None else _retry_definitions(tx, item, data)
+        _import_definitions(tx, item, _bytes(tx, item))
     else:
         entry = tx.ledger.require(item.entry_id)
-        copies = _copies(tx, item, entry)
-        fault = _GONE if copies is None else _retry_runs(tx, entry, copies)
-    if fault is None:
-        tx.quarantine.discard([item.id], now_ms=ImportSession.now_ms())
-    return Retried(item.id, item.path, fault is None, fault or "imported")
+        _import_runs(tx, entry, _copies(tx, item, entry))
 
 
-def _bytes(tx: Transaction, item: QuarantineItem) -> bytes | None:
-    """The item's bytes, from the source if they were too many to keep and are there still."""
+def _bytes(tx: Transaction, item: QuarantineItem) -> bytes:
+    """The item's bytes, from the source if they were too many to keep and are still there."""
     if not item.kept_in_source:
-        return tx.quarantine.raw(item.id)
-    try:
-        with _source(tx, item).open("rb") as file:
-            file.seek(item.start or 0)
-            data = file.read(item.size)
-    except OSError:
-        return None
-    return data if sha256(data).digest() == item.digest else None
+        data = tx.quarantine.raw(item.id)
+    else:
+        try:
+            with _source(tx, item).open("rb") as file:
+                file.seek(item.start or 0)
+                data = file.read(item.size)
+        except OSError as error:
+            raise _StillFaultyError(_GONE) from error
+        if sha256(data).digest() != item.digest:
+            data = None
+    if data is None:
+        raise _StillFaultyError(_GONE)
+    return data
 
 
 def _source(tx: Transaction, item: QuarantineItem) -> Path:
     assert item.import_id is not None  # quarantined by an import
-    return Path(tx.ledger.root(item.import_id)) / item.path
+    return Path(tx.ledger.require_root(item.import_id)) / item.path
 
 
-def _copies(tx: Transaction, item: QuarantineItem, entry: Entry) -> list[Copy] | None:
-    """The copies in the bytes, read as what they should have been; ``None`` if those are gone."""
+def _copies(tx: Transaction, item: QuarantineItem, entry: Entry) -> list[Copy]:
+    """The copies in the item's bytes, read as what they should have been."""
     if item.layout == Layout.RUNS.value and item.kept_in_source:
         return _copies_in_source(tx, item, entry)
-    if (data := _bytes(tx, item)) is None:
-        return None
+    data = _bytes(tx, item)
     file = file_of(entry, len(data))
     if item.layout == "entry":
         return copies_of_pieces(file, [_piece(item, data)])
     if item.layout == Layout.RUNS.value:
-        return _copies_of_runs(file, Frozen(data, len(data), file.mtime_ns))
+        return _copies_of_runs(file, FileSnapshot(data, len(data), file.mtime_ns))
     return copies_of_file(file, data)
 
 
-def _copies_in_source(tx: Transaction, item: QuarantineItem, entry: Entry) -> list[Copy] | None:
+def _copies_in_source(tx: Transaction, item: QuarantineItem, entry: Entry) -> list[Copy]:
     """The copies in a hot file that was too large to keep, read as an import reads it."""
     try:
-        with frozen(_source(tx, item), None) as content:
+        with snapshot_of(_source(tx, item), None) as content:
             if content.digest != item.digest:
-                return None
+                raise _StillFaultyError(_GONE)
             return _copies_of_runs(file_of(entry, content.size), content)
-    except (OSError, SourceError):
-        return None
+    except (OSError, SourceError) as error:
+        raise _StillFaultyError(_GONE) from error
 
 
-def _copies_of_runs(file: SourceFile, content: Frozen) -> list[Copy]:
-    readings = (one for task in cut(file, content, after=-1) for one in perform(Path(), task))
+def _copies_of_runs(file: SourceFile, content: FileSnapshot) -> list[Copy]:
+    tasks = cut(FileToRead.of(file), content, after=-1)
+    readings = (one for task in tasks for one in perform(Path(), task))
     return [copy for reading in readings for copy in reading.copies]
 
 
 def _piece(item: QuarantineItem, data: bytes) -> Piece:
-    """An entry as a piece again; its range is that in the source."""
+    """An entry as a piece again, with its range in the source."""
     start, value = item.start or 0, value_at(data)
     cut_off = item.reason == DamageKind.TRUNCATED.value
     kind = DamageKind.TRUNCATED if cut_off else DamageKind.DAMAGED
@@ -162,44 +176,51 @@ def _piece(item: QuarantineItem, data: bytes) -> Piece:
     return Piece(Span(start, start + (value or 0), start + len(data), damage), data)
 
 
-def _retry_runs(tx: Transaction, entry: Entry, copies: list[Copy]) -> str | None:
-    """Store the runs of an item; returns what still is wrong with it, having written nothing."""
-    judged = [(copy, *_judged(tx, entry, copy)) for copy in copies]
-    faults = [fault for _, fault, _ in judged if fault is not None]
-    if faults or not copies:
-        return f"still {faults[0] if faults else 'no run in it'}"
-    rows = []
-    for number, (copy, _, decision) in enumerate(
-        judged, start=tx.ledger.last_ids()["import_entries"] + 1
-    ):
-        assert decision is not None  # there is one for every copy without a fault
-        row = entry_row(number, entry.import_id, entry.file_id, copy)
-        outcome, reason = decision.outcome.value, decision.reason.as_column()
-        rows.append(row | {"outcome": outcome, "reason": reason})
-        if decision.outcome is CopyOutcome.IMPORTED:
-            rows[-1]["revision"] = _write(tx, copy)
+def _import_runs(tx: Transaction, entry: Entry, copies: list[Copy]) -> None:
+    """Store the runs of an item, after deciding about all of them."""
+    if not copies:
+        raise _StillFaultyError("still no run in it")
+    decisions = [_decision(tx, entry, copy) for copy in copies]
+    first = tx.ledger.last_ids()["import_entries"] + 1
+    rows = [
+        _stored_row(tx, entry, first + number, copy, decision)
+        for number, (copy, decision) in enumerate(zip(copies, decisions, strict=True))
+    ]
     tx.ledger.replace_entry(entry.id, rows)
-    return None
 
 
-def _judged(tx: Transaction, entry: Entry, copy: Copy) -> tuple[str | None, Decision | None]:
-    """What is wrong with a copy, or else what becomes of it beside the run in the store."""
+def _decision(tx: Transaction, entry: Entry, copy: Copy) -> Decision:
+    """What happens to a copy beside the run in the store."""
     if copy.fault is not None or copy.facts is None:
-        return (copy.fault.message if copy.fault else "no run"), None
+        raise _StillFaultyError(f"still {copy.fault.message if copy.fault else 'no run'}")
     locate(RunsContext(tx.connection), copy.facts.run_id, lock=True)
     stored = tx.runs.document(copy.facts.run_id)
     candidates = [Candidate(copy.facts, Source(entry.source), entry.path, copy.ordinal)]
     if stored is not None:
+        record = record_of(stored.columns, stored.document, stored.snapshot)
         written_by_service = not stored.columns["imported"]
-        candidates.append(stored_candidate(stored, written_by_service=written_by_service))
+        candidates.append(Candidate.of_stored(record, written_by_service=written_by_service))
     decision = resolve(candidates).decisions[0]
     if decision.outcome is CopyOutcome.QUARANTINED:
-        return decision.reason.code, None
-    return None, decision
+        raise _StillFaultyError(f"still {decision.reason.code}")
+    return decision
 
 
-def _write(tx: Transaction, copy: Copy) -> int:
-    assert copy.run is not None  # a winner is whole
+def _stored_row(
+    tx: Transaction, entry: Entry, entry_id: int, copy: Copy, decision: Decision
+) -> EntryRow:
+    """The ledger's row of a copy, which is stored if it won."""
+    row = entry_row(entry_id, entry.import_id, entry.file_id, copy)
+    row["outcome"] = decision.outcome.value
+    row["reason"] = decision.reason.as_column()
+    if decision.outcome is CopyOutcome.IMPORTED:
+        row["revision"] = _store(tx, copy)
+    return row
+
+
+def _store(tx: Transaction, copy: Copy) -> int:
+    """Store a run; returns its revision."""
+    assert copy.run is not None  # a copy without a fault has its rows
     run_id = copy.run.columns["run_id"]
     partitions.ensure(tx.connection, [copy.run.month])
     stored = tx.runs.document(run_id)
@@ -210,13 +231,12 @@ def _write(tx: Transaction, copy: Copy) -> int:
     return revision
 
 
-def _retry_definitions(tx: Transaction, item: QuarantineItem, data: bytes) -> str | None:
-    """Store the definition of an item; returns what still is wrong with it."""
-    # A definition out of the older file of all is kept alone, as if it had a file of its own.
+def _import_definitions(tx: Transaction, item: QuarantineItem, data: bytes) -> None:
+    # Whatever file the definition came from, its bytes were kept as if they were a file of its own.
     file = SourceFile(Source.DEFINITION, Layout.DEFINITION, item.path, len(data), 0)
     for found in definitions_in(file, data):
         if isinstance(found, Copy):
-            return f"still {found.fault.message if found.fault else 'damaged'}"
+            message = found.fault.message if found.fault else "damaged"
+            raise _StillFaultyError(f"still {message}")
         if is_newer(found, tx.automations.get(found.automation_id)):
             tx.automations.put(found)
-    return None

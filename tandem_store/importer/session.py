@@ -1,4 +1,4 @@
-"""What one import holds on to: its store, its row in the ledger, and the numbers it gives out."""
+"""One import at work: its store, its row in the ledger, and the numbers that it assigns."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Literal
 
 from sqlalchemy.exc import IntegrityError
 
 from tandem_store.database import partitions
 from tandem_store.errors import StoreError, StoreLockedError
+from tandem_store.importer.copies import FileToRead
 from tandem_store.importer.moved_directory import holds_all
-from tandem_store.ledger import Import
+from tandem_store.ledger import FileRow, FileState, Import
 from tandem_store.month import Month
 from tandem_store.store import Store, Transaction
 
@@ -30,13 +31,17 @@ _DISTURBED: Final = (
 )
 
 
+#: The tables whose rows the importer numbers.
+LedgerTable = Literal["import_directories", "import_files", "import_entries"]
+
+
 class ManyMonthsError(StoreError):
     """The store would have more than 600 months, which hints at wrong clocks in the source."""
 
 
 @dataclass(slots=True)
 class ImportSession:
-    """One importer at work. The ledger's numbers are its to give: no other importer runs.
+    """One importer at work. It assigns the ledger's numbers, because no other importer runs.
 
     ``current`` is the import as the ledger has it, ``None`` until there is something to write.
     """
@@ -53,11 +58,11 @@ class ImportSession:
     def resume(self) -> None:
         """Go on with an interrupted import of this root, if there is one.
 
-        So is one of a directory that is not where it was and proves to be this one: it was moved.
-        Those of other directories stay interrupted until their own are imported again.
+        That may be the import of a directory that was moved here since. Interrupted imports of
+        other directories stay interrupted until those directories are imported again.
         """
         with self.store.begin() as tx:
-            unfinished = tx.ledger.unfinished_and_idle()
+            unfinished = tx.ledger.lock_unfinished()
             self._ids = tx.ledger.last_ids()
             self._months = {known.month for known in tx.months.states()}
         mine = next((one for one in unfinished if one.root == self.root), None)
@@ -67,7 +72,7 @@ class ImportSession:
         for one in unfinished:
             with self.store.read() as tx, closing(tx.ledger.files_read_by(one.id)) as files:
                 same = holds_all(Path(self.root), files)
-            # Looked for last, because a directory on a server that is away may be waited for.
+            # Checked last, because the file server of the old directory may be slow to answer.
             if same and not os.path.lexists(one.root):
                 with self.store.begin() as tx:
                     tx.ledger.move(one.id, self.root)
@@ -77,10 +82,10 @@ class ImportSession:
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
-        """One batch: a transaction; what it added to our memory is forgotten if it fails.
+        """A transaction for one batch; if it fails, the session forgets what it noted meanwhile.
 
-        Raises ``StoreLockedError`` if somebody stored the same runs at the same moment, which
-        PostgreSQL allows.
+        Raises ``StoreLockedError`` if another process stored some of the same runs at the same
+        moment, which PostgreSQL allows.
         """
         directories, current, months = dict(self._directories), self.current, set(self._months)
         try:
@@ -93,23 +98,23 @@ class ImportSession:
             raise
 
     def ensure_begun(self, tx: Transaction) -> int:
-        """The import's id in the ledger; its row is made when there is something to write."""
+        """The import's number in the ledger; its row is inserted at the first call."""
         if self.current is None:
             self.current = tx.ledger.begin(
                 self.root, strict=self.strict, now_ms=self.now_ms(), tool_version=self.tool_version
             )
         return self.current.id
 
-    def next_id(self, table: str) -> int:
+    def next_id(self, table: LedgerTable) -> int:
         """The next free number of a ledger table."""
         self._ids[table] += 1
         return self._ids[table]
 
-    def file_row(self, tx: Transaction, path: str, state: dict[str, Any]) -> dict[str, Any]:
-        """The row of a file that the ledger has not seen, for ``Ledger.add_files``."""
-        directory, _, name = path.rpartition("/")
+    def file_row(self, tx: Transaction, file: FileToRead, state: FileState) -> FileRow:
+        """The row of a file that the ledger does not know yet."""
+        directory, _, name = file.path.rpartition("/")
         return {
-            "id": self.next_id("import_files"),
+            "id": file.id,
             "directory_id": self._directory_id(tx, directory),
             "name": name,
             **state,
@@ -120,17 +125,20 @@ class ImportSession:
             known = tx.ledger.directory_id(directory)
             if known is None:
                 known = self.next_id("import_directories")
-                row = {"id": known, "path": directory}
-                tx.ledger.add_directories([row])
+                tx.ledger.add_directory(known, directory)
             self._directories[directory] = known
         return self._directories[directory]
 
-    def are_new(self, months: set[Month]) -> bool:
-        """Return whether one of the months has no table yet."""
+    def lacks_months(self, months: set[Month]) -> bool:
+        """Whether one of the months has no table yet."""
         return not months <= self._months
 
     def ensure_months(self, tx: Transaction, months: set[Month], *, confirmed: bool) -> None:
-        """Make month tables; raises ``ManyMonthsError`` rather than go beyond 600 unasked."""
+        """Make the tables of months that have none.
+
+        Raises ``ManyMonthsError`` if the store would then have more than 600 months, unless
+        ``confirmed``.
+        """
         new = months - self._months
         if not new:
             return

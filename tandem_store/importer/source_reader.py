@@ -1,4 +1,4 @@
-"""Copies read again from where the ledger found them: for the few that are not in the store."""
+"""Reads copies again where the ledger found them: the few that are needed and not in the store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tandem_store.ledger import Entry, Kind
 
 
 class LostCopyError(SourceError):
-    """A copy is not where it was read: its file changed or is gone."""
+    """A copy is no longer where it was read: its file has changed or is gone."""
 
     def __init__(self, entry: Entry, why: str) -> None:
         super().__init__(f"{entry.path} {why}: stop the engine, then run the import again")
@@ -26,13 +26,13 @@ class LostCopyError(SourceError):
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """The source that the ledger's paths are relative to."""
+class SourceReader:
+    """Reads copies below ``root``, the directory that the ledger's paths are relative to."""
 
     root: Path
 
     def raw(self, entry: Entry) -> bytes:
-        """The bytes of a copy, from its key on; raises ``LostCopyError`` if they are not there."""
+        """The bytes of a copy from its key on, unchecked; raises ``LostCopyError``."""
         try:
             with (self.root / entry.path).open("rb") as file:
                 if entry.start is None or entry.stop is None:
@@ -43,14 +43,14 @@ class Places:
             raise LostCopyError(entry, f"cannot be read again ({error.strerror})") from error
 
     def checked_raw(self, entry: Entry) -> bytes:
-        """The bytes of a copy that still are what was read; raises ``LostCopyError`` otherwise."""
+        """The bytes of a copy, if they are still the same; raises ``LostCopyError`` otherwise."""
         self.record(entry)
         return self.raw(entry)
 
     def record(self, entry: Entry) -> dict[str, Any]:
         """The record of a copy, recovered if it is damaged.
 
-        Raises ``LostCopyError`` if it is not what was read before.
+        Raises ``LostCopyError`` if it is not the copy that was read before.
         """
         if self._size(entry) > LARGEST_RECORD:
             raise _changed(entry)  # what was read was smaller
@@ -73,7 +73,7 @@ class Places:
         try:
             return (self.root / entry.path).stat().st_size
         except OSError:
-            return 0  # reading it will say what is wrong
+            return 0  # reading it will report the failure
 
     def _parsed(self, entry: Entry, data: bytes) -> Any:
         if entry.start is None or entry.value is None:
@@ -89,7 +89,7 @@ class Places:
 
 
 def file_of(entry: Entry, size: int) -> SourceFile:
-    """The file of a copy, as reading wants it."""
+    """The file of a copy; ``size`` is the number of its bytes that are read."""
     source = Source(entry.source)
     layout = Layout.SHARD if entry.start is None else Layout.RUNS
     if source is Source.CONTEXT:

@@ -1,4 +1,4 @@
-"""A file of many runs, cut into batches of pieces for the parsers."""
+"""A file of many runs, split into batches of pieces for the parsers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Final
 
 from tandem_store.errors import LegacyFormatError
-from tandem_store.importer.copies import Copy, Raw, Reading
-from tandem_store.importer.file_snapshot import Frozen
+from tandem_store.importer.copies import Copy, FileToRead, Raw, Reading
+from tandem_store.importer.file_snapshot import FileSnapshot
 from tandem_store.importer.parsing import (
     LARGEST_KEPT,
     Piece,
@@ -17,7 +17,6 @@ from tandem_store.importer.parsing import (
     raw_of,
     too_large,
 )
-from tandem_store.importer.source.kinds import SourceFile
 from tandem_store.importer.source.salvage.entries import Outline, outline
 from tandem_store.importer.source.salvage.tokens import LARGEST_RECORD, key_at
 from tandem_store.importer.source.spans import DamageKind, Span
@@ -25,53 +24,56 @@ from tandem_store.importer.worker_pool import Task
 from tandem_store.jsontext import loads
 from tandem_store.legacy.versions import NewerVersionError, check_version
 
-#: Bytes and pieces of one batch: enough to make a round trip to a parser worth it.
+#: Bytes and pieces of one batch, large enough to be worth a round trip to a parser process.
 BATCH_BYTES: Final = 1024 * 1024
 BATCH_PIECES: Final = 64
 
 
-def cut(file: SourceFile, content: Frozen, *, after: int) -> Iterator[Task]:
-    """Tasks for the pieces of a file, in its order; the last one ends the file.
+def cut(file: FileToRead, content: FileSnapshot, *, after: int) -> Iterator[Task]:
+    """The tasks for the pieces of a file, in its order.
 
-    Starts behind the byte ``after``, so that an interrupted import goes on where it stopped. A file
-    of a later format is one fault.
+    Only pieces that start behind the byte ``after`` are read, -1 for all of them, so that an
+    interrupted import goes on where it stopped. A file of a newer format becomes one copy with a
+    fault.
     """
-    part = Reading(file, content.digest, last=False)
+    part = Reading(file, content.digest, starts=False, ends=False)
     found = outline(content.data, content.release)
     content.rewind()
     try:
         _note_bad_version(content, found)
     except NewerVersionError as error:
-        copy = Copy(content.digest, fault=newer_version(error), raw=_whole(content))
-        yield Task(of=replace(part, copies=[copy], last=True))
+        copy = Copy(content.digest, fault=newer_version(error), raw=_all_bytes(content))
+        yield Task(part=replace(part, copies=[copy], starts=True, ends=True))
         return
+    if after < 0:
+        yield Task(part=replace(part, starts=True))
     yield from _batches(part, content, found, after)
-    yield Task(of=replace(part, last=True))
+    yield Task(part=replace(part, ends=True))
 
 
-def _batches(part: Reading, content: Frozen, found: Outline, after: int) -> Iterator[Task]:
+def _batches(part: Reading, content: FileSnapshot, found: Outline, after: int) -> Iterator[Task]:
     batch: list[Piece] = []
     size = 0
     for span in _in_order(found):
         if span.start <= after:
             continue
         if span.size > LARGEST_RECORD:
-            yield Task(of=part, pieces=batch)
-            yield Task(of=replace(part, copies=[_copy_of_large(content, span)]))
+            yield Task(part=part, pieces=batch)
+            yield Task(part=replace(part, copies=[_copy_of_large(content, span)]))
             batch, size = [], 0
             continue
         batch.append(_piece(content, span))
         size += span.size
         if size >= BATCH_BYTES or len(batch) >= BATCH_PIECES:
             content.release(span.start)
-            yield Task(of=part, pieces=batch)
+            yield Task(part=part, pieces=batch)
             batch, size = [], 0
     if batch:
-        yield Task(of=part, pieces=batch)
+        yield Task(part=part, pieces=batch)
 
 
-def _copy_of_large(content: Frozen, span: Span) -> Copy:
-    """A range that no parser takes, for quarantine, with its digest alone."""
+def _copy_of_large(content: FileSnapshot, span: Span) -> Copy:
+    """A range that is too large to parse: it is quarantined with its digest, without its bytes."""
     copy = too_large(content.digest_of(span.start, span.stop), span.size)
     return replace(
         copy,
@@ -82,29 +84,32 @@ def _copy_of_large(content: Frozen, span: Span) -> Copy:
 
 
 def _in_order(found: Outline) -> Iterator[Span]:
-    """Entries and faults merged by their place."""
+    """Entries and damage together, sorted by their position."""
     if not found.damage:
         yield from found.entries()
     else:
-        yield from sorted((*found.entries(), *found.damage), key=_place)
+        yield from sorted((*found.entries(), *found.damage), key=_position)
 
 
-def _place(span: Span) -> tuple[int, int]:
+def _position(span: Span) -> tuple[int, int]:
     return span.start, span.stop
 
 
-def _piece(content: Frozen, span: Span) -> Piece:
+def _piece(content: FileSnapshot, span: Span) -> Piece:
     return Piece(span, bytes(content.data[span.start : span.stop]))
 
 
-def _note_bad_version(content: Frozen, found: Outline) -> None:
-    """Make a version that is none a fault; the entries beside it count all the same."""
+def _note_bad_version(content: FileSnapshot, found: Outline) -> None:
+    """Record an invalid schema_version as damage; the other entries are still imported.
+
+    Raises ``NewerVersionError`` for a version that this program does not know.
+    """
     if found.version is None:
         return
     start, stop = found.version
     try:
         if stop - start > LARGEST_RECORD:
-            raise LegacyFormatError("schema_version is no number")
+            raise LegacyFormatError("schema_version is not a number")
         check_version(loads(bytes(content.data[start:stop])))
     except NewerVersionError:
         raise
@@ -112,7 +117,7 @@ def _note_bad_version(content: Frozen, found: Outline) -> None:
         found.damage.append(Span.of_damage(start, stop, DamageKind.BAD_VERSION))
 
 
-def _whole(content: Frozen) -> Raw:
+def _all_bytes(content: FileSnapshot) -> Raw:
     if content.size <= LARGEST_KEPT:
         return raw_of(bytes(content.data[:]))
     return Raw(content.digest, content.size, None)

@@ -6,248 +6,201 @@ any moment goes on with the next batch. Most runs have one copy and are done aft
 
 from __future__ import annotations
 
-from array import array
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any
-
-from sqlalchemy import Row
+from typing import NamedTuple
 
 from tandem_store.importer.copies import Copy, Reading
-from tandem_store.importer.ledger_rows import entry_row, place_of, quarantine_row
+from tandem_store.importer.known_files import KnownFiles
+from tandem_store.importer.ledger_rows import entry_row, file_state, position_of, quarantine_row
 from tandem_store.importer.session import ImportSession
 from tandem_store.importer.source.kinds import SourceFile
-from tandem_store.ledger import Kind, KnownFile
+from tandem_store.ledger import CopyOutcome, EntryRow, FileRow, FileState, SeenRow
 from tandem_store.runs.storage import CompressedRun, insert_runs, taken_ids
 from tandem_store.store import Transaction
 
 
 @dataclass(slots=True)
 class Writer:
-    """Writes readings in batches. ``walked`` has the ledger ids of all files of the source."""
+    """Writes readings in batches of about ``batch`` copies."""
 
     session: ImportSession
+    known_files: KnownFiles
     batch: int
     strict: bool
     confirm_months: bool
-    walked: array[int] = field(default_factory=lambda: array("Q"))
-    _expected: dict[str, KnownFile | None] = field(default_factory=dict)
-    _begun: dict[str, int] = field(default_factory=dict)
     _readings: list[Reading] = field(default_factory=list)
     _waiting: int = 0
 
-    def unchanged(self, file_id: int) -> None:
-        """Count a file that is as it was when it was read."""
-        self.walked.append(file_id)
-
-    def expect(self, path: str, known: KnownFile | None) -> None:
-        """Announce a file that will be read, with what the ledger knows of it."""
-        self._expected[path] = known
-
-    def resume_after(self, file: SourceFile, digest: bytes) -> int | None:
-        """The byte behind which a large file is to be read, -1 for all of it, ``None`` for nothing.
-
-        An interrupted import goes on in the middle of a file that has not changed.
-        """
-        known = self._expected[file.path]
-        if known is None or known.digest != digest:
-            return -1
-        if self.is_settled(known):
-            self._expected.pop(file.path)
-            self.unchanged(known.id)
-            return None
-        if known.complete or not self._is_mine(known):
-            return -1
-        self._begun[file.path] = known.id
-        self.walked.append(known.id)
-        with self.session.store.read() as tx:
-            return tx.ledger.last_ordinal(known.id, known.import_id)
-
-    def is_settled(self, known: KnownFile) -> bool:
-        """Whether all that the file held has been read, by an import that ended or is ours."""
-        return known.complete and (known.finished or self._is_mine(known))
-
-    def _is_mine(self, known: KnownFile) -> bool:
-        return self.session.current is not None and known.import_id == self.session.current.id
-
-    def take(self, reading: Reading) -> None:
-        """Write a reading with the next batch."""
+    def add(self, reading: Reading) -> None:
+        """Write a reading with the next batch, unless its file still has the same content."""
+        if reading.ends:
+            self.known_files.note_present(reading.file)
+        if self.known_files.has_same_content(reading.file, reading.digest):
+            return
         self._readings.append(reading)
         self._waiting += len(reading.copies)
         if self._waiting >= self.batch or len(self._readings) >= self.batch:
             self.flush()
 
+    def finish(self) -> None:
+        """Write the last batch, after everything was read."""
+        self.flush()
+        self._retire_missing()
+
     def flush(self) -> None:
-        """Write what waits, in one transaction; writes nothing if nothing is new."""
-        readings = [reading for reading in self._readings if not self._is_same_file(reading)]
-        self._readings, self._waiting = [], 0
+        """Write the readings that wait, in one transaction."""
+        readings, self._readings, self._waiting = self._readings, [], 0
         if not readings:
             return
         with self.session.begin() as tx:
-            self._make_months_first(tx, readings)
-            import_id = self.session.ensure_begun(tx)
-            rows: list[tuple[SourceFile, Copy, dict[str, Any]]] = []
-            files: dict[str, dict[str, Any]] = {}
+            if not self.strict:
+                self._make_months_first(tx, readings)
+            batch = _Batch(tx, self.session, self.session.ensure_begun(tx))
             for reading in readings:
-                file_id = self._file_id(tx, import_id, reading, files)
-                copies = self._new_copies(tx, import_id, file_id, reading)
-                rows += [
-                    (
-                        reading.file,
-                        copy,
-                        entry_row(self.session.next_id("import_entries"), import_id, file_id, copy),
-                    )
-                    for copy in copies
-                ]
-            self._place(tx, rows)
-            tx.ledger.add_files(list(files.values()))
-            tx.ledger.add_entries([row for _, _, row in rows])
-            self._quarantine(tx, import_id, rows)
+                batch.add(reading)
+            if not self.strict:
+                batch.store_first_copies(confirm_months=self.confirm_months)
+            batch.write()
 
     def _make_months_first(self, tx: Transaction, readings: list[Reading]) -> None:
         """Make the months of new runs before anything is written, as ``partitions.ensure`` asks.
 
-        A file that was known may hold copies that were judged before; whether their months are
-        needed is seen when they are placed.
+        Left out are files that were known, because their copies may have been judged before; the
+        months that those need are made when their runs are stored.
         """
         new = [
             copy.run
             for reading in readings
-            if self._expected.get(reading.file.path) is None
+            if reading.file.known is None
             for copy in reading.copies
-            if copy.run is not None and is_whole(copy)
+            if copy.run is not None and copy.is_well_formed
         ]
-        if self.strict or not self.session.are_new({run.month for run in new}):
+        if not self.session.lacks_months({run.month for run in new}):
             return
         taken = taken_ids(tx.connection, [run.columns["run_id"] for run in new])
         months = {run.month for run in new if run.columns["run_id"] not in taken}
         self.session.ensure_months(tx, months, confirmed=self.confirm_months)
 
-    def retire_missing(self) -> None:
-        """Forget what an interrupted import read in files that it cannot judge any more.
+    def _retire_missing(self) -> None:
+        """Forget what this import read, when it was interrupted, in files that it cannot judge now.
 
-        They are not there, or another import has read them since. One that comes back is read then.
+        They are gone, or another import has read them since. One that comes back is read then.
         """
         if self.session.current is None:
             return
         import_id = self.session.current.id
         with self.session.store.read() as tx:
-            owners = dict(tx.ledger.open_files(import_id))
-        missing = set(owners).difference(self.walked)
-        taken = {file_id for file_id, owner in owners.items() if owner != import_id}
-        if missing or taken:
+            readers = dict(tx.ledger.open_files(import_id))
+        missing = set(readers).difference(self.known_files.present)
+        read_by_others = {file_id for file_id, reader in readers.items() if reader != import_id}
+        if missing or read_by_others:
             with self.session.begin() as tx:
-                for file_id in sorted(missing | taken):
+                for file_id in sorted(missing | read_by_others):
                     tx.ledger.retire(file_id, import_id)
                     tx.ledger.forget_file(file_id, import_id)
 
-    def _is_same_file(self, reading: Reading) -> bool:
-        """Whether only a file's time or folder has changed; then nothing is judged again."""
-        known = self._expected.get(reading.file.path)
-        if known is None or known.digest != reading.digest or not self.is_settled(known):
-            return False
-        self._expected.pop(reading.file.path)
-        self.unchanged(known.id)
-        return True
 
-    def _file_id(
-        self, tx: Transaction, import_id: int, reading: Reading, new: dict[str, dict[str, Any]]
-    ) -> int:
-        """The ledger's id of the file, brought up to date; one not seen before goes to ``new``."""
-        path = reading.file.path
-        state = {
-            "import_id": import_id,
-            "source": reading.file.source.value,
-            "size": reading.file.size,
-            "mtime_ns": reading.file.mtime_ns,
-            "digest": reading.digest,
-            "complete": reading.last,
-        }
-        file_id = self._begun.get(path)
-        known = self._expected.get(path)
-        if file_id is None and known is None:
-            new[path] = self.session.file_row(tx, path, state)
-            file_id = int(new[path]["id"])
-            self.walked.append(file_id)
-        elif file_id is None and known is not None:
-            file_id = known.id
-            tx.ledger.retire(file_id, import_id)
-            tx.ledger.update_file(file_id, **state)
-            self.walked.append(file_id)
-        elif path in new:
-            new[path] |= state
-        elif file_id is not None and reading.last:
-            tx.ledger.update_file(file_id, **state)
-        assert file_id is not None  # one of the branches gave it
-        self._begun[path] = file_id
-        if reading.last:
-            del self._begun[path]
-        return file_id
+class _NewCopy(NamedTuple):
+    """A copy that the ledger did not have yet, with its file and its row."""
 
-    def _new_copies(
-        self, tx: Transaction, import_id: int, file_id: int, reading: Reading
-    ) -> list[Copy]:
-        """The copies that the file did not hold before; the others are only seen again."""
-        path = reading.file.path
-        known = self._expected.get(path)
-        if reading.last:
-            self._expected.pop(path, None)
-        if known is None or not reading.copies:
-            return reading.copies
-        held = defaultdict(list)
-        named = (copy.facts.run_id if copy.facts else copy.claimed_id for copy in reading.copies)
-        ids = [run_id for run_id in named if run_id is not None]
-        for row in tx.ledger.entries_of_file(file_id, ids, before=import_id):
-            held[_identity(row)].append(row.id)
-        new, again = [], []
-        for copy in reading.copies:
-            same = held[copy.key, copy.digest]
-            if same:
-                again.append(
-                    {"entry_id": same.pop(), "seen_import_id": import_id, **place_of(copy)}
-                )
-            else:
-                new.append(copy)
-        tx.ledger.saw_again(again)
-        return new
+    file: SourceFile
+    copy: Copy
+    row: EntryRow
 
-    def _place(self, tx: Transaction, rows: list[tuple[SourceFile, Copy, dict[str, Any]]]) -> None:
-        """Store the first whole copy of every run that has no row yet, and say so in its entry."""
-        if self.strict:
-            return
-        ids = [row["run_id"] for _, copy, row in rows if is_whole(copy)]
-        taken = taken_ids(tx.connection, ids)
+
+@dataclass(slots=True)
+class _Batch:
+    """What one transaction writes. ``_files`` has the rows of files that are new to the ledger."""
+
+    tx: Transaction
+    session: ImportSession
+    import_id: int
+    _files: dict[int, FileRow] = field(default_factory=dict)
+    _copies: list[_NewCopy] = field(default_factory=list)
+
+    def add(self, reading: Reading) -> None:
+        """Take in a reading; updates what the ledger has of a file that it knows."""
+        if reading.starts:
+            self._begin_file(reading)
+        elif reading.ends:
+            self._end_file(reading)
+        for copy in self._new_copies(reading):
+            entry_id = self.session.next_id("import_entries")
+            row = entry_row(entry_id, self.import_id, reading.file.id, copy)
+            self._copies.append(_NewCopy(reading.file, copy, row))
+
+    def store_first_copies(self, *, confirm_months: bool) -> None:
+        """Store the first well-formed copy of every run that has no row yet, and note it so."""
+        good = [(copy.run, row) for _, copy, row in self._copies if copy.is_well_formed]
+        taken = taken_ids(self.tx.connection, [run.columns["run_id"] for run, _ in good if run])
         runs: list[CompressedRun] = []
-        placed: list[dict[str, Any]] = []
-        for _, copy, row in rows:
-            if copy.run is not None and is_whole(copy) and row["run_id"] not in taken:
-                taken.add(row["run_id"])
-                runs.append(copy.run)
-                placed.append(row)
-        self.session.ensure_months(tx, {run.month for run in runs}, confirmed=self.confirm_months)
-        revisions = insert_runs(tx.connection, runs, imported=True)
-        for row, revision in zip(placed, revisions, strict=True):
-            row |= {"outcome": "imported", "revision": revision}
+        rows: list[EntryRow] = []
+        for run, row in good:
+            if run is not None and run.columns["run_id"] not in taken:
+                taken.add(run.columns["run_id"])
+                runs.append(run)
+                rows.append(row)
+        months = {run.month for run in runs}
+        self.session.ensure_months(self.tx, months, confirmed=confirm_months)
+        revisions = insert_runs(self.tx.connection, runs, imported=True)
+        for row, revision in zip(rows, revisions, strict=True):
+            row["outcome"], row["revision"] = CopyOutcome.IMPORTED.value, revision
 
-    def _quarantine(
-        self,
-        tx: Transaction,
-        import_id: int,
-        rows: list[tuple[SourceFile, Copy, dict[str, Any]]],
-    ) -> None:
-        tx.quarantine.add(
+    def write(self) -> None:
+        """Write the files and copies, and what goes to quarantine."""
+        self.tx.ledger.add_files(list(self._files.values()))
+        self.tx.ledger.add_entries([row for _, _, row in self._copies])
+        now_ms = self.session.now_ms()
+        self.tx.quarantine.add(
             [
-                quarantine_row(import_id, row["id"], file, copy, now_ms=self.session.now_ms())
-                for file, copy, row in rows
+                quarantine_row(self.import_id, row["id"], file, copy, now_ms=now_ms)
+                for file, copy, row in self._copies
                 if copy.fault is not None
             ]
         )
 
+    def _begin_file(self, reading: Reading) -> None:
+        file, state = reading.file, self._state(reading)
+        if file.known is None:
+            self._files[file.id] = self.session.file_row(self.tx, file, state)
+        else:
+            self.tx.ledger.retire(file.id, self.import_id)
+            self.tx.ledger.update_file(file.id, state)
 
-def is_whole(copy: Copy) -> bool:
-    """Whether a copy may be stored before it is compared with others."""
-    return copy.run is not None and copy.facts is not None and copy.facts.kind is Kind.WELL_FORMED
+    def _end_file(self, reading: Reading) -> None:
+        new = self._files.get(reading.file.id)
+        if new is None:
+            self.tx.ledger.update_file(reading.file.id, self._state(reading))
+        else:
+            new["complete"] = True
 
+    def _state(self, reading: Reading) -> FileState:
+        return file_state(self.import_id, reading.file, reading.digest, complete=reading.ends)
 
-def _identity(row: Row[Any]) -> tuple[str | None, bytes]:
-    return row.key, row.digest
+    def _new_copies(self, reading: Reading) -> list[Copy]:
+        """The copies that the file did not hold before; the others are marked as seen."""
+        if reading.file.known is None or not reading.copies:
+            return reading.copies
+        held = self._copies_before(reading)
+        new: list[Copy] = []
+        seen: list[SeenRow] = []
+        for copy in reading.copies:
+            if same := held[copy.key and copy.key, copy.digest]:
+                entry_id = same.pop()
+                seen.append(
+                    {"entry_id": entry_id, "seen_import_id": self.import_id, **position_of(copy)}
+                )
+            else:
+                new.append(copy)
+        # At once, because the next part of the file must not find the same copies again.
+        self.tx.ledger.mark_seen(seen)
+        return new
+
+    def _copies_before(self, reading: Reading) -> dict[tuple[str | None, bytes], list[int]]:
+        """The numbers of the copies that the file held before, by key and digest."""
+        ids = {copy.run_id for copy in reading.copies if copy.run_id is not None}
+        held: dict[tuple[str | None, bytes], list[int]] = defaultdict(list)
+        for one in self.tx.ledger.copies_in_file(reading.file.id, ids, unseen_by=self.import_id):
+            held[one.key, one.digest].append(one.id)
+        return held

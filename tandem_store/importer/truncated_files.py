@@ -42,7 +42,7 @@ def truncated_files(tx: ReadTransaction, items: Iterable[QuarantineItem]) -> lis
         Truncated(
             path=item.path,
             bytes=item.stop,
-            saved=tx.ledger.whole_copies(tx.ledger.require(item.entry_id).file_id),
+            saved=tx.ledger.count_complete(tx.ledger.require(item.entry_id).file_id),
             partial=int(item.stop > item.start),
             at=item.start,
         )

@@ -1,4 +1,8 @@
-"""Parser processes feeding one writer, in the order in which the work was given out."""
+"""The work of an import's parsers, and the processes that do it.
+
+Files are grouped into tasks: small ones together, a large one in parts. However many processes
+parse, what they read comes back in the order of the tasks, so that one writer can store it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -16,44 +20,66 @@ from pathlib import Path
 from typing import Final
 
 from tandem_store.errors import StoreError
-from tandem_store.importer.copies import Reading
+from tandem_store.importer.copies import FileToRead, Reading
 from tandem_store.importer.parsing import Piece, copies_of_pieces, read_file
-from tandem_store.importer.source.kinds import SourceFile
+from tandem_store.importer.source.kinds import Layout
 
 #: Bytes; up to this size a source is read before a parser process has even started.
 _SMALL: Final = 16 * 1024 * 1024
 #: How many tasks per process wait or run at once; more only costs memory.
 _AHEAD: Final = 8
+#: Files and bytes of one task of small files.
+_FILES_TOGETHER: Final = 64
+_BYTES_TOGETHER: Final = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Work for one parser: whole small files, or pieces of one large file.
+    """Work for one parser: complete small files, or pieces of one large file.
 
-    ``of`` is the reading that the pieces' copies belong to.
+    ``part`` is the reading that the copies in the pieces belong to; it may have some already.
     """
 
-    files: list[SourceFile] = field(default_factory=list)
-    of: Reading | None = None
+    files: list[FileToRead] = field(default_factory=list)
+    part: Reading | None = None
     pieces: list[Piece] = field(default_factory=list)
 
 
+def tasks_for(
+    files: Iterable[FileToRead], cut: Callable[[FileToRead], Iterator[Task]]
+) -> Iterator[Task]:
+    """The tasks for some files, in their order; ``cut`` makes those of a file of many runs."""
+    small: list[FileToRead] = []
+    size = 0
+    for file in files:
+        if file.layout is Layout.RUNS:
+            yield from cut(file)
+            continue
+        small.append(file)
+        size += file.size
+        if len(small) >= _FILES_TOGETHER or size >= _BYTES_TOGETHER:
+            yield Task(files=small)
+            small, size = [], 0
+    if small:
+        yield Task(files=small)
+
+
 def jobs_for(total_bytes: int) -> int:
-    """How many parser processes are worth it for so many bytes: one per core, or none."""
+    """How many parser processes are worth starting for so many bytes: one per core, or none."""
     return 1 if total_bytes <= _SMALL else os.cpu_count() or 1
 
 
 def perform(root: Path, task: Task) -> list[Reading]:
     """Do one task."""
     readings = [read_file(root, file) for file in task.files]
-    if task.of is not None:
-        copies = copies_of_pieces(task.of.file, task.pieces)
-        readings.append(replace(task.of, copies=[*task.of.copies, *copies]))
+    if task.part is not None:
+        copies = copies_of_pieces(task.part.file, task.pieces)
+        readings.append(replace(task.part, copies=[*task.part.copies, *copies]))
     return readings
 
 
 def perform_all(root: Path, tasks: Iterator[Task], jobs: int) -> Iterator[Reading]:
-    """Do all tasks with ``jobs`` processes (1: in this one), in order.
+    """Do all tasks in ``jobs`` processes (1: in this one) and yield what they read, in order.
 
     Raises ``StoreError`` when a parser process was killed.
     """
@@ -61,8 +87,8 @@ def perform_all(root: Path, tasks: Iterator[Task], jobs: int) -> Iterator[Readin
         for task in tasks:
             yield from perform(root, task)
         return
-    # Not forked: a copy of a process that holds threads and database connections may hang.
-    with _undisturbed():
+    # Not forked: a copy of a process with threads and database connections may hang.
+    with _uninterrupted():
         pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_start)
     try:
         for reading in _in_order(pool, root, tasks, jobs * _AHEAD):
@@ -81,7 +107,7 @@ def _in_order(
 ) -> Iterator[list[Reading]]:
     window: deque[Future[list[Reading]]] = deque()
     for task in tasks:
-        with _undisturbed():  # the pool begins its processes as tasks come in
+        with _uninterrupted():  # the pool starts its processes as tasks come in
             window.append(pool.submit(perform, root, task))
         if len(window) >= ahead:
             yield window.popleft().result()
@@ -90,16 +116,16 @@ def _in_order(
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Hold interrupts back for the block, from the processes that it begins too.
+def _uninterrupted() -> Iterator[None]:
+    """Hold back interrupts during the block, also from the processes that it starts.
 
-    Ctrl-C at a terminal reaches them all. A process that is only beginning would end with a
-    traceback, and so would one that its parent leaves half-way. What came meanwhile is raised
-    afterwards.
+    Ctrl-C at a terminal reaches all of them. A process that is only starting would end with a
+    traceback, and so would one that its parent abandons half-way. An interrupt that came meanwhile
+    is raised afterwards.
     """
     came: list[int] = []
     is_main = threading.current_thread() is threading.main_thread()
-    # The mask is what processes begin with; the handler is for a signal that another thread takes.
+    # New processes inherit the mask; the handler is for a signal that another thread receives.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     before = (
         signal.signal(signal.SIGINT, lambda number, _: came.append(number)) if is_main else None
@@ -115,7 +141,7 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _start() -> None:
-    """Leave interrupts to the parent, and end when it is gone, however it ended."""
+    """Leave interrupts to the parent, and end when the parent has ended, for whatever reason."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()

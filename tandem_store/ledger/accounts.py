@@ -1,4 +1,4 @@
-"""What a report asks of the ledger: the copies of some files, counted, and which are odd."""
+"""What the report of an import asks of the ledger: the copies in some files, counted and listed."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tandem_store.ledger.rows import DatedRun, Tally
 from tandem_store.models import import_entries, import_files, quarantine, runs
 from tandem_store.month import Month
 
-#: How many ids are named in one statement.
+#: How many ids are listed in one statement.
 BATCH: Final = 500
-#: For answers that may have a row for every file of a folder or every run of a hot file: a thousand
+#: For results that may have a row for every file of a folder or every run of a hot file: a thousand
 #: rows at a time, by a cursor on the server, where the driver would otherwise fetch all at once.
 STREAMED: Final = {"yield_per": 1_000}
 
 
 class Accounts:
-    """Questions about files that are named by their ids; part of ``LedgerReader``."""
+    """Queries about files that are given by their numbers; part of ``LedgerReader``."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -41,8 +41,8 @@ class Accounts:
             batch = import_files.c.id.in_(file_ids[first : first + BATCH])
             yield from (Tally(*row) for row in self._connection.execute(counted.where(batch)))
 
-    def notable(self, file_ids: Sequence[int]) -> Iterator[tuple[str, Reason]]:
-        """Run id and reason of the winners in these files that are not simply a whole copy."""
+    def winners_with_reason(self, file_ids: Sequence[int]) -> Iterator[tuple[str, Reason]]:
+        """Run id and reason of the copies in these files that were used and have a reason."""
         entry = import_entries.c
         named = select(entry.run_id, entry.reason).where(
             entry.outcome.in_([CopyOutcome.IMPORTED.value, CopyOutcome.RESTORED_FROM.value]),
@@ -56,7 +56,7 @@ class Accounts:
     def unchanged_in_quarantine(
         self, file_ids: Sequence[int], import_id: int | None
     ) -> Counter[str]:
-        """By source, the copies in these files that lie in quarantine since an earlier import.
+        """How many copies in these files an earlier import has quarantined, by source.
 
         Discarded items do not count.
         """
@@ -81,9 +81,9 @@ class Accounts:
         return found
 
     def dated_after(self, limit_ms: int, file_ids: Sequence[int]) -> Iterator[DatedRun]:
-        """The stored runs with a copy in these files that are dated after a moment, by their ids.
+        """The stored runs with a copy in these files that are dated after ``limit_ms``, by id.
 
-        Dated by creation or update, whichever is later; ``limit_ms`` is in milliseconds.
+        A run is dated by its creation or update, whichever is later. Times are milliseconds.
         """
         query = (
             select(
@@ -95,7 +95,7 @@ class Accounts:
             )
             .join(import_entries, import_entries.c.run_id == runs.c.run_id)
             .where(
-                # An index has the month; the times alone would be looked for in every row.
+                # The month is in an index; the times alone would be looked up in every row.
                 runs.c.month >= Month.of_ms(limit_ms),
                 or_(runs.c.created_at_ms > limit_ms, runs.c.updated_at_ms > limit_ms),
             )

@@ -1,11 +1,11 @@
-"""What can be asked of the ledger."""
+"""Reading the ledger."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import ColumnElement, func, select
 
 from tandem_store.database.read_only import ReadOnly
 from tandem_store.errors import NotFoundError
@@ -18,6 +18,7 @@ from tandem_store.ledger.rows import (
     NO_DIGEST,
     Entry,
     Import,
+    KnownCopy,
     KnownFile,
     ReadFile,
     entry_of,
@@ -26,25 +27,30 @@ from tandem_store.ledger.rows import (
 )
 from tandem_store.models import import_directories, import_entries, import_files, imports
 
-#: Well-formed copies and stubs.
-_WHOLE: Final = (Kind.WELL_FORMED.value, Kind.STUB.value)
+#: The kinds of copies that are complete.
+_COMPLETE: Final = (Kind.WELL_FORMED.value, Kind.STUB.value)
 
 
 class LedgerReader(Accounts, ReadOnly):
     """The ledger as the connection's transaction sees it; cannot write."""
 
     def unfinished(self) -> list[Import]:
-        """The imports that were begun and not ended, the oldest first."""
+        """The imports that were started and not finished, the oldest first."""
         rows = self._connection.execute(
             IMPORTS.where(imports.c.state != "done").order_by(imports.c.id)
         )
         return [Import(row.id, row.root, row.state, row.strict) for row in rows]
 
-    def root(self, import_id: int) -> str:
-        """The directory that an import reads."""
+    def require_root(self, import_id: int) -> str:
+        """The directory that an import read.
+
+        Raises ``NotFoundError`` if there is no import with this number.
+        """
         query = select(imports.c.root).where(imports.c.id == import_id)
-        found: str = self._connection.execute(query).scalar_one()
-        return found
+        root: str | None = self._connection.execute(query).scalar()
+        if root is None:
+            raise NotFoundError(f"There is no import {import_id} in the ledger.")
+        return root
 
     def files_in(self, directory: str) -> dict[str, KnownFile]:
         """The known files of one directory by name."""
@@ -52,7 +58,7 @@ class LedgerReader(Accounts, ReadOnly):
         return {row.name: known_file(row) for row in rows}
 
     def files_read_by(self, import_id: int) -> Generator[ReadFile]:
-        """The files that an import read and no other has read since; to be closed."""
+        """The files that an import read and no other has read since; close it after use."""
         files = import_files.c
         query = (
             select(import_directories.c.path, files.name, files.size, files.digest)
@@ -65,7 +71,7 @@ class LedgerReader(Accounts, ReadOnly):
                 yield ReadFile(path_of(row), row.size, row.digest)
 
     def last_ids(self) -> dict[str, int]:
-        """The greatest ids of directories, files and entries, from which an importer numbers on."""
+        """The greatest numbers of directories, files and entries, by table name."""
         tables = (import_directories, import_files, import_entries)
         highest = (select(func.coalesce(func.max(table.c.id), 0)) for table in tables)
         return {
@@ -74,14 +80,14 @@ class LedgerReader(Accounts, ReadOnly):
         }
 
     def directory_id(self, directory: str) -> int | None:
-        """The id under which a directory is known."""
+        """The number of a directory; ``None`` if the ledger does not know it."""
         found: int | None = self._connection.execute(
             select(import_directories.c.id).where(import_directories.c.path == directory)
         ).scalar()
         return found
 
     def open_files(self, import_id: int) -> list[tuple[int, int]]:
-        """The files with copies that the import has not judged yet, and who read each last."""
+        """The files with copies that an import has not judged, each with its last reader."""
         entry = import_entries.c
         query = (
             select(entry.file_id, import_files.c.import_id)
@@ -92,7 +98,7 @@ class LedgerReader(Accounts, ReadOnly):
         return [(row.file_id, row.import_id) for row in rows]
 
     def last_ordinal(self, file_id: int, import_id: int) -> int:
-        """How far an import has come in a file, -1 for not at all."""
+        """The position of the last copy that an import found in a file, -1 if it found none."""
         found: int | None = self._connection.execute(
             select(func.max(import_entries.c.ordinal)).where(
                 import_entries.c.file_id == file_id, import_entries.c.seen_import_id == import_id
@@ -100,28 +106,27 @@ class LedgerReader(Accounts, ReadOnly):
         ).scalar()
         return -1 if found is None else found
 
-    def entries_of_file(
-        self, file_id: int, run_ids: Iterable[str], *, before: int
-    ) -> list[Row[Any]]:
-        """Id, key and digest of the copies of these runs, or of none, that a file once held.
+    def copies_in_file(
+        self, file_id: int, run_ids: Iterable[str], *, unseen_by: int
+    ) -> list[KnownCopy]:
+        """The judged copies that a file once held, of these runs or of no known run.
 
-        Only those that the import ``before`` has not seen again yet.
+        Left out are those that the import ``unseen_by`` has seen in it again already.
         """
-        named = import_entries.c.run_id.in_(list(run_ids))
-        return list(
-            self._connection.execute(
-                select(import_entries.c.id, import_entries.c.key, import_entries.c.digest).where(
-                    import_entries.c.file_id == file_id,
-                    named | import_entries.c.run_id.is_(None),
-                    import_entries.c.seen_import_id != before,
-                    import_entries.c.outcome.is_not(None),
-                    import_entries.c.reason.is_distinct_from(ReasonCode.SOURCE_CHANGED.value),
-                )
-            )
+        entry = import_entries.c
+        named = entry.run_id.in_(list(run_ids))
+        query = select(entry.id, entry.key, entry.digest).where(
+            entry.file_id == file_id,
+            named | entry.run_id.is_(None),
+            entry.seen_import_id != unseen_by,
+            entry.outcome.is_not(None),
+            entry.reason.is_distinct_from(ReasonCode.SOURCE_CHANGED.value),
         )
+        rows = self._connection.execute(query)
+        return [KnownCopy(row.id, row.key, row.digest) for row in rows]
 
-    def open_run_ids(self, import_id: int, *, limit: int) -> list[str]:
-        """The next ids, as columns have them, that the import has not judged yet, in order."""
+    def unreconciled_run_ids(self, import_id: int, *, limit: int) -> list[str]:
+        """The next runs that an import has not judged yet, by id; ids as columns have them."""
         pending = (
             select(import_entries.c.run_id)
             .where(import_entries.c.import_id == import_id, import_entries.c.outcome.is_(None))
@@ -132,34 +137,36 @@ class LedgerReader(Accounts, ReadOnly):
         return list(self._connection.execute(pending).scalars())
 
     def entries_of_runs(self, run_ids: Sequence[str]) -> Iterator[Entry]:
-        """Every copy of these runs, from all imports; ids as columns have them."""
+        """Every copy of these runs, from all imports; ids are exact."""
         for first in range(0, len(run_ids), BATCH):
             named = import_entries.c.run_id.in_(run_ids[first : first + BATCH])
             for row in self._connection.execute(ENTRIES.where(named)):
                 yield entry_of(row)
 
     def get(self, entry_id: int) -> Entry | None:
-        """Return one copy, or None if there is no entry with this number."""
+        """Return one copy, or None if there is none with this number."""
         query = ENTRIES.where(import_entries.c.id == entry_id)
         row = self._connection.execute(query).one_or_none()
         return None if row is None else entry_of(row)
 
     def require(self, entry_id: int) -> Entry:
-        """Return one copy. Raises ``NotFoundError`` if there is no entry with this number."""
+        """Return one copy. Raises ``NotFoundError`` if there is none with this number."""
         entry = self.get(entry_id)
         if entry is None:
-            raise NotFoundError(f"There is no entry {entry_id} in the ledger of imports.")
+            raise NotFoundError(f"There is no copy {entry_id} in the ledger of imports.")
         return entry
 
     def entries_between(self, path: str, first: int, last: int) -> list[Entry]:
-        """The copies that a file held when it was last read, from one place in it to another."""
-        place = import_entries.c.ordinal.between(first, last)
-        return self._entries_at(path, place)
+        """The copies that a file held when it was last read, from one position to another."""
+        return self._entries_at(path, import_entries.c.ordinal.between(first, last))
 
-    def nameless_entries(
+    def entries_alike(
         self, path: str, digests: Iterable[bytes], keys: Iterable[str]
     ) -> list[Entry]:
-        """Those of no known run with one of these digests, and all with one of these keys."""
+        """The copies in a file with one of these keys, or of no known run with one of the digests.
+
+        As the file was when it was last read.
+        """
         entry = import_entries.c
         nameless = entry.run_id.is_(None) & entry.digest.in_(list(digests))
         return self._entries_at(path, nameless | entry.key.in_(list(keys)))
@@ -177,7 +184,7 @@ class LedgerReader(Accounts, ReadOnly):
         return [entry_of(row) for row in rows]
 
     def has_read_file(self, root: str, path: str) -> bool:
-        """Whether it was an import of this directory that read a file last."""
+        """Whether a file was last read by an import of this directory."""
         directory, _, name = path.rpartition("/")
         query = select(import_files.c.id).join(import_directories).join(imports)
         return (
@@ -191,8 +198,8 @@ class LedgerReader(Accounts, ReadOnly):
             is not None
         )
 
-    def whole_copies(self, file_id: int) -> int:
-        """How many whole runs a file held when it was last read."""
+    def count_complete(self, file_id: int) -> int:
+        """How many complete runs a file held when it was last read."""
         entry = import_entries.c
         skipped = entry.outcome == CopyOutcome.SKIPPED.value
         return self._connection.execute(
@@ -200,15 +207,15 @@ class LedgerReader(Accounts, ReadOnly):
             .select_from(import_entries)
             .join(import_files)
             .where(entry.file_id == file_id, entry.seen_import_id == import_files.c.import_id)
-            .where(entry.kind.in_(_WHOLE) | skipped)
+            .where(entry.kind.in_(_COMPLETE) | skipped)
         ).scalar_one()
 
     def origins(self, run_id: str) -> list[Entry]:
-        """Every copy of a run that was ever read, the oldest import first."""
+        """Every copy of a run that any import has read, the oldest import first."""
         return sorted(self.entries_of_runs([run_id]), key=lambda entry: entry.id)
 
-    def unsettled(self, import_id: int | None = None) -> int:
-        """How many runs wait for the end of an interrupted import: of this one, or of any."""
+    def count_unreconciled(self, import_id: int | None = None) -> int:
+        """How many runs have copies that are still to be judged, by one import or by any."""
         waiting = select(func.count(import_entries.c.run_id.distinct())).where(
             import_entries.c.outcome.is_(None)
         )
@@ -217,7 +224,7 @@ class LedgerReader(Accounts, ReadOnly):
         return self._connection.execute(waiting).scalar_one()
 
     def is_interrupted(self) -> bool:
-        """Whether an import was begun and not ended."""
+        """Whether any import was started and not finished."""
         return (
             self._connection.execute(
                 select(imports.c.id).where(imports.c.state != "done").limit(1)
@@ -226,12 +233,12 @@ class LedgerReader(Accounts, ReadOnly):
         )
 
     def has_read(self, root: str) -> bool:
-        """Whether an import of this directory was begun."""
+        """Whether an import of this directory was ever started."""
         query = select(imports.c.id).where(imports.c.root == root).limit(1)
         return self._connection.execute(query).scalar() is not None
 
     def files_of(self, root: str) -> Iterator[tuple[str, str]]:
-        """Path and source of the files that imports of this directory read last, streamed."""
+        """Path and source of the files that were last read by imports of this directory."""
         query = (
             select(import_directories.c.path, import_files.c.name, import_files.c.source)
             .join_from(import_files, import_directories)
@@ -242,7 +249,7 @@ class LedgerReader(Accounts, ReadOnly):
             yield f"{folder}/{name}" if folder else name, source
 
     def last_finished_at_ms(self) -> int | None:
-        """When the last import ended, of whatever directory; None if none did."""
+        """When the last import of any directory was finished, in milliseconds; or ``None``."""
         query = select(func.max(imports.c.finished_at_ms))
         found: int | None = self._connection.execute(query).scalar()
         return found

@@ -1,9 +1,9 @@
-"""The ledger's rows, and the questions that give them."""
+"""The ledger's rows: the types in which they are read and written, and the queries for them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypedDict
 
 from sqlalchemy import Row, Select, bindparam, select
 
@@ -14,7 +14,7 @@ from tandem_store.month import Month
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One import of one state directory."""
+    """One import of one state directory; ``state`` is scanning, settling or done."""
 
     id: int
     root: str
@@ -24,7 +24,11 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """A file that an import has read before, as it was then."""
+    """A file that an import has read before, as it was then.
+
+    ``complete`` is false if the import has not read all of it, ``finished`` says whether the import
+    was finished; ``root`` is the directory that it read.
+    """
 
     id: int
     size: int
@@ -38,16 +42,98 @@ class KnownFile:
 
 @dataclass(frozen=True, slots=True)
 class ReadFile:
-    """What an import read: the file's path below the state root, its size and its SHA-256."""
+    """A file that an import has read: its path below the state root, size in bytes and SHA-256."""
 
     path: str
     size: int
     digest: bytes
 
 
+class FileState(TypedDict):
+    """How a file looked when an import read it, as columns of ``import_files``.
+
+    ``size`` is in bytes, ``mtime_ns`` in nanoseconds since 1970, ``digest`` the SHA-256 of all
+    bytes. ``complete`` is false while the rest of a large file is still to be read.
+    """
+
+    import_id: int
+    source: str
+    size: int
+    mtime_ns: int
+    digest: bytes
+    complete: bool
+
+
+class FileRow(FileState):
+    """A file, as a row of ``import_files``."""
+
+    id: int
+    directory_id: int
+    name: str
+
+
+class Position(TypedDict):
+    """Where a copy stands in its file, as columns of ``import_entries``.
+
+    The bytes from ``start`` to ``stop``; the run itself begins at ``value``, behind its key. All
+    three are ``None`` for a copy that is a whole file.
+    """
+
+    ordinal: int
+    start: int | None
+    value: int | None
+    stop: int | None
+
+
+class EntryRow(Position):
+    """A copy of a run, as a row of ``import_entries``."""
+
+    id: int
+    import_id: int
+    seen_import_id: int
+    file_id: int
+    key: str | None
+    run_id: str | None
+    digest: bytes
+    month: Month | None
+    kind: int | None
+    tenant: bytes | None
+    automation: bytes | None
+    updated_at_ms: int | None
+    outputs: int | None
+    parts: int | None
+    outcome: str | None
+    reason: str | None
+    revision: int | None
+
+
+class SeenRow(Position):
+    """Where a known copy stands now, and the import that found it there."""
+
+    entry_id: int
+    seen_import_id: int
+
+
+class OutcomeRow(TypedDict):
+    """The outcome of a copy; ``revision`` is that of the stored run if the copy won."""
+
+    entry_id: int
+    outcome: str
+    reason: str | None
+    revision: int | None
+
+
+class KnownCopy(NamedTuple):
+    """What tells a copy that a file held before from the others."""
+
+    id: int
+    key: str | None
+    digest: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One copy as the ledger remembers it. ``path`` is relative to the state root."""
+    """One copy of a run as the ledger remembers it. ``path`` is relative to the state root."""
 
     id: int
     import_id: int
@@ -87,14 +173,14 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class DatedRun:
-    """A run and the time that dates it, in milliseconds since 1970, UTC."""
+    """A run with its date, in milliseconds since 1970, UTC."""
 
     run_id: str
     at_ms: int
     month: Month
 
 
-#: In the place of a file's digest: no file has it.
+#: Stored instead of a file's digest if the file has to be read again: no file has it.
 NO_DIGEST: Final = bytes(32)
 
 IMPORTS: Final = select(imports.c.id, imports.c.root, imports.c.state, imports.c.strict)

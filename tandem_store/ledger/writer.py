@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import bindparam, insert, update
 
 from tandem_store.database.bulk import insert_rows
 from tandem_store.ledger.outcomes import CopyOutcome, ReasonCode
 from tandem_store.ledger.reader import LedgerReader
-from tandem_store.ledger.rows import IMPORTS, NO_DIGEST, Import
+from tandem_store.ledger.rows import (
+    IMPORTS,
+    NO_DIGEST,
+    EntryRow,
+    FileRow,
+    FileState,
+    Import,
+    OutcomeRow,
+    SeenRow,
+)
 from tandem_store.models import import_directories, import_entries, import_files, imports
 
-#: Of a copy that is not where it was read, before anything was decided about it.
+#: The outcome of a copy that was gone from its file before it was judged.
 _GONE: Final = {
     "outcome": CopyOutcome.SUPERSEDED.value,
     "reason": ReasonCode.SOURCE_CHANGED.value,
@@ -23,28 +32,28 @@ _GONE: Final = {
 class Ledger(LedgerReader):
     """The ledger, for reading and writing; the connection's owner commits."""
 
-    def unfinished_and_idle(self) -> list[Import]:
-        """As ``unfinished``, but waits for the batch that a killed importer may have under way.
+    def lock_unfinished(self) -> list[Import]:
+        """Lock the rows of the unfinished imports; returns the imports, the oldest first.
 
-        On PostgreSQL the server may still be committing it. Its rows refer to that of its import,
-        which can be locked only when they are done.
+        Waits for the last batch of an importer that was killed, which a PostgreSQL server may still
+        be committing: its rows refer to that of the import, which can be locked only afterwards.
         """
         query = IMPORTS.where(imports.c.state != "done").order_by(imports.c.id)
         self._connection.execute(query.with_for_update()).all()
         return self.unfinished()
 
     def begin(self, root: str, *, strict: bool, now_ms: int, tool_version: str) -> Import:
-        """Start an import; the caller made sure that no other runs."""
+        """Start an import; the caller has made sure that no other one is running."""
         values = {"root": root, "state": "scanning", "strict": strict}
         result = self._connection.execute(
             insert(imports).values(**values, started_at_ms=now_ms, tool_version=tool_version)
         )
         key = result.inserted_primary_key
-        assert key is not None  # one row with a made-up key was inserted
+        assert key is not None  # the row that was inserted has one
         return Import(key[0], root, "scanning", strict)
 
     def advance(self, import_id: int, state: str, *, now_ms: int) -> None:
-        """Go on to ``settling`` or ``done``."""
+        """Note that an import has reached the state ``settling`` or ``done``."""
         finished = now_ms if state == "done" else None
         self._connection.execute(
             update(imports)
@@ -53,32 +62,33 @@ class Ledger(LedgerReader):
         )
 
     def move(self, import_id: int, root: str) -> None:
-        """Note that the directory of an import is somewhere else now."""
+        """Note that the directory of an import has been moved to ``root``."""
         self._connection.execute(update(imports).where(imports.c.id == import_id).values(root=root))
 
-    def add_directories(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Note directories, as rows of the table with ids that follow on ``last_ids``."""
-        insert_rows(self._connection, import_directories, rows)
+    def add_directory(self, directory_id: int, path: str) -> None:
+        """Insert a directory; its number follows on ``last_ids``."""
+        row = {"id": directory_id, "path": path}
+        insert_rows(self._connection, import_directories, [row])
 
-    def add_files(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Note files, likewise."""
+    def add_files(self, rows: Sequence[FileRow]) -> None:
+        """Insert files, whose numbers follow on ``last_ids``."""
         insert_rows(self._connection, import_files, rows)
 
-    def add_entries(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Note copies, likewise."""
+    def add_entries(self, rows: Sequence[EntryRow]) -> None:
+        """Insert copies, whose numbers follow on ``last_ids``."""
         insert_rows(self._connection, import_entries, rows)
 
-    def update_file(self, file_id: int, **values: Any) -> None:
+    def update_file(self, file_id: int, state: FileState) -> None:
         """Note how a known file looked when it was read again."""
         self._connection.execute(
-            update(import_files).where(import_files.c.id == file_id).values(**values)
+            update(import_files).where(import_files.c.id == file_id).values(**state)
         )
 
     def retire(self, file_id: int, import_id: int) -> None:
-        """Forget the copies that this import saw in a file that it reads anew or cannot find.
+        """Forget the copies that this import found in a file that it reads anew or cannot find.
 
-        What was stored already stays in place. What was not judged yet never will be, no matter
-        which import found it: an interrupted one whose file another has read since reads it again.
+        Runs that were stored already stay. Copies that have no outcome yet are not judged any more,
+        whichever import found them: if that import was interrupted, it will read the file again.
         """
         changed = update(import_entries).where(import_entries.c.file_id == file_id)
         seen = import_entries.c.seen_import_id == import_id
@@ -90,9 +100,10 @@ class Ledger(LedgerReader):
         )
 
     def forget_file(self, file_id: int, import_id: int) -> None:
-        """Let a file of this import count as never read, so that it is read when it is there again.
+        """Mark a file of this import as never read, so that it is read when it is there again.
 
-        Its copies were not all judged, whatever its size, time and digest will be then.
+        That holds whatever its size, time and digest are then, because its copies were not all
+        judged.
         """
         self._connection.execute(
             update(import_files)
@@ -101,30 +112,29 @@ class Ledger(LedgerReader):
         )
 
     def retire_entry(self, entry_id: int) -> None:
-        """Forget a copy that is not where it was read."""
+        """Forget a copy that is no longer where it was read."""
         self._connection.execute(
             update(import_entries)
             .where(import_entries.c.id == entry_id)
             .values(**_GONE, kind=None, seen_import_id=0)
         )
 
-    def saw_again(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Note where known copies stand now; rows of ``entry_id``, place and ``seen_import_id``."""
+    def mark_seen(self, rows: Sequence[SeenRow]) -> None:
+        """Note where known copies stand now."""
         if rows:
-            self._connection.execute(
-                update(import_entries).where(import_entries.c.id == bindparam("entry_id")), rows
-            )
+            self._connection.execute(_UPDATE_ENTRY, rows)
 
-    def decide(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write decisions: rows of ``entry_id``, ``outcome``, ``reason`` and ``revision``."""
+    def decide(self, rows: Sequence[OutcomeRow]) -> None:
+        """Write the outcomes of copies."""
         if rows:
-            self._connection.execute(
-                update(import_entries).where(import_entries.c.id == bindparam("entry_id")), rows
-            )
+            self._connection.execute(_UPDATE_ENTRY, rows)
 
-    def replace_entry(self, entry_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Put what a second look found in the place of a copy that could not be read."""
+    def replace_entry(self, entry_id: int, rows: Sequence[EntryRow]) -> None:
+        """Replace a copy that could not be read by those that a second attempt found in it."""
         self.add_entries(rows)
         self._connection.execute(
             update(import_entries).where(import_entries.c.id == entry_id).values(seen_import_id=0)
         )
+
+
+_UPDATE_ENTRY: Final = update(import_entries).where(import_entries.c.id == bindparam("entry_id"))

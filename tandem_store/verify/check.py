@@ -13,17 +13,16 @@ from typing import Final
 from sqlalchemy import URL
 
 from tandem_store.errors import SourceError
-from tandem_store.importer.copies import Reading
-from tandem_store.importer.file_snapshot import frozen
+from tandem_store.importer.copies import FileToRead, Reading
+from tandem_store.importer.file_snapshot import snapshot_of
 from tandem_store.importer.newer_engine import newer_in_engine_database
-from tandem_store.importer.options import Progress
 from tandem_store.importer.parsing import content_of
 from tandem_store.importer.source.directory import StateDirectory
 from tandem_store.importer.source.kinds import SkippedFile, Source, SourceFile
-from tandem_store.importer.source_reader import Places
+from tandem_store.importer.source_reader import SourceReader
 from tandem_store.importer.splitting import cut
-from tandem_store.importer.tasks import tasks_for
-from tandem_store.importer.worker_pool import Task, jobs_for, perform_all
+from tandem_store.importer.worker_pool import Task, jobs_for, perform_all, tasks_for
+from tandem_store.progress import Progress, ignore_progress
 from tandem_store.store import ReadTransaction, Store, open_store
 from tandem_store.verify.backed_up import backup_since_import
 from tandem_store.verify.comparison import Comparison
@@ -60,7 +59,7 @@ def verify_state(
     (1, 1, [])
     """
     source = StateDirectory.locate(Path(state), allow_roots)
-    check = _Verification(source, progress or (lambda *_: None))
+    check = _Verification(source, progress or ignore_progress)
     check.survey()
     with open_store(url) as store:
         return check.run(store, jobs)
@@ -117,7 +116,7 @@ class _Verification:
         report.is_interrupted = any(one.root == report.root for one in tx.ledger.unfinished())
         report.backup = backup_since_import(tx)
 
-    def _files(self) -> Iterator[SourceFile]:
+    def _files(self) -> Iterator[FileToRead]:
         """The files with copies of runs; definitions are set aside, and what was passed noted."""
         for found in self.source.walk():
             if isinstance(found, SkippedFile):
@@ -129,11 +128,11 @@ class _Verification:
             if found.source is Source.DEFINITION:
                 self._definitions.append(found)
             else:
-                yield found
+                yield FileToRead.of(found)
 
-    def _cut(self, file: SourceFile) -> Iterator[Task]:
+    def _cut(self, file: FileToRead) -> Iterator[Task]:
         try:
-            with frozen(self.source.root / file.path, None) as content:
+            with snapshot_of(self.source.root / file.path, None) as content:
                 yield from cut(file, content, after=-1)
         except SourceError as error:
             self._pass(SkippedFile(file.path, str(error), needs_attention=True))
@@ -141,13 +140,13 @@ class _Verification:
             self._pass(SkippedFile.unreadable(file.path, error))
 
     def _copies(self, reading: Reading) -> Iterator[Found]:
-        if reading.passed is not None:
-            self._pass(reading.passed)
+        if reading.skipped is not None:
+            self._pass(reading.skipped)
         for copy in reading.copies:
             yield reading.file.path, copy
 
     def _compare(self, tx: ReadTransaction, batch: list[Found]) -> None:
-        comparison = Comparison(tx, Places(self.source.root), self._waiting, batch)
+        comparison = Comparison(tx, SourceReader(self.source.root), self._waiting, batch)
         for path, copy in batch:
             self.report.was_imported |= comparison.is_known(path, copy)
             self._count(self.report.copies, comparison.verdict(path, copy))

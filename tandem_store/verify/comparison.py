@@ -16,7 +16,7 @@ from tandem_store.errors import (
 from tandem_store.importer.choice.restoration import restored
 from tandem_store.importer.copies import Copy
 from tandem_store.importer.source.kinds import SkippedFile
-from tandem_store.importer.source_reader import LostCopyError, Places
+from tandem_store.importer.source_reader import LostCopyError, SourceReader
 from tandem_store.ledger import CopyOutcome, Entry, Part
 from tandem_store.ledger.outcomes import NO_PARTS, NO_REASON
 from tandem_store.mapping import record_of, unpack
@@ -45,12 +45,12 @@ class Comparison:
     """Compares the copies of one batch within one transaction."""
 
     def __init__(
-        self, tx: ReadTransaction, places: Places, waiting: Waiting, batch: Sequence[Found]
+        self, tx: ReadTransaction, reader: SourceReader, waiting: Waiting, batch: Sequence[Found]
     ) -> None:
         self._tx = tx
-        self._places = places
+        self._reader = reader
         self._waiting = waiting
-        self._known = Known(tx.ledger, str(places.root.resolve()), batch)
+        self._known = Known(tx.ledger, str(reader.root.resolve()), batch)
 
     def is_known(self, path: str, copy: Copy) -> bool:
         """Whether an import has seen this very copy."""
@@ -137,9 +137,9 @@ class Comparison:
             and _is_same(_as_stored(copy), stored)
         ):
             return None
-        expected, given = self._places.record(entry), NO_PARTS
+        expected, given = self._reader.record(entry), NO_PARTS
         for donor in donors:
-            expected = _with_parts(expected, donor.reason.given, self._places.record(donor))
+            expected = _with_parts(expected, donor.reason.given, self._reader.record(donor))
             given |= donor.reason.given
         # From the run that the store held before: no copy in the source has it any more.
         as_stored = record_of(stored.columns, stored.document, stored.snapshot)

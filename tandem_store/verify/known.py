@@ -72,7 +72,7 @@ class Known:
             if any(copy.span is not None for copy in copies):
                 digests = {copy.digest for copy in copies}
                 keys = {copy.key for copy in copies if copy.key is not None}
-                for entry in self._ledger.nameless_entries(path, digests, keys):
+                for entry in self._ledger.entries_alike(path, digests, keys):
                     self._note(entry)
 
     def _unknown(self, batch: Iterable[Found]) -> Iterator[tuple[str, list[Copy]]]:

@@ -176,10 +176,12 @@ def test_an_import_cannot_be_resumed_in_another_mode(
 ) -> None:
     """Half of it would have been judged by other rules."""
     from tandem_store.errors import StoreError
-    from tandem_store.importer.reconcile import Settlement
+    from tandem_store.importer.reconcile import Reconciliation
 
     state.shard(run("a"))
-    monkeypatch.setattr(Settlement, "run", lambda _self: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(
+        Reconciliation, "run", lambda _self: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
     with pytest.raises(KeyboardInterrupt):
         imported(url, state.root)
     monkeypatch.undo()

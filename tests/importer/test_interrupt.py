@@ -91,7 +91,7 @@ import os, signal
 from tandem_store.importer import worker_pool
 before, ended = signal.getsignal(signal.SIGINT), []
 try:
-    with worker_pool._undisturbed():
+    with worker_pool._uninterrupted():
         os.kill(os.getpid(), signal.SIGINT)
         ended.append("whole")
 except KeyboardInterrupt:
@@ -111,7 +111,7 @@ def test_a_thread_that_is_not_the_main_one_may_import() -> None:
     ended: list[str] = []
 
     def work() -> None:
-        with worker_pool._undisturbed():
+        with worker_pool._uninterrupted():
             ended.append("whole")
 
     thread = threading.Thread(target=work)

@@ -132,7 +132,7 @@ def test_the_phases_of_an_import_are_logged(
         ("job", "importing"),
         ("session", "made"),
         ("job", "read"),
-        ("reconcile", "settling:"),
+        ("reconcile", "reconciling"),
     ]
     assert said == [*phases, ("job", "done")]
     assert str(state.root) in caplog.text

@@ -9,7 +9,7 @@ import pytest
 
 from tandem_store import open_store
 from tandem_store.importer import storing
-from tandem_store.importer.reconcile import Settlement
+from tandem_store.importer.reconcile import Reconciliation
 from tandem_store.verify import verify_state
 from tests.importer.conftest import on_both
 from tests.importer.reading import dump, imported, stored_runs
@@ -28,7 +28,7 @@ def killed_before_settling(url: str, monkeypatch: pytest.MonkeyPatch) -> Callabl
 
     def run_until_killed(root: Path) -> None:
         with monkeypatch.context() as patched:
-            patched.setattr(Settlement, "run", killed)
+            patched.setattr(Reconciliation, "run", killed)
             with pytest.raises(KilledError):
                 imported(url, root)
 
@@ -129,15 +129,15 @@ def test_a_copy_lost_while_it_is_judged_is_told_and_left_out(
 ) -> None:
     """The file vanished after it was read, within one import."""
     two_copies(state)
-    settle = Settlement.run
+    settle = Reconciliation.run
 
-    def after_a_deletion(settlement: Settlement) -> None:
+    def after_a_deletion(settlement: Reconciliation) -> None:
         next((state.data / "automation-runs").rglob("b.json")).unlink()
         settle(settlement)
 
     # So that the donor of b, which is read first otherwise, is not in the store already.
     order = lambda files: sorted(files, key=lambda file: file.source.rank)  # noqa: E731
-    monkeypatch.setattr(Settlement, "run", after_a_deletion)
+    monkeypatch.setattr(Reconciliation, "run", after_a_deletion)
 
     report = imported(url, state.root, order=order)
 

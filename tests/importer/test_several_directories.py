@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tandem_store import open_store
-from tandem_store.importer.reconcile import Settlement
+from tandem_store.importer.reconcile import Reconciliation
 from tandem_store.importer.session import ImportSession
 from tests.importer.conftest import on_both
 from tests.importer.reading import dump, imported, scalar, stored_runs
@@ -45,11 +45,11 @@ def killed_after(monkeypatch: pytest.MonkeyPatch, commits: int) -> Iterator[None
 def killed_before_settling(url: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Import up to the moment when all files are read and nothing is judged."""
 
-    def die(_: Settlement) -> None:
+    def die(_: Reconciliation) -> None:
         raise KilledError
 
     with monkeypatch.context() as patched:
-        patched.setattr(Settlement, "run", die)
+        patched.setattr(Reconciliation, "run", die)
         with pytest.raises(KilledError):
             imported(url, root)
 
@@ -183,16 +183,16 @@ def test_an_entry_that_could_not_be_read_again_is_read_when_it_can_be(
     state.archive({"a": run("a")})
     hot = state.hot({"a": run("a", hours=9, detail="newer"), "b": run("b")})
     aside = state.root.with_name("aside.json")
-    settle = Settlement.run
+    settle = Reconciliation.run
 
-    def without_the_file(settlement: Settlement) -> None:
+    def without_the_file(settlement: Reconciliation) -> None:
         hot.rename(aside)
         settle(settlement)
         aside.rename(hot)
 
     archive_first = lambda files: sorted(files, key=lambda file: -file.source.rank)  # noqa: E731
     with monkeypatch.context() as patched:
-        patched.setattr(Settlement, "run", without_the_file)
+        patched.setattr(Reconciliation, "run", without_the_file)
         report = imported(url, state.root, order=archive_first)
     assert [one["path"] for one in report["not_read"]] == ["data/automation_v2_runs.json"]
 

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, Final
 
 from tandem_store.importer.copies import Copy
-from tandem_store.importer.file_snapshot import Frozen
+from tandem_store.importer.file_snapshot import FileSnapshot
 from tandem_store.importer.source.kinds import Layout, Source, SourceFile
 from tandem_store.importer.splitting import cut
 from tandem_store.importer.worker_pool import perform
@@ -77,7 +77,7 @@ def spoilt_file(layout: str, random: Random, *, entries: int = 6) -> Spoilt:
 def copies_in(data: bytes) -> list[Copy]:
     """The copies that the importer finds in a hot file."""
     file = SourceFile(Source.HOT, Layout.RUNS, "data/automation_v2_runs.json", len(data), 0)
-    tasks = cut(file, Frozen(data, len(data), 0), after=-1)
+    tasks = cut(file, FileSnapshot(data, len(data), 0), after=-1)
     return [copy for task in tasks for one in perform(Path(), task) for copy in one.copies]
 
 

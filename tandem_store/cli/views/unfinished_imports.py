@@ -13,7 +13,7 @@ def note_unfinished_imports(tx: ReadTransaction) -> None:
     """Print on stderr that an import was not finished, what is missing, and how to finish it."""
     if not tx.ledger.is_interrupted():
         return
-    waiting = tx.ledger.unsettled()
+    waiting = tx.ledger.count_unreconciled()
     also = f", and {counted(waiting, 'run')} must still be reconciled"
     output.print_note(
         "Note: an import was not finished, so an unknown number of runs is missing"

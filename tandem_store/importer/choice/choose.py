@@ -22,7 +22,7 @@ class Candidate:
 
     ``path`` is its file below the state root and ``ordinal`` the byte at which the copy begins.
     ``stored`` marks the run that was in the store before; ``written_by_service`` that a service has
-    written it since.
+    written it since. ``entry`` is the copy as the ledger has it, if it came from there.
     """
 
     facts: Facts
@@ -31,11 +31,13 @@ class Candidate:
     ordinal: int
     stored: bool = False
     written_by_service: bool = False
+    entry: Entry | None = None
 
     @classmethod
     def of_entry(cls, entry: Entry) -> Candidate:
         """A copy as the ledger has it."""
-        return cls(Facts.of_entry(entry), Source(entry.source), entry.path, entry.start or 0)
+        facts = Facts.of_entry(entry)
+        return cls(facts, Source(entry.source), entry.path, entry.start or 0, entry=entry)
 
     @classmethod
     def of_stored(
