@@ -46,7 +46,7 @@ def report(**changes: Any) -> ImportReport:
         "truncated": [],
         "stubs": [],
         "partial": [],
-        "passed": [],
+        "skipped": [],
         "newer_in_engine_db": [],
         "seconds": 0.1,
     }
@@ -169,9 +169,9 @@ def test_a_second_import_says_what_is_still_in_quarantine(told: Any) -> None:
 )
 def test_what_was_not_read_is_loud(told: Any, kinds: list[Any], sentence: str) -> None:
     """The end does not go on as if all were fine: first it must be read."""
-    passed = [SkippedFile(f"p{n}", "permission denied", True, kind) for n, kind in enumerate(kinds)]
+    skipped = [SkippedFile(f"p{n}", "permission denied", True, kind) for n, kind in enumerate(kinds)]
 
-    end = told(passed=passed).partition("Read 4 copies")[2]
+    end = told(skipped=skipped).partition("Read 4 copies")[2]
 
     assert sentence in end
     assert "  1. Make readable what is listed above as NOT READ" in end
