@@ -169,7 +169,9 @@ def test_a_second_import_says_what_is_still_in_quarantine(told: Any) -> None:
 )
 def test_what_was_not_read_is_loud(told: Any, kinds: list[Any], sentence: str) -> None:
     """The end does not go on as if all were fine: first it must be read."""
-    skipped = [SkippedFile(f"p{n}", "permission denied", True, kind) for n, kind in enumerate(kinds)]
+    skipped = [
+        SkippedFile(f"p{n}", "permission denied", True, kind) for n, kind in enumerate(kinds)
+    ]
 
     end = told(skipped=skipped).partition("Read 4 copies")[2]
 
