@@ -16,7 +16,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Column, Integer, MetaData, Table, create_engine
 
 from tandem_store import open_store
-from tests.conftest import REPOSITORY
+from tests.support import REPOSITORY
+
+pytestmark = pytest.mark.postgresql
 
 TEXT = (REPOSITORY / "docs" / "guide.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
@@ -76,12 +78,12 @@ def test_its_fixture_works_in_a_test(tmp_path: Path) -> None:
 
 
 def test_a_services_own_migrations_leave_the_store_alone(
-    followed: tuple[dict[str, Any], str], postgresql_url: str
+    followed: tuple[dict[str, Any], str], store_url: str
 ) -> None:
     """With the guide's filter, and without schemas at all; without the filter they would not."""
     theirs = MetaData()
     Table("orders", theirs, Column("id", Integer, primary_key=True))
-    engine = create_engine(postgresql_url)
+    engine = create_engine(store_url)
     with engine.begin() as connection:
         theirs.create_all(connection)
 
@@ -96,5 +98,5 @@ def test_a_services_own_migrations_leave_the_store_alone(
         assert changes(include_schemas=True, include_name=include_name) == []
         assert changes(include_schemas=True)
     engine.dispose()
-    with open_store(postgresql_url) as store, store.read() as tx:
+    with open_store(store_url) as store, store.read() as tx:
         assert tx.runs.count() == 0

@@ -12,7 +12,9 @@ from click.testing import CliRunner
 
 from tandem_store import open_store
 from tandem_store.cli.program import program
-from tests.store.new_run import new_run
+from tests.support.run_records import new_run
+
+pytestmark = pytest.mark.sqlite
 
 _README = Path(__file__).parent.parent / "README.md"
 _TEXT = _README.read_text()

@@ -11,10 +11,10 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from tandem_store.cli.program import program
-from tests.conftest import REPOSITORY
 from tests.copying.looking import all_rows
 from tests.copying.looking import behind_its_back as behind_its_back
 from tests.copying.looking import dump as dump
+from tests.support import REPOSITORY
 
 
 def command(*arguments: str | Path) -> Result:

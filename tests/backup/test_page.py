@@ -10,8 +10,10 @@ import pytest
 
 from tandem_store import open_store
 from tests.backup.looking import command, dump
-from tests.conftest import REPOSITORY
-from tests.store.new_run import new_run
+from tests.support import REPOSITORY
+from tests.support.run_records import new_run
+
+pytestmark = pytest.mark.sqlite
 
 _TEXT = (REPOSITORY / "docs" / "backup.md").read_text()
 

@@ -63,6 +63,7 @@ def test_can_be_left_out(old_url: str) -> None:
     assert revisions.current(old_url) == revisions.HEAD
 
 
+@pytest.mark.sqlite
 def test_what_is_new_or_at_head_needs_none(store_url: str, empty_url: str, tmp_path: Path) -> None:
     """There is nothing to lose."""
     for url in (store_url, f"sqlite:///{tmp_path / 'new.db'}"):
@@ -70,11 +71,12 @@ def test_what_is_new_or_at_head_needs_none(store_url: str, empty_url: str, tmp_p
         assert saved(url) == []
 
 
-def test_on_postgresql_there_is_none(postgresql_url: str) -> None:
+@pytest.mark.postgresql
+def test_on_postgresql_there_is_none(store_url: str) -> None:
     """A server has tools of its own."""
-    downgrade(postgresql_url)
+    downgrade(store_url)
 
-    told = orjson.loads(command("--db", postgresql_url, "db", "upgrade", "--json").stdout_bytes)
+    told = orjson.loads(command("--db", store_url, "db", "upgrade", "--json").stdout_bytes)
 
     assert told == {"before": "0002", "revision": revisions.HEAD, "backup": None}
 

@@ -24,10 +24,10 @@ from tandem_store.cli import exits
 from tandem_store.cli.program import program
 from tandem_store.database import revisions
 from tandem_store.errors import StoreError
-from tests import legacy_runs
 from tests.cli.terminals import PROGRAM, on_a_real_terminal
 from tests.copying.looking import behind_its_back
-from tests.states import StateDir
+from tests.support import legacy_runs
+from tests.support.state_directories import StateDir
 
 Cli = Callable[..., Result]
 
@@ -113,10 +113,10 @@ def test_the_commands_are_those_that_others_rely_on() -> None:
     ],
 )
 def test_the_database_may_be_named_anywhere(
-    any_store_url: str, place: Callable[[str], list[str]]
+    store_url: str, place: Callable[[str], list[str]]
 ) -> None:
     """The innermost ``--db`` counts."""
-    done = CliRunner().invoke(program, place(any_store_url), env={"TANDEM_STORE_URL": "mysql://no"})
+    done = CliRunner().invoke(program, place(store_url), env={"TANDEM_STORE_URL": "mysql://no"})
 
     assert (done.exit_code, done.stderr) == (0, "No runs.\n")
 
@@ -167,10 +167,10 @@ def test_bad_input_gets_a_sentence_and_an_exit_code(
 
 @pytest.mark.parametrize(("revision", "hint"), [("0000", "db upgrade"), ("9999", "pip install")])
 def test_a_store_at_another_revision_ends_with_5(
-    cli: Cli, any_store_url: str, revision: str, hint: str
+    cli: Cli, store_url: str, revision: str, hint: str
 ) -> None:
     """Every command but the upgrade refuses, and says which side to upgrade."""
-    with behind_its_back(any_store_url) as connection:
+    with behind_its_back(store_url) as connection:
         connection.execute(
             text("UPDATE tandem_store_version SET version_num = :r"), {"r": revision}
         )
@@ -196,12 +196,12 @@ def quarantine_something(url: str) -> None:
 
 
 def test_a_locked_store_ends_with_6(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch, any_store_url: str
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, store_url: str
 ) -> None:
     """A writer waits for another one, and then says that it did."""
     monkeypatch.setattr("tandem_store.database.write_queue.BUSY_TIMEOUT_S", 1)
-    quarantine_something(any_store_url)
-    with behind_its_back(any_store_url) as other:
+    quarantine_something(store_url)
+    with behind_its_back(store_url) as other:
         other.execute(text("UPDATE quarantine SET message = 'mine'"))
 
         done = cli("quarantine", "discard", "--all", "--yes")
@@ -285,14 +285,14 @@ def test_trouble_of_the_system_is_a_sentence(
 
 @pytest.mark.parametrize("command", [["dump"], ["runs", "list", "--limit", "1000", "--json"]])
 def test_a_reader_that_has_had_enough_is_no_failure(
-    any_store_url: str, add: Callable[..., Any], command: list[str]
+    store_url: str, add: Callable[..., Any], command: list[str]
 ) -> None:
     """``| head`` ends quietly, with 0, however much is left."""
     for n in range(300):
         add(f"r{n}", detail="x" * 1_000)
 
     process = subprocess.Popen(
-        [*PROGRAM, "--db", any_store_url, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*PROGRAM, "--db", store_url, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdout is not None
     assert process.stderr is not None
@@ -320,6 +320,7 @@ def test_a_closed_stdout_is_refused(tmp_path: Path, command: list[str]) -> None:
     assert not path.exists()
 
 
+@pytest.mark.sqlite
 def test_other_streams_may_be_closed(store_url: str) -> None:
     """Nobody wants to be told anything, or to answer."""
     done = subprocess.run(
@@ -352,12 +353,12 @@ def test_a_verbose_program_says_what_is_logged(
     assert [line[24:] for line in done.stderr.splitlines()[:-1]] == told
 
 
-def test_the_module_is_the_program(any_store_url: str, tmp_path: Path) -> None:
+def test_the_module_is_the_program(store_url: str, tmp_path: Path) -> None:
     """``python -m tandem_store`` works in any folder."""
     environment = {**os.environ, "PYTHONPATH": str(Path(package.__file__).parents[2])}
 
     done = subprocess.run(
-        [*PROGRAM, "--db", any_store_url, "db", "current", "--json"],
+        [*PROGRAM, "--db", store_url, "db", "current", "--json"],
         cwd=tmp_path,
         env=environment,
         capture_output=True,
@@ -412,6 +413,7 @@ main()
 """
 
 
+@pytest.mark.sqlite
 def test_a_package_without_metadata_imports_all_the_same(store_url: str, tmp_path: Path) -> None:
     """As from an unpacked archive or a frozen program."""
     state = StateDir(tmp_path / "state")
@@ -427,9 +429,7 @@ def test_a_package_without_metadata_imports_all_the_same(store_url: str, tmp_pat
     assert "The store now holds 1 run in 1 month" in done.stdout
 
 
-def test_nothing_that_a_terminal_obeys_reaches_it(
-    any_store_url: str, add: Callable[..., Any]
-) -> None:
+def test_nothing_that_a_terminal_obeys_reaches_it(store_url: str, add: Callable[..., Any]) -> None:
     """Record text is shown with its control characters spelled out, in every view."""
     trap = "\x1b]0;owned\x07\x9b31m\u202e\x7f"
     add("r" + trap, automation_id=trap, detail=trap, trigger_type=trap)
@@ -443,17 +443,17 @@ def test_nothing_that_a_terminal_obeys_reaches_it(
         ["stats"],
         ["dump"],
     ):
-        shown = on_a_real_terminal("--db", any_store_url, *arguments, columns=250)
+        shown = on_a_real_terminal("--db", store_url, *arguments, columns=250)
         assert "owned" in shown or arguments == ["stats"]
         for character in ("\x1b]", "\x07", "\x9b", "\u202e", "\x7f"):
             assert character not in shown, (arguments, character)
 
 
-def test_a_signal_ends_a_process_without_a_traceback(any_store_url: str) -> None:
+def test_a_signal_ends_a_process_without_a_traceback(store_url: str) -> None:
     """Ctrl-C while the program asks a question ends with 130."""
-    quarantine_something(any_store_url)
+    quarantine_something(store_url)
     process = subprocess.Popen(
-        [*PROGRAM, "--db", any_store_url, "quarantine", "discard", "--all"],
+        [*PROGRAM, "--db", store_url, "quarantine", "discard", "--all"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

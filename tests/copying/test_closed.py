@@ -29,10 +29,10 @@ from tandem_store.database import partitions, revisions
 from tandem_store.database.engines import create_engines, filling_alone
 from tandem_store.database.urls import database_url
 from tandem_store.month import Month
-from tests.conftest import REPOSITORY
-from tests.copying.conftest import NewTarget
 from tests.copying.looking import behind_its_back, dump
-from tests.store.new_run import new_run
+from tests.support import REPOSITORY
+from tests.support.databases import NewDatabase
+from tests.support.run_records import new_run
 
 SMALL = Batch(rows=20, size=100_000)
 
@@ -239,16 +239,16 @@ def test_a_run_without_a_document_is_not_lost_in_silence(source_url: str, target
     assert [one.what for one in copy_store(source_url, target_url).differences] == ["runs"]
 
 
-def test_a_target_with_rows_is_refused(source_url: str, any_store_url: str) -> None:
+def test_a_target_with_rows_is_refused(source_url: str, store_url: str) -> None:
     """A single run is too much, and it stays as it was."""
-    with open_store(any_store_url) as store, store.begin() as tx:
+    with open_store(store_url) as store, store.begin() as tx:
         tx.runs.add(new_run("theirs"))
-    before = dump(any_store_url)
+    before = dump(store_url)
 
     with pytest.raises(StoreError, match=r"not empty.*new database"):
-        copy_store(source_url, any_store_url)
+        copy_store(source_url, store_url)
 
-    assert dump(any_store_url) == before
+    assert dump(store_url) == before
 
 
 def test_a_copy_that_was_finished_is_recognised(source_url: str, target_url: str) -> None:
@@ -291,7 +291,8 @@ def test_another_programs_database_is_refused(source_url: str, tmp_path: Path) -
     assert path.read_bytes() == b"not a database, " * 1_000
 
 
-def test_source_and_target_must_be_two(source_url: str, postgresql_url: str) -> None:
+@pytest.mark.sqlite
+def test_source_and_target_must_be_two(source_url: str, store_url: str) -> None:
     """By whatever path the file is named."""
     path = Path(source_url.removeprefix("sqlite:///"))
     link = path.with_name("link.db")
@@ -301,18 +302,19 @@ def test_source_and_target_must_be_two(source_url: str, postgresql_url: str) -> 
         with pytest.raises(StoreError, match="same database"):
             copy_store(one, other)
     with pytest.raises(StoreError, match="same database"):
-        copy_store(postgresql_url, postgresql_url)
+        copy_store(store_url, store_url)
 
 
-def test_one_database_may_hold_source_and_target(postgresql_url: str) -> None:
+@pytest.mark.postgresql
+def test_one_database_may_hold_source_and_target(store_url: str) -> None:
     """In two schemas."""
-    with open_store(postgresql_url) as store, store.begin() as tx:
+    with open_store(store_url) as store, store.begin() as tx:
         tx.runs.add(new_run("r"))
-    other = f"{postgresql_url}&schema=second"
+    other = f"{store_url}&schema=second"
 
-    copy_store(postgresql_url, other)
+    copy_store(store_url, other)
 
-    assert dump(other) == dump(postgresql_url) != b""
+    assert dump(other) == dump(store_url) != b""
 
 
 @pytest.mark.parametrize(
@@ -364,9 +366,10 @@ def test_of_two_copies_into_one_target_one_works(source_url: str, target_url: st
     assert report.differences == []
 
 
-def test_copies_into_other_schemas_do_not_wait(source_url: str, postgresql_url: str) -> None:
+@pytest.mark.sqlite
+def test_copies_into_other_schemas_do_not_wait(source_url: str, store_url: str) -> None:
     """Two stores in one database are two stores."""
-    target, other = (f"{postgresql_url}&schema={name}" for name in ("one", "two"))
+    target, other = (f"{store_url}&schema={name}" for name in ("one", "two"))
     inner: list[int] = []
 
     def copy_other(phase: str, done: int, total: int) -> None:
@@ -378,9 +381,11 @@ def test_copies_into_other_schemas_do_not_wait(source_url: str, postgresql_url: 
     assert inner == [0]
 
 
-def test_an_import_stays_out_while_a_copy_runs(source_url: str, new_target: NewTarget) -> None:
+def test_an_import_stays_out_while_a_copy_runs(
+    source_url: str, new_database_on: NewDatabase
+) -> None:
     """Both fill the target, and it is one of them that may."""
-    target = new_target("sqlite")
+    target = new_database_on("sqlite")
     busy = filling_alone(database_url(target), busy="busy")
 
     with busy:
@@ -392,7 +397,7 @@ def test_an_import_stays_out_while_a_copy_runs(source_url: str, new_target: NewT
 
 
 def test_a_row_that_the_target_cannot_hold_is_a_sentence(
-    source_url: str, new_target: NewTarget
+    source_url: str, new_database_on: NewDatabase
 ) -> None:
     """SQLite keeps what PostgreSQL refuses, if somebody wrote it past the store."""
     with behind_its_back(source_url) as connection:
@@ -400,4 +405,4 @@ def test_a_row_that_the_target_cannot_hold_is_a_sentence(
         connection.execute(update(models.runs).where(row).values(claimed_by="nul\0"))
 
     with pytest.raises(StoreError, match="The target refuses a row of 2026-05"):
-        copy_store(source_url, new_target("postgresql"))
+        copy_store(source_url, new_database_on("postgresql"))

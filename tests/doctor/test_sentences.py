@@ -94,26 +94,29 @@ def state(sound_file: Path) -> Path:
     return sound_file.parent / "state"
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("how", ANYWHERE, ids=[how.__name__.strip("_") for how in ANYWHERE])
 def test_damaged_rows_and_tables_are_told_in_sentences(
-    sound_sqlite: str, state: Path, tmp_path: Path, how: Callable[[str], None]
+    sound_url: str, state: Path, tmp_path: Path, how: Callable[[str], None]
 ) -> None:
     """By every command that reads."""
-    how(sound_sqlite)
+    how(sound_url)
 
-    _speaks_plainly(sound_sqlite, state, tmp_path)
+    _speaks_plainly(sound_url, state, tmp_path)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("tree", PAGES)
 def test_damaged_pages_are_told_in_sentences(
-    sound_sqlite: str, state: Path, tmp_path: Path, tree: str
+    sound_url: str, state: Path, tmp_path: Path, tree: str
 ) -> None:
     """By every command that reads."""
-    damage.overwrite(tree)(sound_sqlite)
+    damage.overwrite(tree)(sound_url)
 
-    _speaks_plainly(sound_sqlite, state, tmp_path)
+    _speaks_plainly(sound_url, state, tmp_path)
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize(
     "how",
     [damage.delete_document, damage.drop_month, damage.detach_partition, damage.drop_table,
@@ -121,9 +124,9 @@ def test_damaged_pages_are_told_in_sentences(
     ids=lambda how: how.__name__.strip("_"),
 )  # fmt: skip
 def test_damage_on_a_server_is_told_in_sentences(
-    sound_postgresql: str, state: Path, tmp_path: Path, how: Callable[[str], None]
+    sound_url: str, state: Path, tmp_path: Path, how: Callable[[str], None]
 ) -> None:
     """By every command that reads."""
-    how(sound_postgresql)
+    how(sound_url)
 
-    _speaks_plainly(sound_postgresql, state, tmp_path)
+    _speaks_plainly(sound_url, state, tmp_path)

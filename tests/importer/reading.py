@@ -20,7 +20,7 @@ from tandem_store.database.urls import DEFAULT_SCHEMA
 from tandem_store.dump import dump_lines
 from tandem_store.importer import ImportOptions, import_state
 from tandem_store.records import RunFilter
-from tests.states import Json
+from tests.support.state_directories import Json
 
 _LEDGER = """
     SELECT d.path, f.name, f.source, e.key, e.run_id, e.outcome, e.reason

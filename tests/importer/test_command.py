@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import orjson
+import pytest
 
 from tests.importer.reading import command, exact, imported, stored_runs
 from tests.importer.traps import lay_all
-from tests.states import StateDir, damaged, full_run
+from tests.support.state_directories import StateDir, damaged, full_run
+
+pytestmark = pytest.mark.sqlite
 
 
 def test_a_clean_source_ends_with_0(state: StateDir, url: str) -> None:

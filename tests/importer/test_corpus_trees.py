@@ -13,9 +13,11 @@ import pytest
 
 from tandem_store.errors import LegacyFormatError
 from tandem_store.legacy import parse_shard_file
-from tests.importer.conftest import NewStore
 from tests.importer.reading import exact, imported, stored_runs
-from tests.states import Json
+from tests.support.databases import NewStore
+from tests.support.state_directories import Json
+
+pytestmark = pytest.mark.sqlite
 
 CORPUS = Path(__file__).parents[1] / "legacy" / "corpus" / "dev.jsonl"
 #: ``data/automation-runs/<stem>/YYYY/MM/<file>``

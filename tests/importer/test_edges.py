@@ -22,11 +22,8 @@ from tandem_store.importer import (
 )
 from tandem_store.importer.lock import alone
 from tandem_store.verify import verify_state
-from tests.importer.conftest import on_both
 from tests.importer.reading import dump, imported, process, scalar, stored_runs
-from tests.states import StateDir, corrupt_stub, pretty, run
-
-pytestmark = on_both
+from tests.support.state_directories import StateDir, corrupt_stub, pretty, run
 
 
 def test_runs_newer_in_the_engine_s_database_are_named(state: StateDir, url: str) -> None:

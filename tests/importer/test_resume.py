@@ -11,11 +11,8 @@ from tandem_store import open_store
 from tandem_store.importer import storing
 from tandem_store.importer.reconcile import Settlement
 from tandem_store.verify import verify_state
-from tests.importer.conftest import on_both
 from tests.importer.reading import dump, imported, stored_runs
-from tests.states import MONTH_MS, Json, StateDir, full_run, run, stripped
-
-pytestmark = on_both
+from tests.support.state_directories import MONTH_MS, Json, StateDir, full_run, run, stripped
 
 
 class KilledError(BaseException):

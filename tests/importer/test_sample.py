@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from tests.importer.reading import dump, exact, process, rows, scalar, shards_of, stored_runs, told
-from tests.states import Json
+from tests.support.state_directories import Json
 
 SAMPLE = Path(__file__).parents[2] / "examples" / "state"
 COPIES, RUNS, IN_HOT_FILE = 134, 120, 14

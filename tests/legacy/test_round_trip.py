@@ -18,7 +18,7 @@ from tandem_store.legacy import (
 )
 from tandem_store.records.reading import read_run
 from tests.legacy.numbers_apart import apart
-from tests.records.drawn import run_values
+from tests.support.strategies import run_values
 
 _SAMPLES: Final = sorted((Path(__file__).parent / "samples").glob("*.json"))
 _TYPED_MAPS: Final = ("node_outputs", "node_attempts", "node_attempt_verdicts")

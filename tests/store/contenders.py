@@ -28,7 +28,7 @@ from tandem_store import (
     open_store,
 )
 from tandem_store.records import RunStatus
-from tests.legacy_runs import MONTH_MS
+from tests.support.legacy_runs import MONTH_MS
 
 HOT: Final = [f"hot-{number:02}" for number in range(20)]
 

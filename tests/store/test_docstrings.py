@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import doctest
 import inspect
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +12,8 @@ import pytest
 import tandem_store
 from tandem_store import Month, RunFilter, Store, TenantScope, open_store
 from tandem_store.runs import RunReader, Runs
-from tests.store.new_run import new_run
+from tests.support.databases import NewStore
+from tests.support.run_records import new_run
 
 DOCUMENTED = {
     **{f"RunReader.{name}": method for name, method in inspect.getmembers(RunReader)},
@@ -28,13 +28,12 @@ METHODS = {
 } | {"RunFilter": RunFilter, "TenantScope": TenantScope}
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("name", sorted(METHODS))
-def test_the_example_runs(name: str, kind: str, new_store: Callable[[str], str]) -> None:
+def test_the_example_runs(name: str, new_store: NewStore) -> None:
     """Against an empty store called ``store`` and one with three runs called ``filled``."""
     (example,) = doctest.DocTestFinder(recurse=False).find(METHODS[name], name)
-    url = new_store(kind)
-    with open_store(url) as store, open_store(new_store(kind)) as filled:
+    url = new_store()
+    with open_store(url) as store, open_store(new_store()) as filled:
         with filled.begin() as tx:
             for number, status in enumerate(("completed", "failed", "completed"), start=1):
                 tx.runs.add(new_run(f"run-{number}", status=status))

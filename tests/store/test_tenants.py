@@ -28,7 +28,7 @@ from tandem_store import (
     models,
 )
 from tandem_store.runs import Runs
-from tests.store.new_run import new_run
+from tests.support.run_records import new_run
 
 LEASE = timedelta(minutes=5)
 MINE = TenantScope(org_id="acme", workspace_id="north")
@@ -52,11 +52,11 @@ def run_of(tenant: str, run_id: str | None = None, **fields: Any) -> RunRecord:
 
 
 @pytest.fixture
-def shared(any_store: Store) -> Store:
+def shared(store: Store) -> Store:
     """A store with one run of every tenant."""
-    with any_store.begin() as tx:
+    with store.begin() as tx:
         tx.runs.add_many(map(run_of, TENANTS))
-    return any_store
+    return store
 
 
 @pytest.fixture
@@ -278,10 +278,10 @@ def test_a_cursor_is_of_no_use_to_another_tenant(shared: Store) -> None:
 
 
 @pytest.mark.parametrize("scope", [None, "", "acme", {}, ("acme", "north"), ANY_DEPLOYMENT])
-def test_a_store_for_no_tenant_is_an_error(any_store: Store, scope: Any) -> None:
+def test_a_store_for_no_tenant_is_an_error(store: Store, scope: Any) -> None:
     """Forgetting the scope never means all tenants."""
     with pytest.raises(TenantScopeError, match="TenantScope"):
-        any_store.for_tenant(scope)
+        store.for_tenant(scope)
 
 
 def test_a_tenants_reader_cannot_write(mine: TenantStore) -> None:
@@ -308,13 +308,13 @@ class Org(str, Enum):  # noqa: UP042 - the kind whose str() is its name
     ACME = "acme"
 
 
-def test_an_id_is_its_text_whatever_its_type_thinks(any_store: Store) -> None:
+def test_an_id_is_its_text_whatever_its_type_thinks(store: Store) -> None:
     """A subclass of str decides neither who is who nor which statement is used again."""
     loud = TenantScope(org_id=AnyCase("ACME"), workspace_id="north")
     quiet = TenantScope(org_id=AnyCase("acme"), workspace_id="north")
     listed = TenantScope(org_id=Org.ACME, workspace_id="north")
     tenant = {"org_id": "ACME", "workspace_id": "north"}
-    with any_store.begin() as tx:
+    with store.begin() as tx:
         tx.runs.add_many([new_run("LOUD", tenant_context=tenant), run_of("mine")])
 
     for scope, seen, other in (
@@ -322,10 +322,10 @@ def test_an_id_is_its_text_whatever_its_type_thinks(any_store: Store) -> None:
         (quiet, "mine", "LOUD"),
         (listed, "mine", "LOUD"),
     ):
-        with any_store.for_tenant(scope).begin() as tx:
+        with store.for_tenant(scope).begin() as tx:
             assert tx.runs.exists(seen)
             assert tx.runs.get(seen) is not None
             assert tx.runs.get(other) is None
             assert [run.run_id for run in tx.runs.list().items] == [seen]
-    with any_store.for_tenant(quiet).begin() as tx, pytest.raises(TenantScopeError):
+    with store.for_tenant(quiet).begin() as tx, pytest.raises(TenantScopeError):
         tx.runs.add(new_run("new", tenant_context=tenant))

@@ -10,7 +10,7 @@ from tandem_store.errors import SourceError
 from tandem_store.importer.source.recognition import begins_like_runs
 from tandem_store.verify import verify_state
 from tests.importer.reading import command, imported
-from tests.states import StateDir, definition, pretty, run
+from tests.support.state_directories import StateDir, definition, pretty, run
 
 
 @pytest.mark.parametrize("folder", ["", "data/automation-runs", "data/automation-runs/x/2026/05"])
@@ -45,6 +45,7 @@ FOREIGN = {
 }
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("name", FOREIGN)
 @pytest.mark.parametrize("verb", ["import", "verify"])
 def test_a_file_that_holds_no_runs_is_refused(

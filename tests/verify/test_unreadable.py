@@ -17,7 +17,7 @@ from tandem_store.importer.source.directory import StateDirectory
 from tandem_store.importer.source.kinds import Passed
 from tandem_store.verify import verify_state
 from tests.importer.reading import imported
-from tests.states import StateDir, context_state, definition, run
+from tests.support.state_directories import StateDir, context_state, definition, run
 
 _NOBODY = 65534
 

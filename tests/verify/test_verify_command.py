@@ -14,7 +14,7 @@ from sqlalchemy import delete, insert
 from tandem_store import models, open_store
 from tandem_store.verify import verify_state
 from tests.importer.reading import command, imported
-from tests.states import StateDir, run
+from tests.support.state_directories import StateDir, run
 
 
 def last_line(done: Result) -> str:
