@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, Pool, event, make_url
 
 from tandem_store import Store, open_store
@@ -38,6 +39,12 @@ from tests.support.databases import (
     server_url,
 )
 from tests.support.state_directories import StateDir
+
+# How fast the machine is says nothing about the code: a busy one draws slowly, too.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

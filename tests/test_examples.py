@@ -11,9 +11,10 @@ from pathlib import Path
 import orjson
 import pytest
 
+from tests.support import REPOSITORY
+
 pytestmark = pytest.mark.sqlite
 
-REPOSITORY = Path(__file__).parents[1]
 EXAMPLES = REPOSITORY / "examples"
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tandem_store.errors import LegacyFormatError
 from tandem_store.jsontext import MAX_DEPTH, canonical, dumps, loads, pretty
-from tests.legacy.numbers_apart import apart
+from tests.support.json_values import exact
 from tests.support.strategies import FREE_JSON
 
 
@@ -42,7 +42,7 @@ from tests.support.strategies import FREE_JSON
 )
 def test_numbers_keep_their_kind(text: str, value: Any) -> None:
     """Only an integer token that fits in 64 bits is an integer."""
-    assert apart(loads(text.encode())) == apart(value)
+    assert exact(loads(text.encode())) == exact(value)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_deeper_nesting_is_refused_without_a_crash(levels: int) -> None:
 def test_what_is_written_reads_back_the_same(value: Any) -> None:
     """All three layouts keep every value and kind of number."""
     for write in (dumps, canonical, pretty):
-        assert apart(loads(write(value))) == apart(value)
+        assert exact(loads(write(value))) == exact(value)
 
 
 @given(value=st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.integers(0, 9)))

@@ -24,9 +24,13 @@ from tandem_store.backup.atomic_file import PREFIX
 from tandem_store.database import partitions, version_table
 from tandem_store.database.locks import exclusive
 from tandem_store.database.urls import DEFAULT_SCHEMA, database_url, sqlite_path
-from tests.backup.looking import behind_its_back, command, downgrade, dump, names, path_of
-from tests.support.databases import NewDatabase
+from tests.backup.contents import names
+from tests.support.databases import NewDatabase, file_of
+from tests.support.migrating import downgrade
+from tests.support.program import command
 from tests.support.run_records import new_run
+from tests.support.stored import dump
+from tests.support.tampering import tampering
 
 
 @pytest.mark.parametrize("name", ["b.db", "b.db.zst"])
@@ -122,7 +126,7 @@ def test_a_store_that_cannot_be_written_to_is_backed_up(
     postgresql_user_url: URL, store_url: str, folder: Path
 ) -> None:
     """It is said that the store does not know of it, and no other backup is removed for it."""
-    with behind_its_back(store_url) as connection:
+    with tampering(store_url) as connection:
         connection.exec_driver_sql(
             f"REVOKE INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {DEFAULT_SCHEMA} "
             f"FROM {postgresql_user_url.username}"
@@ -211,7 +215,7 @@ def test_an_older_revision_on_postgresql_is_refused(store_url: str, folder: Path
 
 def test_half_a_store_is_refused(store_url: str, folder: Path) -> None:
     """A copy into it was interrupted."""
-    with behind_its_back(store_url) as connection:
+    with tampering(store_url) as connection:
         mark = version_table.copying_mark("0003", "0" * 16)
         connection.execute(update(version_table.TABLE).values(version_num=mark))
 
@@ -237,7 +241,7 @@ def test_what_is_no_store_is_refused(tmp_path: Path, folder: Path, content: byte
 
 def test_a_damaged_store_is_refused(source_url: str, folder: Path) -> None:
     """A backup of damage would take the place of a good one."""
-    path = path_of(source_url)
+    path = file_of(source_url)
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         query = "SELECT rootpage FROM sqlite_master WHERE name = 'run_documents_2026_05'"
@@ -259,7 +263,7 @@ def test_a_store_that_lacks_a_table_is_damaged(store_url: str, folder: Path, tab
     if table == "run_documents":
         with open_store(store_url) as store, store.begin() as tx:
             tx.runs.add(new_run("r"))
-    with behind_its_back(store_url) as connection:
+    with tampering(store_url) as connection:
         cascade = "" if connection.dialect.name == "sqlite" else "CASCADE"
         connection.exec_driver_sql(f"DROP TABLE {table} {cascade}")
 
@@ -277,7 +281,7 @@ def test_a_store_that_lacks_documents_is_damaged(store_url: str, folder: Path, d
     with open_store(store_url) as store, store.begin() as tx:
         tx.runs.add(new_run("r"))
         table = partitions.table_name(tx.runs.list().items[0].month)
-    with behind_its_back(store_url) as connection:
+    with tampering(store_url) as connection:
         connection.exec_driver_sql(f"DROP TABLE {table}" if drop else f"DELETE FROM {table}")
 
     done = command("--db", store_url, "backup", folder)
@@ -289,7 +293,7 @@ def test_a_store_that_lacks_documents_is_damaged(store_url: str, folder: Path, d
 
 def test_an_index_that_lacks_a_row_is_damage(source_url: str, folder: Path) -> None:
     """SQLite's own check is made as well, for what the rows do not show."""
-    with sqlite3.connect(path_of(source_url)) as connection:
+    with sqlite3.connect(file_of(source_url)) as connection:
         connection.execute("PRAGMA writable_schema=ON")
         connection.execute(
             "UPDATE sqlite_master SET sql = replace(sql, 'created_at_ms', 'updated_at_ms') "

@@ -10,8 +10,10 @@ import orjson
 import pytest
 
 from tandem_store import open_store
-from tests.backup.looking import command, dump, path_of
+from tests.support.databases import file_of
+from tests.support.program import command
 from tests.support.run_records import new_run
+from tests.support.stored import dump
 
 
 def test_the_last_line_says_how_to_restore_it(store_url: str, folder: Path) -> None:
@@ -56,7 +58,7 @@ def test_json_has_it_all(store_url: str, folder: Path) -> None:
 @pytest.mark.sqlite
 def test_what_the_system_refuses_is_a_sentence(store_url: str, tmp_path: Path) -> None:
     """A file as a folder."""
-    path = path_of(store_url)
+    path = file_of(store_url)
 
     for words in (["backup", path / "b.db"], ["restore", path / "b.db"]):
         done = command("--db", tmp_path / "store.db", *words)

@@ -9,9 +9,10 @@ import pytest
 
 from tandem_store import open_store
 from tandem_store.backup import backup_store, restore_store
-from tests.backup.looking import dump, names, rows
+from tests.backup.contents import names, rows
 from tests.support.databases import NewDatabase
 from tests.support.run_records import new_run
+from tests.support.stored import dump
 
 
 @pytest.mark.parametrize("name", ["b.db", "b.db.zst"])

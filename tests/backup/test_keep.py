@@ -10,7 +10,8 @@ import pytest
 from tandem_store import StoreError
 from tandem_store.backup import backup_store
 from tandem_store.database.urls import database_url
-from tests.backup.looking import command, names
+from tests.backup.contents import names
+from tests.support.program import command
 
 
 def test_keeps_the_newest(store_url: str, folder: Path) -> None:

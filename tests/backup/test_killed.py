@@ -17,8 +17,10 @@ from tandem_store import UnfinishedCopyError, open_store
 from tandem_store.backup import backup_store, restore_store, upgrade_after_backup
 from tandem_store.backup.atomic_file import PREFIX
 from tandem_store.database import revisions
-from tests.backup.looking import downgrade, dump, names
+from tests.backup.contents import names
 from tests.support.databases import NewDatabase
+from tests.support.migrating import downgrade
+from tests.support.stored import dump
 
 #: Does what a command does, each time in a child of its own, which kills itself when it was told
 #: of progress so often, or as it is about to give the file its name, or when it has just done so.

@@ -21,9 +21,13 @@ from tandem_store import (
 from tandem_store.backup import backup_store, restore_store
 from tandem_store.backup.atomic_file import PREFIX
 from tandem_store.database import revisions, version_table
-from tests.backup.looking import behind_its_back, command, downgrade, dump, names, path_of, rows
-from tests.support.databases import NewDatabase
+from tests.backup.contents import names, rows
+from tests.support.databases import NewDatabase, file_of
+from tests.support.migrating import downgrade
+from tests.support.program import command
 from tests.support.run_records import new_run
+from tests.support.stored import dump
+from tests.support.tampering import tampering
 
 ZST = "b.db.zst"
 
@@ -205,7 +209,7 @@ def test_a_store_in_use_is_no_backup(source_url: str, tmp_path: Path) -> None:
     with open_store(source_url) as store:
         with store.begin() as tx:
             tx.runs.add(new_run("new"))
-        assert "tandem-store copy" in refused(path_of(source_url), tmp_path / "new.db")
+        assert "tandem-store copy" in refused(file_of(source_url), tmp_path / "new.db")
 
 
 def test_a_store_file_without_checksum_is_restored_and_said_so(
@@ -216,7 +220,7 @@ def test_a_store_file_without_checksum_is_restored_and_said_so(
     with open_store(str(tmp_path / "used.db")) as store, store.begin() as tx:
         tx.runs.add(new_run("new"))
 
-    for file in (path_of(source_url), tmp_path / "used.db"):
+    for file in (file_of(source_url), tmp_path / "used.db"):
         target = tmp_path / f"new-{file.name}"
         done = command("--db", target, "restore", file)
         assert done.exit_code == 0, done.stderr
@@ -245,11 +249,11 @@ def test_an_older_backup_is_upgraded(
 
 def test_a_newer_backup_is_refused(source_url: str, folder: Path, tmp_path: Path) -> None:
     """By the command with exit code 5, and before anything is made."""
-    with behind_its_back(source_url) as connection:
+    with tampering(source_url) as connection:
         connection.execute(update(version_table.TABLE).values(version_num="9999"))
 
-    refused(path_of(source_url), tmp_path / "new.db", SchemaAheadError)
-    done = command("--db", tmp_path / "new.db", "restore", path_of(source_url))
+    refused(file_of(source_url), tmp_path / "new.db", SchemaAheadError)
+    done = command("--db", tmp_path / "new.db", "restore", file_of(source_url))
     assert done.exit_code == 5
 
 

@@ -14,7 +14,10 @@ from sqlalchemy import select
 from tandem_store import SchemaBehindError, models, open_store
 from tandem_store.backup import restore_store
 from tandem_store.database import revisions
-from tests.backup.looking import command, downgrade, dump, path_of
+from tests.support.databases import file_of
+from tests.support.migrating import downgrade
+from tests.support.program import command
+from tests.support.stored import dump
 
 
 @pytest.fixture
@@ -26,7 +29,7 @@ def old_url(source_url: str) -> str:
 
 def saved(url: str) -> list[Path]:
     """The backups beside a store."""
-    path = path_of(url)
+    path = file_of(url)
     return sorted(path.parent.glob(f"{path.name}.before-*"))
 
 
@@ -85,7 +88,7 @@ def test_the_upgrade_does_not_begin_without_its_backup(
     old_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database stays as it was, and the sentence says how to go on."""
-    full = shutil.disk_usage(path_of(old_url).parent)._replace(free=0)
+    full = shutil.disk_usage(file_of(old_url).parent)._replace(free=0)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
 
     done = command("--db", old_url, "db", "upgrade")

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 from click.testing import Result
 
-from tests.copying.looking import dump
 from tests.support.databases import NewDatabase
+from tests.support.stored import dump
 
 Cli = Callable[..., Result]
 

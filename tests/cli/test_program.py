@@ -25,9 +25,9 @@ from tandem_store.cli.program import program
 from tandem_store.database import revisions
 from tandem_store.errors import StoreError
 from tests.cli.terminals import PROGRAM, on_a_real_terminal
-from tests.copying.looking import behind_its_back
 from tests.support import legacy_runs
 from tests.support.state_directories import StateDir
+from tests.support.tampering import tampering
 
 Cli = Callable[..., Result]
 
@@ -170,7 +170,7 @@ def test_a_store_at_another_revision_ends_with_5(
     cli: Cli, store_url: str, revision: str, hint: str
 ) -> None:
     """Every command but the upgrade refuses, and says which side to upgrade."""
-    with behind_its_back(store_url) as connection:
+    with tampering(store_url) as connection:
         connection.execute(
             text("UPDATE tandem_store_version SET version_num = :r"), {"r": revision}
         )
@@ -201,7 +201,7 @@ def test_a_locked_store_ends_with_6(
     """A writer waits for another one, and then says that it did."""
     monkeypatch.setattr("tandem_store.database.write_queue.BUSY_TIMEOUT_S", 1)
     quarantine_something(store_url)
-    with behind_its_back(store_url) as other:
+    with tampering(store_url) as other:
         other.execute(text("UPDATE quarantine SET message = 'mine'"))
 
         done = cli("quarantine", "discard", "--all", "--yes")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from sqlalchemy import func, select, text, update
 
 from tandem_store import (
@@ -22,17 +22,18 @@ from tandem_store import (
     models,
     open_store,
 )
-from tandem_store.cli.program import program
 from tandem_store.copying import Tally, copy_store
 from tandem_store.copying.parts import Batch
 from tandem_store.database import partitions, revisions
 from tandem_store.database.engines import create_engines, filling_alone
 from tandem_store.database.urls import database_url
 from tandem_store.month import Month
-from tests.copying.looking import behind_its_back, dump
 from tests.support import REPOSITORY
-from tests.support.databases import NewDatabase
+from tests.support.databases import NewDatabase, file_of
+from tests.support.program import command
 from tests.support.run_records import new_run
+from tests.support.stored import dump
+from tests.support.tampering import tampering
 
 SMALL = Batch(rows=20, size=100_000)
 
@@ -61,11 +62,6 @@ def altered(target: str, change: Callable[[str], None]) -> Callable[[str, int, i
             left.pop()(target)
 
     return show
-
-
-def command(*arguments: str) -> Result:
-    """A command of the program, in this process."""
-    return CliRunner().invoke(program, arguments, env={"TANDEM_STORE_TRACEBACK": "1"})
 
 
 @pytest.mark.parametrize("at", [0.0, 0.4, 0.99, 1.0])
@@ -129,20 +125,20 @@ def test_goes_on_where_it_stopped(source_url: str, target_url: str) -> None:
 def test_goes_on_after_the_source_was_moved(source_url: str, target_url: str) -> None:
     """The source is known by what is in it, not by where it is."""
     half_copied(source_url, target_url)
-    path = Path(source_url.removeprefix("sqlite:///"))
+    path = file_of(source_url)
     moved = path.rename(path.with_name("moved.db"))
 
     assert copy_store(str(moved), target_url).exit_code == 0
 
 
 def test_does_not_go_on_from_another_source(
-    source_url: str, target_url: str, store_url: str
+    source_url: str, target_url: str, new_store_on: NewDatabase
 ) -> None:
     """Two halves make no store."""
     half_copied(source_url, target_url)
 
     with pytest.raises(StoreError, match="unfinished copy of another store"):
-        copy_store(store_url, target_url)
+        copy_store(new_store_on("sqlite"), target_url)
 
 
 def test_does_not_go_on_from_a_source_that_was_written_to(source_url: str, target_url: str) -> None:
@@ -156,7 +152,7 @@ def test_does_not_go_on_from_a_source_that_was_written_to(source_url: str, targe
 
 
 def _flip_a_byte(target: str) -> None:
-    with behind_its_back(target) as connection:
+    with tampering(target) as connection:
         month = connection.scalar(
             select(models.runs.c.month).where(models.runs.c.run_id == "great")
         )
@@ -168,20 +164,20 @@ def _flip_a_byte(target: str) -> None:
 
 
 def _change_a_claim(target: str) -> None:
-    with behind_its_back(target) as connection:
+    with tampering(target) as connection:
         row = models.runs.c.run_id == "great"
         connection.execute(update(models.runs).where(row).values(claim_epoch=9))
 
 
 def _change_the_ledger(target: str) -> None:
-    with behind_its_back(target) as connection:
+    with tampering(target) as connection:
         entries = models.import_entries
         greatest = select(func.max(entries.c.id)).scalar_subquery()
         connection.execute(update(entries).where(entries.c.id == greatest).values(reason="x"))
 
 
 def _rename_an_automation(target: str) -> None:
-    with behind_its_back(target) as connection:
+    with tampering(target) as connection:
         row = models.automations.c.automation_id == "\U0001f600"
         connection.execute(update(models.automations).where(row).values(name="x"))
 
@@ -214,7 +210,7 @@ def test_a_run_too_many_keeps_it_closed(source_url: str, target_url: str) -> Non
     """Somebody had the target open before it was closed, and added a run."""
 
     def add(target: str) -> None:
-        with behind_its_back(target) as connection:
+        with tampering(target) as connection:
             row = connection.execute(select(models.runs).limit(1)).one()._asdict()
             values = {**row, "run_id": "too-many", "month": 190001}
             connection.execute(models.runs.insert().values(values))
@@ -294,7 +290,7 @@ def test_another_programs_database_is_refused(source_url: str, tmp_path: Path) -
 @pytest.mark.sqlite
 def test_source_and_target_must_be_two(source_url: str, store_url: str) -> None:
     """By whatever path the file is named."""
-    path = Path(source_url.removeprefix("sqlite:///"))
+    path = file_of(source_url)
     link = path.with_name("link.db")
     link.symlink_to(path)
 
@@ -324,7 +320,7 @@ def test_a_source_of_another_revision_is_refused(
     source_url: str, target_url: str, revision: str, error: type[StoreError]
 ) -> None:
     """And no target is made for it."""
-    with behind_its_back(source_url) as connection:
+    with tampering(source_url) as connection:
         connection.execute(
             text("UPDATE tandem_store_version SET version_num = :r"), {"r": revision}
         )
@@ -400,7 +396,7 @@ def test_a_row_that_the_target_cannot_hold_is_a_sentence(
     source_url: str, new_database_on: NewDatabase
 ) -> None:
     """SQLite keeps what PostgreSQL refuses, if somebody wrote it past the store."""
-    with behind_its_back(source_url) as connection:
+    with tampering(source_url) as connection:
         row = models.runs.c.run_id == "great"
         connection.execute(update(models.runs).where(row).values(claimed_by="nul\0"))
 

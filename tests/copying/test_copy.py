@@ -12,11 +12,11 @@ from tandem_store.copying import copy_store
 from tandem_store.copying.parts import Batch
 from tandem_store.database import revisions
 from tandem_store.importer import ImportOptions, import_state
-from tests.copying.looking import all_rows, dump
 from tests.support import REPOSITORY
-from tests.support.databases import NewDatabase
+from tests.support.databases import NewDatabase, file_of
 from tests.support.legacy_runs import HOUR_MS, definition
 from tests.support.run_records import new_run
+from tests.support.stored import all_rows, dump
 
 SAMPLE = REPOSITORY / "examples" / "state"
 YEAR_MS = 365 * 24 * HOUR_MS
@@ -56,7 +56,7 @@ def test_counts_tables_and_months(source_url: str, target_url: str) -> None:
 
 def test_the_source_is_not_written_to(source_url: str, target_url: str) -> None:
     """Not a byte of the file changes."""
-    path = Path(source_url.removeprefix("sqlite:///"))
+    path = file_of(source_url)
     before = path.read_bytes()
 
     copy_store(source_url, target_url)

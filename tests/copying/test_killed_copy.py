@@ -17,8 +17,8 @@ from tandem_store import UnfinishedCopyError, models, open_store
 from tandem_store.copying import copy_store
 from tandem_store.database.engines import create_engines
 from tandem_store.errors import StoreError
-from tests.copying.looking import all_rows, dump
 from tests.support.databases import NewDatabase
+from tests.support.stored import all_rows, dump
 
 #: Small batches, so that a copy of some hundred rows has moments to be killed at. With a number it
 #: kills itself when it has been told of progress so often.

@@ -15,11 +15,13 @@ from types import FrameType
 from typing import Any, Final
 
 from tandem_store import Store, StoreError, open_store
-from tandem_store.database import write_queue
+from tandem_store.database import error_events, forks, sqlite, transactions, write_queue
 from tests.support.run_records import new_run
 
 #: Every step in our own code is tried, and some of those in SQLAlchemy's.
-OURS: Final = ("/transactions.py", "/waiting.py", "/forks.py", "/guards.py", "/engine/sqlite.py")
+OURS: Final = tuple(
+    str(module.__file__) for module in (transactions, write_queue, forks, error_events, sqlite)
+)
 THEIRS: Final = ("/sqlalchemy/engine/base.py", "/sqlalchemy/pool/base.py", "/engine/default.py")
 #: Where Python does not look: between ``__enter__`` and the block. And the one moment that no code
 #: in Python can cover, as ``__exit__`` begins.

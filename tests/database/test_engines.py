@@ -21,6 +21,7 @@ from tandem_store.database.error_translation import translate
 from tandem_store.database.sqlite_files import APPLICATION_ID, made_whole
 from tandem_store.database.urls import database_url, sqlite_path
 from tandem_store.errors import NotAStoreError, StoreError, StoreLockedError
+from tests.support.databases import file_of
 
 Opener = Callable[..., Engines]
 
@@ -165,7 +166,7 @@ class TestMaking:
         """Run records hold what people told their automations; so do the files beside it."""
         with engines.write.begin() as connection:
             connection.execute(text("DELETE FROM months"))
-            folder = Path(store_url.removeprefix("sqlite:///")).parent
+            folder = file_of(store_url).parent
             modes = {file.name: file.stat().st_mode & 0o777 for file in folder.glob("store.db*")}
 
         assert modes == {"store.db": 0o600, "store.db-wal": 0o600, "store.db-shm": 0o600}
@@ -178,7 +179,7 @@ class TestMaking:
 
     def test_an_empty_file_becomes_a_store(self, empty_url: str, open_engines: Opener) -> None:
         """``mktemp`` makes the file first; a process killed while making one leaves the same."""
-        Path(empty_url.removeprefix("sqlite:///")).touch()
+        file_of(empty_url).touch()
 
         revisions.upgrade(empty_url)
 
@@ -220,7 +221,7 @@ class TestRefusing:
         self, empty_url: str, open_engines: Opener
     ) -> None:
         """A mistyped name must not destroy a document."""
-        path = Path(empty_url.removeprefix("sqlite:///"))
+        path = file_of(empty_url)
         path.write_text("Dear diary, " * 100)
 
         with pytest.raises(NotAStoreError, match="not an SQLite database"):
@@ -232,7 +233,7 @@ class TestRefusing:
 
     def test_a_damaged_header_is_refused(self, store_url: str, open_engines: Opener) -> None:
         """Half a disk block lost is enough."""
-        with Path(store_url.removeprefix("sqlite:///")).open("r+b") as file:
+        with file_of(store_url).open("r+b") as file:
             file.write(b"\0" * 16)
 
         with pytest.raises(NotAStoreError, match="backup"):

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from tandem_store import RunRecord, Store, StoreError, open_store
+from tandem_store import Store, StoreError, open_store
 from tandem_store.database import forks
+from tests.support.changes import one_more_token
 from tests.support.run_records import new_run
 
 pytestmark = [
@@ -49,16 +50,11 @@ def ended(number: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
 
 
-def one_more(run: RunRecord) -> RunRecord:
-    """The run with one token more."""
-    return run.model_copy(update={"total_tokens": run.total_tokens + 1})
-
-
 def add(store: Store, times: int = 20) -> None:
     """Count tokens."""
     for _ in range(times):
         with store.begin() as tx:
-            tx.runs.update("shared", one_more)
+            tx.runs.update("shared", one_more_token)
 
 
 def tokens(store: Store) -> int:
@@ -193,10 +189,10 @@ def test_a_child_does_not_end_its_parents_transaction(shared: Store, way: str) -
 
     block = shared.begin()
     tx = block.__enter__()
-    tx.runs.update("shared", one_more)
+    tx.runs.update("shared", one_more_token)
     number = child(lambda: leave(block))
     assert ended(number) == REFUSED
-    tx.runs.update("shared", one_more)
+    tx.runs.update("shared", one_more_token)
     block.__exit__(None, None, None)
 
     assert tokens(shared) == 2
@@ -205,7 +201,7 @@ def test_a_child_does_not_end_its_parents_transaction(shared: Store, way: str) -
 def test_a_child_of_a_transaction_is_told_at_once(shared: Store, store_url: str) -> None:
     """For good on SQLite; on a server it has connections of its own."""
     with shared.begin() as tx:
-        tx.runs.update("shared", one_more)
+        tx.runs.update("shared", one_more_token)
         code = ended(child(lambda: tokens(shared)))
 
     assert code == (REFUSED if store_url.startswith("sqlite") else 0)

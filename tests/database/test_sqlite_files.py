@@ -20,6 +20,7 @@ from sqlalchemy.engine import Engine
 from tandem_store import Store, StoreError, open_store
 from tandem_store.database import revisions, sqlite_files
 from tests.support import REPOSITORY
+from tests.support.databases import file_of
 from tests.support.run_records import new_run
 
 needs_forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
@@ -27,11 +28,6 @@ pytestmark = [
     pytest.mark.sqlite,
     pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning"),
 ]
-
-
-def file_of(url: str) -> Path:
-    """The file of an SQLite URL."""
-    return Path(url.removeprefix("sqlite:///"))
 
 
 def killed_after(statements: int, url: str) -> bool:

@@ -17,6 +17,7 @@ from tandem_store.doctor import Finding, Report, Severity, examine
 from tests.doctor import damage
 from tests.doctor.conftest import EACH, fill
 from tests.support.databases import running_server, server_url
+from tests.support.tampering import tampering
 
 RESTORE = "tandem-store --db NEW restore FILE"
 #: Of this machine and of a store without a backup, not of the damage.
@@ -178,7 +179,7 @@ def test_a_partition_that_was_detached_is_attached_by_the_command(sound_url: str
     command = the(examine(sound_url), "month_not_attached").command or ""
     assert command.startswith("psql -c ")
 
-    with damage.tampering(sound_url) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.exec_driver_sql(command.removeprefix("psql -c ").strip("'"))
 
     assert found(examine(sound_url, deep=True)) == []
@@ -286,7 +287,7 @@ def test_runs_on_overwritten_pages_of_a_server_are_named(tmp_path: Path) -> None
         url = server_url(server).render_as_string(hide_password=False)
         revisions.upgrade(url)
         fill(url, tmp_path / "state")
-        with damage.tampering(url) as connection:
+        with tampering(url, references=False) as connection:
             folder, name = connection.execute(
                 text("SELECT current_setting('data_directory'), "
                      "pg_relation_filepath('run_documents_2026_05')")

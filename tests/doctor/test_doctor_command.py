@@ -15,8 +15,8 @@ from sqlalchemy import delete
 
 from tandem_store import models, open_store
 from tandem_store.cli.program import program
-from tandem_store.database.urls import database_url, sqlite_path
 from tests.doctor import damage
+from tests.support.databases import file_of
 from tests.support.run_records import new_run
 
 
@@ -24,13 +24,6 @@ def run(url: str, *arguments: str, width: int = 80) -> Result:
     """The program on a store, as on a terminal of some width, but without its colours."""
     environment = {"TANDEM_STORE_URL": url, "COLUMNS": str(width)}
     return CliRunner().invoke(program, arguments, env=environment)
-
-
-def file_of(url: str) -> Path:
-    """The file of an SQLite store."""
-    path = sqlite_path(database_url(url))
-    assert path is not None
-    return path
 
 
 def test_the_json_is_what_programs_were_promised(sound_url: str) -> None:

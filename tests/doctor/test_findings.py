@@ -20,6 +20,8 @@ from tandem_store.doctor import Finding, Severity, examine, library, settings, s
 from tandem_store.doctor.findings import named
 from tandem_store.month import MILLISECONDS_PER_DAY
 from tests.doctor import damage
+from tests.support import REPOSITORY
+from tests.support.tampering import tampering
 
 
 def by_code(url: str, *, deep: bool = False) -> dict[str, Finding]:
@@ -64,7 +66,7 @@ def test_a_library_with_the_bug_is_told_of(sound_url: str, monkeypatch: pytest.M
 
 
 def _mark(url: str, value: str) -> None:
-    with damage.tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         connection.execute(update(version_table.TABLE).values(version_num=value))
 
 
@@ -95,7 +97,7 @@ def test_another_revision_is_a_finding_and_the_rest_is_examined(
 def test_an_old_database_is_examined_as_far_as_it_goes(empty_url: str) -> None:
     """Tables that it does not have yet are no damage."""
     revisions.upgrade(empty_url)
-    with damage.tampering(empty_url) as connection:
+    with tampering(empty_url, references=False) as connection:
         connection.execute(text("DROP TABLE backups"))
         connection.execute(text("DROP TABLE deleted_runs"))
     _mark(empty_url, "0002")
@@ -108,7 +110,7 @@ def test_an_old_database_is_examined_as_far_as_it_goes(empty_url: str) -> None:
 
 def _backed_up(url: str, *, days: int, runs: int = 60, location: str = "/none/b.db") -> None:
     taken = time.time_ns() // 1_000_000 - days * MILLISECONDS_PER_DAY
-    with damage.tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         connection.execute(
             insert(models.backups).values(
                 taken_at_ms=taken, location=location, runs=runs, digest=b"\x00" * 32
@@ -153,7 +155,7 @@ def test_the_last_backup_is_named_where_it_helps(sound_url: str, tmp_path: Path)
 
 def test_copies_in_quarantine_are_counted_and_their_bytes_read(sound_url: str) -> None:
     """Waiting is a warning; bytes that are not those of the source are damage."""
-    with damage.tampering(sound_url) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.execute(
             insert(models.quarantine).values(
                 path="a.json", layout="shard", digest=b"\x00" * 32, reason="unreadable",
@@ -171,7 +173,7 @@ def test_copies_in_quarantine_are_counted_and_their_bytes_read(sound_url: str) -
 
 def test_unused_snapshots_are_mentioned(sound_url: str) -> None:
     """They only take room."""
-    with damage.tampering(sound_url) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.execute(
             insert(models.automation_snapshots).values(
                 digest=b"\x01" * 32, schema_version=1, encoding="json", document=b"{}"
@@ -183,7 +185,7 @@ def test_unused_snapshots_are_mentioned(sound_url: str) -> None:
 
 def test_a_record_of_a_newer_version_is_no_damage(sound_url: str) -> None:
     """The package is to be upgraded, not the store restored."""
-    with damage.tampering(sound_url) as connection:
+    with tampering(sound_url, references=False) as connection:
         row = models.runs.c.run_id == "2026-05-07"
         connection.execute(update(models.runs).where(row).values(schema_version=2))
 
@@ -254,7 +256,7 @@ def test_a_network_file_system_is_unsafe(
 def test_settings_of_a_server_are_examined(sound_url: str) -> None:
     """As the sessions of this user have them."""
     name = database_url(sound_url).database
-    with damage.tampering(sound_url) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.execute(text(f'ALTER DATABASE "{name}" SET synchronous_commit = off'))
         connection.execute(text(f'ALTER DATABASE "{name}" SET statement_timeout = 60000'))
 
@@ -283,7 +285,7 @@ VALUES (99999, 'amcheck', 10, 'public'::regnamespace, false, '1.4');
 def test_indexes_of_a_server_are_examined_if_it_can(sound_url: str) -> None:
     """By amcheck, which not every server has; the report says that they were not."""
     assert any("amcheck" in name for name in examine(sound_url, deep=True).not_checked)
-    with damage.tampering(sound_url) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.exec_driver_sql(AMCHECK.format(code="XX002"))
 
     report = examine(sound_url, deep=True)
@@ -297,7 +299,7 @@ def test_indexes_of_a_server_are_examined_if_it_can(sound_url: str) -> None:
 @pytest.mark.postgresql
 def test_who_may_not_examine_indexes_is_told_so(sound_url: str) -> None:
     """It is not taken for damage."""
-    with damage.tampering(sound_url) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.exec_driver_sql(AMCHECK.format(code="42501"))
 
     report = examine(sound_url, deep=True)
@@ -309,7 +311,7 @@ def test_who_may_not_examine_indexes_is_told_so(sound_url: str) -> None:
 @pytest.mark.postgresql
 def test_an_index_that_could_not_be_made_is_found(sound_url: str) -> None:
     """PostgreSQL leaves it behind, unused."""
-    with damage.tampering(sound_url) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.execute(
             text("UPDATE pg_index SET indisvalid = false "
                  "WHERE indexrelid = 'ix_runs_created'::regclass")
@@ -323,7 +325,7 @@ def test_an_index_that_could_not_be_made_is_found(sound_url: str) -> None:
 @pytest.mark.postgresql
 def test_a_constraint_that_was_never_checked_is_found(sound_url: str) -> None:
     """The statement that it names checks it."""
-    with damage.tampering(sound_url) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.execute(
             text("UPDATE pg_constraint SET convalidated = false WHERE conname = 'ck_runs_revision'")
         )
@@ -331,7 +333,7 @@ def test_a_constraint_that_was_never_checked_is_found(sound_url: str) -> None:
     command = by_code(sound_url)["constraint_not_validated"].command or ""
 
     assert command.startswith('psql -c \'ALTER TABLE "tandem_store"."runs" ')
-    with damage.tampering(sound_url) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.exec_driver_sql(command.removeprefix("psql -c ").strip("'"))
     assert "constraint_not_validated" not in by_code(sound_url)
 
@@ -339,7 +341,7 @@ def test_a_constraint_that_was_never_checked_is_found(sound_url: str) -> None:
 @pytest.mark.postgresql
 def test_other_rules_of_sorting_are_mentioned(sound_url: str) -> None:
     """A system update brings them; the ids of the store are sorted without."""
-    with damage.tampering(sound_url) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.execute(
             text("UPDATE pg_database SET datcollversion = '0.1' WHERE datname = current_database()")
         )
@@ -367,7 +369,7 @@ def test_room_that_nothing_takes_is_mentioned(
     sound_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From 16 MB and a fifth of the file; here from nothing."""
-    with damage.tampering(sound_url) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.execute(text("CREATE TABLE t (b)"))
         connection.execute(text("INSERT INTO t VALUES (zeroblob(1000000))"))
         connection.execute(text("DROP TABLE t"))
@@ -397,10 +399,10 @@ def test_a_log_that_grew_too_long_is_warned_of(
 def test_dead_rows_are_mentioned(sound_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """From 10,000 and a fifth of the table; here from one."""
     monkeypatch.setattr(sizes, "_DEAD_ROWS", 0)
-    with damage.tampering(sound_url) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.execute(update(models.runs).values(detail="x"))
         connection.execute(update(models.runs).values(detail="y"))
-    with damage.tampering(sound_url) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.execute(text("ANALYZE runs"))
 
     assert "runs" in by_code(sound_url)["dead_rows"].what
@@ -422,7 +424,7 @@ def test_long_lists_of_runs_are_cut() -> None:
 
 def test_every_code_is_in_the_guide() -> None:
     """Whoever meets one can look it up."""
-    root = Path(__file__).parents[2]
+    root = REPOSITORY
     sources = [
         *(root / "tandem_store/doctor").glob("*.py"),
         root / "tandem_store/database/table_check.py",

@@ -13,6 +13,7 @@ from sqlalchemy import text, update
 from tandem_store import models
 from tandem_store.cli.program import program
 from tests.doctor import damage
+from tests.support.tampering import tampering
 
 #: Everything that reads; STATE and NEW are replaced.
 READING = (
@@ -41,14 +42,14 @@ EXIT_CODES = {0, 1, 2, 3, 4, 5}
 
 def _say_no_month(url: str) -> None:
     """A run says that it belongs to a month that no calendar has."""
-    with damage.tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         row = models.runs.c.run_id == "2026-05-07"
         connection.execute(update(models.runs).where(row).values(month=202613))
 
 
 def _write_a_list(url: str) -> None:
     """A document is JSON, and no record."""
-    with damage.tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         table = damage.documents(connection)
         row = table.c.run_id == "2026-05-07"
         connection.execute(update(table).where(row).values(encoding="json", document=b"[]"))
@@ -56,7 +57,7 @@ def _write_a_list(url: str) -> None:
 
 def _drop_column(url: str) -> None:
     """A column is gone."""
-    with damage.tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         connection.execute(text("ALTER TABLE runs DROP COLUMN detail"))
 
 

@@ -19,8 +19,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from tandem_store.importer import reconcile
 from tandem_store.importer.session import ImportSession
-from tests.importer.reading import imported, stored_runs
+from tests.support.importing import imported
 from tests.support.state_directories import Json, StateDir, run
+from tests.support.stored import stored_runs
 
 DIRECTORIES: Final = ("north", "south", "west")
 RUNS: Final = ("a", "b", "c")

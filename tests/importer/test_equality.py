@@ -11,11 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.workload import Workload
-from tests.importer.reading import exact, imported, shards_of, stored_runs
+from tests.support import REPOSITORY
 from tests.support.databases import NewStore
+from tests.support.importing import imported, shards_of
+from tests.support.json_values import exact
 from tests.support.state_directories import Json, StateDir, full_run
+from tests.support.stored import stored_runs
 
-SAMPLE = Path(__file__).parents[2] / "examples" / "state"
+SAMPLE = REPOSITORY / "examples" / "state"
 #: Maps whose values have a type, so that nothing unknown can stand in them.
 TYPED_MAPS: Final = {"node_attempts", "node_attempt_verdicts"}
 FUTURE: Final = {

@@ -15,9 +15,10 @@ import psutil  # type: ignore[import-untyped]  # its stubs are a package of thei
 import pytest
 
 from benchmarks.workload import Workload
-from tests.importer.reading import dump, imported, rows
 from tests.support.databases import NewStore
+from tests.support.importing import imported
 from tests.support.state_directories import Json, StateDir, stripped
+from tests.support.stored import bare_connection, dump
 
 MOMENTS: Final = 10
 ENTRIES: Final = "SELECT count(*) FROM import_entries"
@@ -97,7 +98,7 @@ def kill(command: list[str], url: str, *, at: int) -> int:
     """
     children: list[psutil.Process] = []
     with (
-        rows(url) as database,
+        bare_connection(url) as database,
         subprocess.Popen(command, stdout=DEVNULL, stderr=DEVNULL) as process,
     ):
         while process.poll() is None and single(database, ENTRIES) < at:
@@ -124,13 +125,13 @@ def lay(root: Path, count: int) -> Path:
 
 def ledger_rows(url: str) -> int:
     """How many copies are in the ledger."""
-    with rows(url) as database:
+    with bare_connection(url) as database:
         return single(database, ENTRIES)
 
 
 def is_done(url: str) -> bool:
     """Whether the import came to its end."""
-    with rows(url) as database:
+    with bare_connection(url) as database:
         return single(database, "SELECT count(*) FROM imports WHERE state = 'done'") > 0
 
 

@@ -14,8 +14,9 @@ from tandem_store.importer import ImportOptions, import_state, retry_quarantined
 from tandem_store.importer.source.salvage.tokens import LARGEST_RECORD
 from tandem_store.quarantine import QuarantineItem
 from tandem_store.verify import verify_state
-from tests.importer.reading import imported, stored_runs
+from tests.support.importing import imported
 from tests.support.state_directories import StateDir, context_state, definition, run
+from tests.support.stored import stored_runs
 
 _SMALL = 20_000
 

@@ -10,9 +10,10 @@ import pytest
 
 from tandem_store import AutomationSpec, RunRecord, UnstorableError, open_store
 from tandem_store.copying import copy_store
-from tests.importer.reading import imported, stored_runs
 from tests.support.databases import NewDatabase
+from tests.support.importing import imported
 from tests.support.state_directories import Json, StateDir, definition, run
+from tests.support.stored import stored_runs
 
 LONG: Final = 6_000
 

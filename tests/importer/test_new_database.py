@@ -11,8 +11,10 @@ import pytest
 
 from tandem_store.database import revisions
 from tandem_store.database.sqlite_files import APPLICATION_ID
-from tests.importer.reading import command, imported, stored_runs
+from tests.support.importing import imported
+from tests.support.program import command
 from tests.support.state_directories import StateDir, run
+from tests.support.stored import stored_runs
 
 pytestmark = pytest.mark.sqlite
 
@@ -69,7 +71,7 @@ def test_a_store_that_is_behind_is_still_refused(state: StateDir, store_url: str
     with closing(sqlite3.connect(store_url.removeprefix("sqlite:///"))) as connection, connection:
         connection.execute("UPDATE tandem_store_version SET version_num = '0001'")
 
-    done = command(store_url, "import", str(state.root))
+    done = command("--db", store_url, "import", str(state.root))
 
     assert done.exit_code == 5
     assert revisions.current(store_url) == "0001"

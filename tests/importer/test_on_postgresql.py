@@ -21,12 +21,15 @@ from tandem_store.database import revisions
 from tandem_store.errors import StoreError, StoreLockedError
 from tandem_store.importer import storing
 from tandem_store.importer.lock import alone
-from tests.importer.reading import command, dump, imported, process, rows, told
 from tests.importer.traps import lay_all
+from tests.support import REPOSITORY
 from tests.support.databases import NewStore, running_server, server_url
+from tests.support.importing import imported
+from tests.support.program import answer, command, process
 from tests.support.state_directories import Json, StateDir, damaged, full_run, run
+from tests.support.stored import bare_connection, dump
 
-SAMPLE = Path(__file__).parents[2] / "examples" / "state"
+SAMPLE = REPOSITORY / "examples" / "state"
 #: More than three of the command's own transactions.
 SHARDS = 1_800
 TABLES = """
@@ -37,7 +40,7 @@ TABLES = """
 
 def by_command(url: str, state: Path) -> Json:
     """Import by a process of its own; its report without what always differs."""
-    done = process(url, "import", str(state), "--json")
+    done = process("--db", url, "import", str(state), "--json")
     assert done.returncode in {0, 3}, done.stderr.decode()
     report: Json = orjson.loads(done.stdout)
     return {key: value for key, value in report.items() if key != "seconds"}
@@ -45,7 +48,7 @@ def by_command(url: str, state: Path) -> Json:
 
 def written(url: str) -> dict[str, Any]:
     """How many rows each table has, and the transactions that wrote the first and last of them."""
-    with rows(url) as connection:
+    with bare_connection(url) as connection:
         tables = [name for (name,) in connection.execute(TABLES)]
         query = "SELECT count(*), min(xmin::text::bigint), max(xmin::text::bigint) FROM "
         return {name: connection.execute(query + name).fetchone() for name in tables}
@@ -59,7 +62,7 @@ def test_the_sample_is_the_same_store_on_either(store_url: str, tmp_path: Path) 
     assert by_command(store_url, SAMPLE) == by_command(sqlite_url, SAMPLE)
 
     assert dump(store_url) == dump(sqlite_url)
-    checked = told(store_url, "verify", str(SAMPLE))
+    checked = answer("--db", store_url, "verify", str(SAMPLE))
     assert checked["same"] == checked["checked"] == 134
 
 
@@ -122,11 +125,11 @@ def test_a_dry_run_sees_a_detached_month(store_url: str, state: StateDir) -> Non
 
 @pytest.mark.postgresql
 def test_one_import_at_a_time(store_url: str, state: StateDir) -> None:
-    """The second is told, and ends with the exit code for it; after the first it may."""
+    """The second is answer, and ends with the exit code for it; after the first it may."""
     state.shard(run("one"))
 
     with alone(store_url):
-        refused = command(store_url, "import", str(state.root))
+        refused = command("--db", store_url, "import", str(state.root))
         with pytest.raises(StoreLockedError, match="Another import"), alone(store_url):
             pass
 
@@ -224,7 +227,7 @@ def test_a_user_that_owns_no_table_imports_into_months_that_were_made(
 
     with pytest.raises(StoreError, match="tandem-store months ensure 2026-05"):
         imported(url, state.root)
-    told(store_url, "months", "ensure", "2026-05")
+    answer("--db", store_url, "months", "ensure", "2026-05")
 
     assert imported(url, state.root)["outcomes"]["imported"] == 2
 
@@ -267,7 +270,7 @@ def imported_until_the_server_dies(
     """Stop the server when the import has committed something; its exit code and its words."""
     line = [sys.executable, "-m", "tandem_store", "--db", url, "import", str(state), "--jobs", "2"]
     postmaster = psutil.Process(server.get_pid())
-    with rows(url) as connection:
+    with bare_connection(url) as connection:
         count = "SELECT count(*) FROM import_entries"
         (before,) = connection.execute(count).fetchone()
         importer = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.importer.reading import dump, imported
 from tests.importer.traps import lay_all
 from tests.support.databases import NewStore
+from tests.support.importing import imported
 from tests.support.state_directories import (
     Json,
     StateDir,
@@ -25,6 +25,7 @@ from tests.support.state_directories import (
     full_run,
     stripped,
 )
+from tests.support.stored import dump
 
 pytestmark = pytest.mark.sqlite
 

@@ -14,8 +14,9 @@ import pytest
 
 from tandem_store import open_store, release
 from tandem_store.importer import report as reports
-from tests.importer.reading import imported, scalar
+from tests.support.importing import imported
 from tests.support.state_directories import StateDir, damaged, run
+from tests.support.stored import scalar
 
 YEAR_MS = 365 * 24 * 3_600_000
 

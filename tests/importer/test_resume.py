@@ -11,8 +11,9 @@ from tandem_store import open_store
 from tandem_store.importer import storing
 from tandem_store.importer.reconcile import Settlement
 from tandem_store.verify import verify_state
-from tests.importer.reading import dump, imported, stored_runs
+from tests.support.importing import imported
 from tests.support.state_directories import MONTH_MS, Json, StateDir, full_run, run, stripped
+from tests.support.stored import dump, stored_runs
 
 
 class KilledError(BaseException):

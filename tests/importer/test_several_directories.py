@@ -13,8 +13,9 @@ import pytest
 from tandem_store import open_store
 from tandem_store.importer.reconcile import Settlement
 from tandem_store.importer.session import ImportSession
-from tests.importer.reading import dump, imported, scalar, stored_runs
+from tests.support.importing import imported
 from tests.support.state_directories import StateDir, full_run, run
+from tests.support.stored import dump, scalar, stored_runs
 
 
 class KilledError(BaseException):

@@ -7,10 +7,12 @@ from collections import Counter
 import pytest
 
 from tandem_store.importer.choice.choose import Outcome
-from tests.importer.reading import dump, exact, imported, ledger, stored_runs
 from tests.importer.traps import TRAPS, Expected, Trap, lay_all
 from tests.support.databases import NewStore
+from tests.support.importing import imported
+from tests.support.json_values import exact
 from tests.support.state_directories import Json, StateDir
+from tests.support.stored import dump, ledger, stored_runs
 
 WITHOUT_FATE = {outcome.value: 0 for outcome in Outcome}
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tandem_store.importer import retry_quarantined
-from tests.importer.reading import exact, imported, scalar, stored_runs
 from tests.importer.source.salvage.spoilt_files import LAYOUTS
 from tests.support.databases import NewStore
+from tests.support.importing import imported
+from tests.support.json_values import exact
 from tests.support.state_directories import Json, StateDir, full_run, pretty
+from tests.support.stored import scalar, stored_runs
 
 pytestmark = pytest.mark.sqlite
 

@@ -32,23 +32,15 @@ from tandem_store.database import partitions, revisions, version_table
 from tandem_store.database.engines import Engines
 from tandem_store.errors import NotAStoreError, SchemaAheadError, SchemaBehindError, StoreError
 from tandem_store.month import Month
+from tests.support import REPOSITORY
+from tests.support.databases import file_of
+from tests.support.migrating import alembic
 from tests.support.rows import add_run
 from tests.support.run_records import new_run
 
-REPOSITORY = Path(__file__).parents[2]
 MONTH = Month(2026, 8)
 
 Opener = Callable[..., Engines]
-
-
-def alembic(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run bare Alembic in the checkout, as a deploy does."""
-    return subprocess.run(
-        [sys.executable, "-m", "alembic", "-c", str(REPOSITORY / "alembic.ini"), *arguments],
-        env={**os.environ, "TANDEM_STORE_URL": url},
-        capture_output=True,
-        text=True,
-    )
 
 
 def fill(engines: Engines) -> None:
@@ -109,8 +101,8 @@ class TestTheTree:
     def test_asking_for_the_revision_does_not_import_alembic(self, store_url: str) -> None:
         """Opening a store stays quick."""
         program = (
-            "import sys; from tandem_store import migrate\n"
-            f"assert migrate.current({store_url!r}) == migrate.HEAD\n"
+            "import sys; from tandem_store.database import revisions\n"
+            f"assert revisions.current({store_url!r}) == revisions.HEAD\n"
             "assert 'alembic' not in sys.modules"
         )
 
@@ -152,7 +144,7 @@ class TestUpgrading:
     @pytest.mark.sqlite
     def test_an_upgrade_at_head_writes_nothing(self, store_url: str) -> None:
         """Every deploy runs it, most for nothing."""
-        path = Path(store_url.removeprefix("sqlite:///"))
+        path = file_of(store_url)
         before = (path.read_bytes(), path.stat().st_mtime_ns)
 
         assert alembic(store_url, "upgrade", "head").returncode == 0
@@ -368,9 +360,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_makes_a_database_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     """The revisions travel inside the package; no alembic.ini is needed."""
     program = (
-        "from tandem_store import migrate\n"
-        "migrate.upgrade('runs.db'); migrate.check('runs.db')\n"
-        "print(migrate.migrations_folder())"
+        "from tandem_store.database import revisions\n"
+        "revisions.upgrade('runs.db'); revisions.check('runs.db')\n"
+        "print(revisions.migrations_folder())"
     )
 
     done = subprocess.run(

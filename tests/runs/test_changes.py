@@ -25,17 +25,13 @@ from tandem_store import (
 from tandem_store.month import LAST_MILLISECOND, Month
 from tandem_store.records import TERMINAL_STATUSES, RunStatus
 from tandem_store.runs.rules import changed
+from tests.support.changes import to
 from tests.support.legacy_runs import CREATED_MS
 from tests.support.run_records import new_run
 
 STATUSES = st.sampled_from(sorted(RunStatus))
 TIMES = st.one_of(st.none(), st.integers(0, 2**40))
 SCHEDULER = {"queued_at_ms": 5, "queue_reason": "capacity"}
-
-
-def to(**fields: Any):
-    """A change of these fields."""
-    return lambda run: run.model_copy(update=fields)
 
 
 @given(

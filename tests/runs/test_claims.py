@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from tandem_store import Claim, LeaseLostError, RunFilter, RunRecord, Store, Versioned, models
 from tandem_store.runs import Runs
+from tests.support.changes import to
 from tests.support.legacy_runs import CREATED_MS
 from tests.support.run_records import new_run
 
@@ -37,11 +38,6 @@ def let_run_out(store: Store) -> None:
         tx.connection.execute(
             update(models.runs).where(held).values(claim_expires_at_ms=CREATED_MS)
         )
-
-
-def with_status(status: str):
-    """A change to this status."""
-    return lambda run: run.model_copy(update={"status": status})
 
 
 def stored(store: Store, run_id: str = "r") -> Versioned:
@@ -132,7 +128,7 @@ def test_a_lease_that_ran_out_is_taken_over(store: Store, status: str) -> None:
     assert first is not None
     add(store, queued("older", created_at_ms=CREATED_MS - 1))
     with store.begin() as tx:
-        tx.runs.update("r", with_status(status), claim=first)
+        tx.runs.update("r", to(status=status), claim=first)
     let_run_out(store)
 
     second = claim_next(store, "successor")
@@ -140,7 +136,7 @@ def test_a_lease_that_ran_out_is_taken_over(store: Store, status: str) -> None:
     assert second is not None
     assert (second.run_id, second.epoch, second.worker) == ("r", 2, "successor")
     with pytest.raises(LeaseLostError, match="Stop working"), store.begin() as tx:
-        tx.runs.finish(first, with_status("completed"))
+        tx.runs.finish(first, to(status="completed"))
 
 
 @pytest.mark.parametrize("status", ["paused", "awaiting_approval", "completed"])
@@ -151,7 +147,7 @@ def test_a_run_that_waits_for_somebody_or_ended_is_not_taken_over(
     add(store, queued("r"))
     claim = claim_next(store)
     with store.begin() as tx:
-        tx.runs.update("r", with_status(status), claim=claim)
+        tx.runs.update("r", to(status=status), claim=claim)
     let_run_out(store)
 
     assert claim_next(store) is None
@@ -164,7 +160,7 @@ def test_a_held_run_is_nobody_elses(store: Store) -> None:
 
     assert claim_next(store, "other") is None
     with store.begin() as tx:
-        tx.runs.update("r", with_status("running"), claim=claim)
+        tx.runs.update("r", to(status="running"), claim=claim)
     assert claim_next(store, "other") is None
 
 
@@ -214,7 +210,7 @@ def test_a_claim_does_not_outlive_its_run(store: Store, call: str) -> None:
 
     assert stored(store).run.detail == "second life"
     with store.begin() as tx:
-        tx.runs.finish(second, with_status("completed"))
+        tx.runs.finish(second, to(status="completed"))
 
 
 def use(runs: Runs, call: str, claim: Claim) -> None:
@@ -224,9 +220,9 @@ def use(runs: Runs, call: str, claim: Claim) -> None:
     elif call == "release":
         runs.release(claim)
     elif call == "finish":
-        runs.finish(claim, with_status("completed"))
+        runs.finish(claim, to(status="completed"))
     else:
-        runs.update("r", with_status("running"), claim=claim)
+        runs.update("r", to(status="running"), claim=claim)
 
 
 @pytest.mark.parametrize(
@@ -272,7 +268,7 @@ def test_a_run_that_an_operator_ended_is_not_the_workers_any_more(store: Store, 
     claim = claim_next(store)
     assert claim is not None
     with store.begin() as tx:
-        cancelled = tx.runs.update("r", with_status("cancelled"))
+        cancelled = tx.runs.update("r", to(status="cancelled"))
 
     with pytest.raises(LeaseLostError, match="as cancelled"), store.begin() as tx:
         use(tx.runs, call, claim)
@@ -334,7 +330,7 @@ def test_finishing_ends_the_run_and_lets_go(store: Store) -> None:
     assert claim is not None
 
     with store.begin() as tx:
-        finished = tx.runs.finish(claim, with_status("failed"))
+        finished = tx.runs.finish(claim, to(status="failed"))
 
     assert stored(store) == finished
     assert finished.revision == 2
@@ -352,7 +348,7 @@ def test_finishing_needs_a_terminal_status(store: Store) -> None:
     assert claim is not None
 
     with store.begin() as tx, pytest.raises(ValueError, match="release"):
-        tx.runs.finish(claim, with_status("running"))
+        tx.runs.finish(claim, to(status="running"))
 
     with store.read() as tx:
         assert list(tx.runs.claims()) == [claim]
@@ -381,7 +377,7 @@ def test_an_update_leaves_the_claim_alone(store: Store) -> None:
         tx.runs.update("r", lambda run: run.model_copy(update={"detail": "hurry"}))
 
     with store.begin() as tx:
-        finished = tx.runs.finish(claim, with_status("completed"))
+        finished = tx.runs.finish(claim, to(status="completed"))
 
     assert finished.run.detail == "hurry"
 

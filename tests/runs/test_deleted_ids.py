@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tandem_store import ConflictError, NotFoundError, Store, open_store
-from tests.importer.reading import imported
+from tests.support.importing import imported
 from tests.support.run_records import new_run
 from tests.support.state_directories import StateDir, full_run
 

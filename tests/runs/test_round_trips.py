@@ -16,9 +16,9 @@ from tandem_store import RunRecord, Store, UnstorableError, open_store
 from tandem_store.copying import copy_store
 from tandem_store.errors import LegacyFormatError
 from tandem_store.legacy import parse_runs_file, parse_shard_file
-from tests.importer.reading import exact
 from tests.support import REPOSITORY
 from tests.support.databases import NewDatabase
+from tests.support.json_values import exact
 from tests.support.legacy_runs import CREATED_MS, MONTH_MS
 from tests.support.state_directories import Json
 from tests.support.strategies import run_values

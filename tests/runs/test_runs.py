@@ -17,9 +17,9 @@ from tandem_store import (
 )
 from tandem_store.database.partitions import document_table
 from tandem_store.month import Month
-from tests.store.documents import documents
 from tests.support.legacy_runs import CREATED_MS, MONTH_MS, definition
 from tests.support.run_records import add_all, new_run
+from tests.support.stored import document_counts
 
 NUL = "a\0b"
 
@@ -119,13 +119,13 @@ def test_a_run_that_changes_its_month_takes_its_document_along(store: Store) -> 
         tx.runs.add(run)
     with store.begin() as tx:
         tx.runs.save(later(run, MONTH_MS), expected_revision=1)
-        assert documents(tx.connection, months) == [0, 1]
+        assert document_counts(tx.connection, months) == [0, 1]
         assert tx.runs.get("r") == later(run, MONTH_MS)
     with store.begin() as tx:
         tx.runs.save(run, expected_revision=2)
 
     with store.read() as tx:
-        assert documents(tx.connection, months) == [1, 0]
+        assert document_counts(tx.connection, months) == [1, 0]
         assert [month.runs for month in tx.months.list()][:2] == [1, 0]
 
 
@@ -141,12 +141,12 @@ def test_deleting_leaves_neither_row_nor_document(store: Store) -> None:
 
     with store.read() as tx:
         assert tx.runs.get("r") is None
-        assert documents(tx.connection, [Month.of_ms(run.updated_at_ms)]) == [0]
+        assert document_counts(tx.connection, [Month.of_ms(run.updated_at_ms)]) == [0]
 
 
 @pytest.mark.parametrize("write", ["add", "save", "delete"])
 def test_a_detached_month_takes_no_writes(store: Store, write: str) -> None:
-    """Its documents are elsewhere; the error says so."""
+    """Its document_counts are elsewhere; the error says so."""
     with store.begin() as tx:
         tx.runs.add(new_run("r"))
         tx.connection.execute(update(models.months).values(state="detached", detached_at_ms=1))

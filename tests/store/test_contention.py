@@ -14,8 +14,8 @@ import pytest
 from tandem_store import Store, open_store
 from tests.store import contenders
 from tests.store.contenders import HOT, Told, at_once
-from tests.store.documents import documents
 from tests.support.run_records import new_run
+from tests.support.stored import document_counts
 
 SECONDS = [3, pytest.param(60, marks=pytest.mark.slow)]
 
@@ -80,7 +80,7 @@ def test_no_update_is_lost_while_runs_move_from_month_to_month(
         assert [month.month for month in months if month.bytes] == [
             month.month for month in months if month.runs
         ]
-        held = documents(tx.connection, [month.month for month in months])
+        held = document_counts(tx.connection, [month.month for month in months])
         assert held == [month.runs for month in months]
 
 

@@ -20,6 +20,7 @@ from tandem_store import (
     TenantScope,
     open_store,
 )
+from tests.support.databases import file_of
 from tests.support.run_records import new_run
 
 ACME = TenantScope(org_id="acme", workspace_id="north")
@@ -165,7 +166,7 @@ def test_a_damaged_page_is_a_sentence(store: Store, store_url: str) -> None:
         for n in range(50):
             tx.runs.add(new_run(f"r{n}"))
     store.close()
-    path = Path(store_url.removeprefix("sqlite:///"))
+    path = file_of(store_url)
     data = bytearray(path.read_bytes())
     data[16_384:] = b"\xff" * (len(data) - 16_384)
     path.write_bytes(data)

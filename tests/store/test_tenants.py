@@ -28,6 +28,7 @@ from tandem_store import (
     models,
 )
 from tandem_store.runs import Runs
+from tests.support.changes import unchanged
 from tests.support.run_records import new_run
 
 LEASE = timedelta(minutes=5)
@@ -90,11 +91,6 @@ def test_a_scope_shows_its_tenant_alone(shared: Store, deployment: Any, expected
             assert (tx.runs.get_versioned(tenant) is not None) == (tenant in expected)
 
 
-def change_nothing(run: RunRecord) -> RunRecord:
-    """The run as it is."""
-    return run
-
-
 FOREIGN_CLAIM = Claim(run_id="other", worker="theirs", epoch=1, expires_at_ms=2**53)
 
 #: What every method of a tenant's ``tx.runs`` does with the id of another tenant's run.
@@ -120,7 +116,7 @@ WALK: dict[str, Callable[[Runs], Any]] = {
     "save": lambda runs: refusal(
         NotFoundError, runs.save, run_of("mine", run_id="other"), force=True
     ),
-    "update": lambda runs: refusal(NotFoundError, runs.update, "other", change_nothing),
+    "update": lambda runs: refusal(NotFoundError, runs.update, "other", unchanged),
     "delete": lambda runs: refusal(NotFoundError, runs.delete, "other"),
     "claim_next": lambda runs: (
         (runs.claim_next("w", LEASE) or FOREIGN_CLAIM).run_id == "mine"
@@ -128,7 +124,7 @@ WALK: dict[str, Callable[[Runs], Any]] = {
     ),
     "renew": lambda runs: refusal(LeaseLostError, runs.renew, FOREIGN_CLAIM, LEASE),
     "release": lambda runs: refusal(LeaseLostError, runs.release, FOREIGN_CLAIM),
-    "finish": lambda runs: refusal(LeaseLostError, runs.finish, FOREIGN_CLAIM, change_nothing),
+    "finish": lambda runs: refusal(LeaseLostError, runs.finish, FOREIGN_CLAIM, unchanged),
 }
 
 
@@ -212,11 +208,11 @@ def test_a_foreign_id_and_one_that_nobody_has_get_the_same_words(
         claim = Claim(run_id=run_id, worker="theirs", epoch=1, expires_at_ms=2**53)
         calls: dict[str, Callable[[Runs], Any]] = {
             "save": lambda runs: runs.save(run_of("mine", run_id=run_id), expected_revision=1),
-            "update": lambda runs: runs.update(run_id, change_nothing),
+            "update": lambda runs: runs.update(run_id, unchanged),
             "delete": lambda runs: runs.delete(run_id),
             "renew": lambda runs: runs.renew(claim, LEASE),
             "release": lambda runs: runs.release(claim),
-            "finish": lambda runs: runs.finish(claim, change_nothing),
+            "finish": lambda runs: runs.finish(claim, unchanged),
         }
         with pytest.raises(StoreError) as refused, claimed.for_tenant(MINE).begin() as tx:
             calls[method](tx.runs)

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -18,7 +17,6 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from tandem_store import (
     ConflictError,
-    RunRecord,
     Store,
     StoreError,
     StoreLockedError,
@@ -27,6 +25,8 @@ from tandem_store import (
     open_store,
 )
 from tandem_store.database import write_queue
+from tests.support.changes import one_more_token
+from tests.support.databases import file_of
 from tests.support.run_records import new_run
 
 ACME = TenantScope(org_id="acme", workspace_id="north")
@@ -94,7 +94,7 @@ def test_threads_share_a_store(store: Store) -> None:
     def work(number: int) -> None:
         with store.begin() as tx:
             tx.runs.add(new_run(f"r{number:02}"))
-            tx.runs.update("shared", one_more)
+            tx.runs.update("shared", one_more_token)
         with store.read() as tx:
             assert tx.runs.get(f"r{number:02}") == new_run(f"r{number:02}")
 
@@ -106,16 +106,6 @@ def test_threads_share_a_store(store: Store) -> None:
         shared = tx.runs.get_versioned("shared")
     assert shared is not None
     assert (shared.run.total_tokens, shared.revision) == (40, 41)
-
-
-def one_more(run: RunRecord) -> RunRecord:
-    """The run with one token more."""
-    return run.model_copy(update={"total_tokens": run.total_tokens + 1})
-
-
-def file_of(url: str) -> Path:
-    """The file of an SQLite URL."""
-    return Path(url.removeprefix("sqlite:///"))
 
 
 def fill(connection: Connection) -> None:

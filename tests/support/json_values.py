@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 
-def apart(value: Any) -> Any:
-    """The value with each scalar replaced by its type and spelling, so that -0.0 differs from 0."""
+def exact(value: Any) -> Any:
+    """A twin of a JSON value in which 1, 1.0, -0.0 and true are four different things."""
     if isinstance(value, dict):
-        return {key: apart(one) for key, one in value.items()}
+        return {key: exact(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [apart(one) for one in value]
+        return [exact(item) for item in value]
     return (type(value).__name__, repr(value))
