@@ -9,7 +9,7 @@ from typing import Final
 from tandem_store import NotFoundError, ReadTransaction
 from tandem_store.cli.exits import Refusal
 from tandem_store.cli.views.text import one_line
-from tandem_store.ledger import Entry
+from tandem_store.ledger import CopyOutcome, Entry
 from tandem_store.quarantine import QuarantineItem
 from tandem_store.runs.id_search import PREFIXES
 
@@ -109,9 +109,10 @@ def _read(tx: ReadTransaction, given: str) -> Entry | None:
 def _fate(entry: Entry) -> str:
     if entry.outcome is None:
         return "that import was not finished"
-    if entry.outcome in {"imported", "recovered"}:
+    if entry.outcome in {CopyOutcome.IMPORTED, CopyOutcome.RECOVERED}:
         return "it was deleted since"
-    return f"the copy was {entry.outcome.replace('_', ' ')} ({entry.reason or 'no reason'})"
+    reason = entry.reason.as_column() or "no reason"
+    return f"the copy was {entry.outcome.replace('_', ' ')} ({reason})"
 
 
 def _named(given: str) -> str:

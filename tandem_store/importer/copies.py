@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tandem_store.importer.choice.facts import Facts, Kind
-from tandem_store.importer.source.kinds import Passed, SourceFile
+from tandem_store.importer.choice.facts import Facts
+from tandem_store.importer.source.kinds import SkippedFile, SourceFile
+from tandem_store.importer.source.spans import Span
+from tandem_store.ledger import Kind
 from tandem_store.runs import PackedRun
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Where in its file a copy stands, in bytes; a whole file has no range.
-
-    ``value`` is where the run begins, behind its key.
-    """
-
-    start: int
-    value: int
-    stop: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +35,14 @@ class Fault:
 class Copy:
     """One copy of a run, or a range of bytes that should have been one.
 
-    ``facts`` is ``None`` for what cannot be any run; ``claimed_id`` is the id it names all the
+    ``span`` is its range of bytes in the file, ``None`` if it is all of the file. ``facts`` is
+    ``None`` for what cannot be any run; ``claimed_id`` is the id it names all the
     same. ``run`` is there for copies that may be stored as they are, ``fault`` and ``raw`` for
     those that go to quarantine.
     """
 
     digest: bytes
-    range: Range | None = None
+    span: Span | None = None
     key: str | None = None
     facts: Facts | None = None
     claimed_id: str | None = None
@@ -69,7 +60,7 @@ class Copy:
     @property
     def ordinal(self) -> int:
         """Its place among the copies of its file."""
-        return 0 if self.range is None else self.range.start
+        return 0 if self.span is None else self.span.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +74,4 @@ class Reading:
     digest: bytes
     copies: list[Copy] = field(default_factory=list)
     last: bool = True
-    passed: Passed | None = None
+    passed: SkippedFile | None = None

@@ -11,9 +11,10 @@ from tandem_store.importer.copies import Copy, Fault
 from tandem_store.importer.ledger_rows import quarantine_row
 from tandem_store.importer.parsing import Content, content_of, raw_of, too_large
 from tandem_store.importer.session import ImportSession
-from tandem_store.importer.source.kinds import Layout, Passed, SourceFile
+from tandem_store.importer.source.kinds import Layout, SkippedFile, SourceFile
 from tandem_store.jsontext import dumps, loads
 from tandem_store.ledger import KnownFile
+from tandem_store.legacy.definitions import definition_entries
 from tandem_store.mapping import refuse_long_id, to_column
 from tandem_store.records import AutomationSpec
 from tandem_store.records.reading import read_automation
@@ -23,18 +24,18 @@ Found = tuple[SourceFile, KnownFile | None]
 _Read = tuple[SourceFile, KnownFile | None, Content]
 
 
-def import_definitions(session: ImportSession, root: Path, found: list[Found]) -> list[Passed]:
+def import_definitions(session: ImportSession, root: Path, found: list[Found]) -> list[SkippedFile]:
     """Store the definitions of new and changed files, the newest of each automation.
 
     Returns the files that could not be read.
     """
-    passed: list[Passed] = []
+    passed: list[SkippedFile] = []
     read: list[_Read] = []
     for file, known in found:
         try:
             content, _ = content_of(f"{root}/{file.path}")
         except OSError as error:
-            passed.append(Passed.unreadable(file.path, error))
+            passed.append(SkippedFile.unreadable(file.path, error))
             continue
         if known is None or known.digest != content.digest:
             read.append((file, known, content))
@@ -75,15 +76,14 @@ def definitions_in(file: SourceFile, data: bytes) -> Iterator[AutomationSpec | C
     """The definitions in bytes, and their faults."""
     if not data.strip():
         return
+    entries: dict[str, Any] | dict[None, Any]
     try:
-        value = loads(data)
-        if file.layout is Layout.DEFINITIONS and not isinstance(value, dict):
-            raise LegacyFormatError("not a JSON object")
+        is_one = file.layout is Layout.DEFINITION
+        entries = {None: loads(data)} if is_one else definition_entries(data)
     except LegacyFormatError as error:
         yield _faulty(data, None, "damaged_definition", str(error))
         return
-    entries = value.items() if file.layout is Layout.DEFINITIONS else [(None, value)]
-    for key, entry in entries:
+    for key, entry in entries.items():
         yield _definition(key, entry, data if key is None else None)
 
 

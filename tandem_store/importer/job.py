@@ -24,10 +24,11 @@ from tandem_store.importer.report import Counts, Future, ImportReport
 from tandem_store.importer.scan import Scan
 from tandem_store.importer.session import ImportSession
 from tandem_store.importer.source.directory import StateDirectory
-from tandem_store.importer.source.kinds import Passed
+from tandem_store.importer.source.kinds import SkippedFile
 from tandem_store.importer.source_reader import Places
 from tandem_store.importer.storing import Writer
 from tandem_store.importer.truncated_files import truncated_files
+from tandem_store.ledger import ReasonCode
 from tandem_store.release import RELEASE
 from tandem_store.store import Store, open_store
 
@@ -124,7 +125,10 @@ class _Import:
         )
         passed = import_definitions(self._session, self._source.root, scan.definitions)
         lost = self._settle()
-        scan.passed += [*passed, *(Passed(path, why, alarming=True) for path, why in lost.items())]
+        scan.passed += [
+            *passed,
+            *(SkippedFile(path, why, needs_attention=True) for path, why in lost.items()),
+        ]
         newer = self._newer(scan)
         report = self._report(scan, newer=newer, started=started)
         _log.info("done in %.1f s: %d copies", report.seconds, report.copies)
@@ -153,7 +157,7 @@ class _Import:
         try:
             return newer_in_engine_database(database, self._store)
         except (SourceError, OSError) as error:
-            scan.passed.append(Passed(database.name, str(error), alarming=True))
+            scan.passed.append(SkippedFile(database.name, str(error), needs_attention=True))
             return []
 
     def _report(self, scan: Scan, *, newer: list[str], started: float) -> ImportReport:
@@ -177,10 +181,10 @@ class _Import:
                 months={month.month.label: month.runs for month in held if month.runs},
                 quarantined=quarantined,
                 truncated=truncated_files(tx, quarantined),
-                stubs=sorted({run_id for run_id, reason in notable if reason == "stub"}),
-                partial=sorted(
-                    {run_id for run_id, reason in notable if reason.endswith("partial")}
+                stubs=sorted(
+                    {run_id for run_id, reason in notable if reason.code == ReasonCode.STUB}
                 ),
+                partial=sorted({run_id for run_id, reason in notable if reason.partial}),
                 passed=scan.passed,
                 newer_in_engine_db=newer,
                 future=future,

@@ -7,6 +7,7 @@ from typing import Any
 from tandem_store.importer.choice.facts import Facts
 from tandem_store.importer.copies import Copy
 from tandem_store.importer.source.kinds import SourceFile
+from tandem_store.ledger import CopyOutcome, ReasonCode
 from tandem_store.mapping import LARGEST_BIGINT, LONGEST_ID, is_longer, to_column
 from tandem_store.month import LAST_MILLISECOND, Month
 
@@ -25,7 +26,7 @@ def entry_row(entry_id: int, import_id: int, file_id: int, copy: Copy) -> dict[s
         "run_id": None if run_id is None else _as_id(run_id),
         "digest": copy.digest,
         **_columns_of(facts),
-        **_fate(copy),
+        **_outcome(copy),
         "revision": None,
     }
 
@@ -36,15 +37,15 @@ def quarantine_row(
     """The row of a copy that has a fault."""
     assert copy.fault is not None
     assert copy.raw is not None  # every faulty copy brings its bytes
-    layout = "entry" if copy.range is not None else file.layout.value
+    layout = "entry" if copy.span is not None else file.layout.value
     return {
         "import_id": import_id,
         "entry_id": entry_id,
         "path": to_column(file.path),
         "layout": layout,
         "key": None if copy.key is None else to_column(copy.key),
-        "start": None if copy.range is None else copy.range.start,
-        "stop": None if copy.range is None else copy.range.stop,
+        "start": None if copy.span is None else copy.span.start,
+        "stop": None if copy.span is None else copy.span.stop,
         "digest": copy.raw.digest,
         "reason": copy.fault.reason,
         "message": to_column(copy.fault.message),
@@ -59,12 +60,12 @@ def quarantine_row(
 
 def place_of(copy: Copy) -> dict[str, int | None]:
     """Where a copy stands in its file."""
-    place = copy.range
+    span = copy.span
     return {
         "ordinal": copy.ordinal,
-        "start": None if place is None else place.start,
-        "value": None if place is None else place.value,
-        "stop": None if place is None else place.stop,
+        "start": None if span is None else span.start,
+        "value": None if span is None else span.value,
+        "stop": None if span is None else span.stop,
     }
 
 
@@ -89,12 +90,13 @@ def _columns_of(facts: Facts | None) -> dict[str, Any]:
     }
 
 
-def _fate(copy: Copy) -> dict[str, str | None]:
+def _outcome(copy: Copy) -> dict[str, str | None]:
     """The outcome that a copy has without being compared, if it has one."""
     if copy.hopeless and copy.fault is not None:
-        return {"outcome": "quarantined", "reason": copy.fault.reason}
+        return {"outcome": CopyOutcome.QUARANTINED.value, "reason": copy.fault.reason}
     if copy.facts is not None and copy.facts.ignored:
-        return {"outcome": "skipped", "reason": "non_terminal_context_run"}
+        reason = ReasonCode.NON_TERMINAL_CONTEXT_RUN.value
+        return {"outcome": CopyOutcome.SKIPPED.value, "reason": reason}
     return {"outcome": None, "reason": None}
 
 

@@ -14,17 +14,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from tandem_store.errors import LegacyFormatError, UnstorableError
-from tandem_store.importer.choice.facts import facts_of, facts_of_damaged, time_of_damaged
-from tandem_store.importer.copies import Copy, Fault, Range, Raw, Reading
+from tandem_store.importer.choice.facts import Facts, time_of_damaged
+from tandem_store.importer.copies import Copy, Fault, Raw, Reading
 from tandem_store.importer.source.context_run import run_from_context_state
-from tandem_store.importer.source.kinds import Layout, Passed, Source, SourceFile, change_time
+from tandem_store.importer.source.kinds import Layout, SkippedFile, Source, SourceFile, change_time
 from tandem_store.importer.source.salvage.damaged_ranges import salvage
 from tandem_store.importer.source.salvage.entries import BOM
-from tandem_store.importer.source.salvage.members import Flaw
-from tandem_store.importer.source.salvage.tokens import LARGEST_RECORD, has_swallowed, key_at
+from tandem_store.importer.source.salvage.tokens import LARGEST_RECORD, contains_other_runs, key_at
+from tandem_store.importer.source.spans import DamageKind, Span
 from tandem_store.importer.validation import check_run
 from tandem_store.jsontext import DepthError, loads
 from tandem_store.legacy.recovery import recover_entry
+from tandem_store.legacy.shard_file import run_of_shard
+from tandem_store.legacy.versions import NewerVersionError
 from tandem_store.mapping import pack, rows_of
 from tandem_store.runs import PackedRun
 
@@ -35,17 +37,13 @@ _CHUNK: Final = 1024 * 1024
 ATTEMPTS: Final = 3
 
 _MESSAGES: Final = {
-    Flaw.NOT_AN_OBJECT: "not a JSON object",
-    Flaw.DAMAGED: "damaged JSON",
-    Flaw.TRUNCATED: "truncated: the file ends too early",
-    Flaw.TRAILING: "data after the end of the document",
-    Flaw.NO_RUNS: "the file has a version but no runs",
-    Flaw.BAD_VERSION: "schema_version must be an unsigned integer",
+    DamageKind.NOT_AN_OBJECT: "not a JSON object",
+    DamageKind.DAMAGED: "damaged JSON",
+    DamageKind.TRUNCATED: "truncated: the file ends too early",
+    DamageKind.TRAILING: "data after the end of the document",
+    DamageKind.NO_RUNS: "the file has a version but no runs",
+    DamageKind.BAD_VERSION: "schema_version must be an unsigned integer",
 }
-
-
-class NewerVersionError(LegacyFormatError):
-    """The file says that it is of a later format: nothing in it may be taken for what it seems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +57,10 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A range of a large file: its bytes, and what the outline found wrong with it, if anything."""
+    """A range of a large file and its bytes."""
 
-    range: Range
+    span: Span
     data: bytes
-    fault: Flaw | None = None
 
 
 def read_file(root: Path, file: SourceFile) -> Reading:
@@ -77,9 +74,9 @@ def read_file(root: Path, file: SourceFile) -> Reading:
                 current = replace(file, size=after.st_size, mtime_ns=change_time(after))
                 return Reading(current, content.digest, _copies_of_content(current, content))
     except OSError as error:
-        return Reading(file, b"", passed=Passed.unreadable(file.path, error))
+        return Reading(file, b"", passed=SkippedFile.unreadable(file.path, error))
     why = f"changed while it was read, {ATTEMPTS} times: stop the engine"
-    return Reading(file, b"", passed=Passed(file.path, why, alarming=True))
+    return Reading(file, b"", passed=SkippedFile(file.path, why, needs_attention=True))
 
 
 def content_of(path: str) -> tuple[Content, os.stat_result]:
@@ -105,7 +102,8 @@ def copies_of_file(file: SourceFile, data: bytes) -> list[Copy]:
         is_no_run = record is None and file.layout is Layout.CONTEXT
         return [] if is_no_run else [_well_formed(record)]
     except NewerVersionError as error:
-        return [_hopeless(data, "newer_schema_version", str(error))]
+        fault = newer_version(error)
+        return [_hopeless(data, fault.reason, fault.message)]
     except UnstorableError as error:
         return [_hopeless(data, error.reason, str(error), _claimed_id(file, data))]
     except DepthError as error:
@@ -122,24 +120,13 @@ def record_in(file: SourceFile, data: bytes) -> Any:
     value = loads(data.removeprefix(BOM))
     if file.layout is Layout.CONTEXT:
         return run_from_context_state(value, mtime_ms=file.mtime_ms)
-    if not isinstance(value, dict) or "schema_version" not in value:
-        return value
-    refuse_newer(value["schema_version"])
-    if "run" not in value:
-        raise LegacyFormatError("the envelope holds no run")
-    return value["run"]
+    return run_of_shard(value)
 
 
-def refuse_newer(version: Any) -> None:
-    """Raise ``NewerVersionError`` for a version beyond 1, however it is spelled."""
-    number = float(version) if _is_number(version) else 0.0
-    if number > 1:
-        raise NewerVersionError(
-            f"schema_version {version} is newer than supported version 1; "
-            "upgrade tandem-store, then run: tandem-store quarantine retry"
-        )
-    if type(version) is not int or version < 0:
-        raise LegacyFormatError("schema_version must be an unsigned integer")
+def newer_version(error: NewerVersionError) -> Fault:
+    """What quarantine says about a file that a later engine wrote."""
+    advice = "upgrade tandem-store, then run: tandem-store quarantine retry"
+    return Fault("newer_schema_version", f"{error}; {advice}")
 
 
 def copies_of_pieces(file: SourceFile, pieces: list[Piece]) -> list[Copy]:
@@ -148,20 +135,20 @@ def copies_of_pieces(file: SourceFile, pieces: list[Piece]) -> list[Copy]:
 
 
 def _copies_of_piece(file: SourceFile, piece: Piece) -> Iterator[Copy]:
-    if piece.fault is not None:
-        yield _fault_copy(piece, piece.fault)
+    span = piece.span
+    if span.damage is not None:
+        yield _fault_copy(piece, span.damage)
         return
-    start, value = piece.range.start, piece.range.value
     try:
-        record = loads(piece.data[value - start :])
+        record = loads(piece.data[span.value - span.start :])
     except DepthError as error:
         copy = _hopeless(piece.data, "too_deep", str(error))
-        yield replace(copy, range=piece.range, key=key_at(piece.data, 0))
+        yield replace(copy, span=span, key=key_at(piece.data, 0))
         return
     except LegacyFormatError:
         yield from _salvaged(file, piece)
         return
-    if has_swallowed(record):
+    if contains_other_runs(record):
         yield from _salvaged(file, piece)
     else:
         yield _copy_of_entry(file, piece, record)
@@ -169,27 +156,25 @@ def _copies_of_piece(file: SourceFile, piece: Piece) -> Iterator[Copy]:
 
 def _salvaged(file: SourceFile, piece: Piece) -> Iterator[Copy]:
     """What is whole in a piece that is not."""
-    start = piece.range.start
     for span in salvage(piece.data, 0, len(piece.data)):
-        place = Range(start + span.start, start + span.value, start + span.stop)
-        inner = Piece(place, piece.data[span.start : span.stop], span.fault)
+        inner = Piece(span.shifted(piece.span.start), piece.data[span.start : span.stop])
         yield from _copies_of_piece(file, inner)
 
 
 def _copy_of_entry(file: SourceFile, piece: Piece, record: Any) -> Copy:
     key = key_at(piece.data, 0) or ""
     try:
-        return replace(_well_formed(record), range=piece.range, key=key)
+        return replace(_well_formed(record), span=piece.span, key=key)
     except UnstorableError as error:
         copy = _hopeless(piece.data, error.reason, str(error), _id_in(record))
     except LegacyFormatError as error:
         copy = _damaged(file, piece, key, record, str(error))
-    return replace(copy, range=piece.range, key=key)
+    return replace(copy, span=piece.span, key=key)
 
 
 def _well_formed(record: Any) -> Copy:
     lifted = check_run(record)
-    facts = facts_of(record)
+    facts = Facts.of_record(record)
     rows = rows_of(record, lifted)
     return Copy(facts.digest, facts=facts, run=None if facts.ignored else PackedRun.of(rows))
 
@@ -204,7 +189,7 @@ def _damaged(file: SourceFile, piece: Piece, key: str, record: Any, error: str) 
         rows_of(recovered)
     except (LegacyFormatError, UnstorableError) as hopeless:
         return _hopeless(piece.data, "unrecoverable", f"{hopeless}: {error}", _id_in(record))
-    facts = facts_of_damaged(recovered, raw.digest)
+    facts = Facts.of_damaged(recovered, raw.digest)
     return Copy(raw.digest, facts=facts, fault=Fault("damaged", error), raw=raw)
 
 
@@ -218,9 +203,9 @@ def recovered_from(file: SourceFile, key: str, record: Any, error: str) -> dict[
     return recover_entry(key, record, error=error, now_ms=now_ms)
 
 
-def fault_of(flaw: Flaw) -> Fault:
+def fault_of(kind: DamageKind) -> Fault:
     """What quarantine says of a range that is no entry."""
-    return Fault(flaw.value, _MESSAGES[flaw])
+    return Fault(kind.value, _MESSAGES[kind])
 
 
 def too_large(digest: bytes, size: int) -> Copy:
@@ -229,9 +214,9 @@ def too_large(digest: bytes, size: int) -> Copy:
     return Copy(digest, fault=Fault("too_large", message), raw=Raw(digest, size, None))
 
 
-def _fault_copy(piece: Piece, fault: Flaw) -> Copy:
-    copy = _hopeless(piece.data, fault.value, _MESSAGES[fault])
-    return replace(copy, range=piece.range, key=key_at(piece.data, 0))
+def _fault_copy(piece: Piece, kind: DamageKind) -> Copy:
+    copy = _hopeless(piece.data, kind.value, _MESSAGES[kind])
+    return replace(copy, span=piece.span, key=key_at(piece.data, 0))
 
 
 def _hopeless(data: bytes, reason: str, message: str, run_id: str | None = None) -> Copy:
@@ -256,12 +241,6 @@ def _id_in(record: Any) -> str | None:
     """The id that a faulty record claims, if it is one that the ledger can hold."""
     run_id = record.get("run_id") if isinstance(record, dict) else None
     return run_id if isinstance(run_id, str) and len(run_id.encode()) <= 1_024 else None
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, str):
-        return value.strip().isascii() and value.strip().replace(".", "", 1).isdigit()
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _copies_of_content(file: SourceFile, content: Content) -> list[Copy]:

@@ -14,7 +14,7 @@ from tandem_store.database.urls import database_url, is_absent, shown, sqlite_pa
 from tandem_store.importer.file_snapshot import LARGEST_IN_MEMORY
 from tandem_store.importer.options import ImportOptions
 from tandem_store.importer.source.directory import StateDirectory
-from tandem_store.importer.source.kinds import Passed, Source, SourceFile
+from tandem_store.importer.source.kinds import SkippedFile, Source, SourceFile
 
 #: Bytes of database for a byte of source, on the safe side: measured 0.2 to 0.3 with the ledger.
 _SHARE: Final = 0.4
@@ -59,8 +59,8 @@ def survey(url: str, state: StateDirectory) -> ImportPlan:
     passed: Counter[bool] = Counter()
     largest = 0
     for found in state.walk():
-        if isinstance(found, Passed):
-            passed[found.alarming] += 1
+        if isinstance(found, SkippedFile):
+            passed[found.needs_attention] += 1
             continue
         files[found.source] += 1
         sizes[found.source] += found.size

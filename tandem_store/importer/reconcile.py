@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tandem_store.importer.choice.choose import Candidate, Fate, Judgement, Outcome, judge
-from tandem_store.importer.choice.facts import Facts, Kind, Part, facts_of
+from tandem_store.importer.choice.choose import Candidate, Decision, Resolution, resolve
 from tandem_store.importer.choice.restoration import covers_completed, restored
 from tandem_store.importer.copies import Copy, Fault
 from tandem_store.importer.ledger_rows import quarantine_row
@@ -23,7 +22,7 @@ from tandem_store.importer.parsing import raw_of
 from tandem_store.importer.session import ImportSession
 from tandem_store.importer.source.kinds import Source
 from tandem_store.importer.source_reader import LostCopyError, Places, file_of
-from tandem_store.ledger import Entry
+from tandem_store.ledger import CopyOutcome, Entry, Kind, Part, ReasonCode
 from tandem_store.mapping import from_column, record_of, rows_of, to_column
 from tandem_store.runs import StoredRun, listing
 from tandem_store.runs.storage import PackedRun, place, replace
@@ -33,10 +32,13 @@ _log: Final = logging.getLogger(__name__)
 
 #: Runs of one transaction.
 _BATCH: Final = 100
-_CONFLICT: Final = "tenant_conflict"
-_MESSAGES: Final = {
-    _CONFLICT: "another tenant's run has the same id; the best copy of that one was stored",
-    "stub": "the engine's own stand-in for a run that it could not read; --strict leaves it out",
+_MESSAGES: Final[dict[str, str]] = {
+    ReasonCode.TENANT_CONFLICT: (
+        "another tenant's run has the same id; the best copy of that one was stored"
+    ),
+    ReasonCode.STUB: (
+        "the engine's own stand-in for a run that it could not read; --strict leaves it out"
+    ),
 }
 
 
@@ -93,35 +95,35 @@ class Settlement:
         # Locked before it is read: on PostgreSQL a service may be writing this very run.
         listing.locate(tx.connection, to_column(run_id), lock=True)
         case = _Case.of(import_id, tx.runs.document(run_id), history)
-        judgement = judge(case.candidates, strict=self.strict)
-        kept = self._bytes_to_keep(case, judgement)
-        fates = list(judgement.fates)
+        resolution = resolve(case.candidates, strict=self.strict)
+        kept = self._bytes_to_keep(case, resolution)
         revision = None if case.stored is None else case.stored.revision
-        if judgement.winner is not None and case.must_write(judgement):
-            record = self._record(case, judgement)
-            if Part.OUTPUTS in judgement.donors and not covers_completed(record):
-                for at in (judgement.winner, judgement.donors[Part.OUTPUTS]):
-                    fates[at] = Fate(fates[at].outcome, f"{fates[at].reason} partial")
+        if resolution.winner is not None and case.must_write(resolution):
+            record = self._record(case, resolution)
+            if Part.OUTPUTS in resolution.donors and not covers_completed(record):
+                resolution = resolution.with_partial_outputs()
             revision = self._write(tx, case, record)
-        self._decide(tx, case, fates, judgement.winner, revision)
-        for entry, fate, data in kept:
-            self._quarantine(tx, import_id, entry, fate.reason, data)
+        self._decide(tx, case, resolution, revision)
+        for entry, decision, data in kept:
+            self._quarantine(tx, import_id, entry, decision.reason.code, data)
 
-    def _record(self, case: _Case, judgement: Judgement) -> dict[str, Any]:
+    def _record(self, case: _Case, resolution: Resolution) -> dict[str, Any]:
         """The run to store: the winner with its restored parts."""
-        assert judgement.winner is not None  # the caller made sure
-        record = self._content(case, judgement.winner)
-        for part, donor in judgement.donors.items():
+        assert resolution.winner is not None  # the caller made sure
+        record = self._content(case, resolution.winner)
+        for part, donor in resolution.donors.items():
             record = restored(record, part, self._content(case, donor))
         return record
 
-    def _bytes_to_keep(self, case: _Case, judgement: Judgement) -> list[tuple[Entry, Fate, bytes]]:
+    def _bytes_to_keep(
+        self, case: _Case, resolution: Resolution
+    ) -> list[tuple[Entry, Decision, bytes]]:
         """The bytes of whole copies that may not be stored; those of damaged ones are kept."""
         return [
-            (entry, fate, self.places.checked_raw(entry))
-            for entry, fate in zip(case.entries, judgement.fates, strict=True)
+            (entry, decision, self.places.checked_raw(entry))
+            for entry, decision in zip(case.entries, resolution.decisions, strict=True)
             if entry is not None
-            and fate.outcome is Outcome.QUARANTINED
+            and decision.outcome is CopyOutcome.QUARANTINED
             and entry.kind != Kind.DAMAGED
         ]
 
@@ -147,20 +149,21 @@ class Settlement:
         self,
         tx: Transaction,
         case: _Case,
-        fates: Sequence[Fate],
-        winner: int | None,
+        resolution: Resolution,
         revision: int | None,
     ) -> None:
         decided = []
-        for at, (entry, fate) in enumerate(zip(case.entries, fates, strict=True)):
+        for at, (entry, decision) in enumerate(
+            zip(case.entries, resolution.decisions, strict=True)
+        ):
             if entry is None:
                 continue
             decided.append(
                 {
                     "entry_id": entry.id,
-                    "outcome": fate.outcome.value,
-                    "reason": fate.reason or None,
-                    "revision": revision if at == winner else None,
+                    "outcome": decision.outcome.value,
+                    "reason": decision.reason.as_column(),
+                    "revision": revision if at == resolution.winner else None,
                 }
             )
         tx.ledger.decide(decided)
@@ -197,59 +200,47 @@ class _Case:
         mine = [one for one in history if one.import_id == import_id and one.kind is not None]
         # What is gone from its file takes no part, unless it lies in the store already.
         there = [one for one in mine if one.seen_import_id == import_id]
-        touched = stored is not None and not stored.columns["imported"]
-        origin = None if stored is None or touched else _origin(stored, history)
+        written_by_service = stored is not None and not stored.columns["imported"]
+        origin = None if stored is None or written_by_service else _origin(stored, history)
         placed = origin if origin in mine else None
         if placed is not None and placed not in there:
             there.append(placed)
         entries: list[Entry | None] = list(there)
-        candidates = [_candidate(entry) for entry in there]
-        if placed is not None and stored is not None and placed.reason.startswith("restored"):
+        candidates = [Candidate.of_entry(entry) for entry in there]
+        if placed is not None and stored is not None and placed.reason.received:
             # The row has more than the copy had, so the donors are not needed a second time.
-            as_stored = stored_candidate(stored, touched=False).facts
+            as_stored = stored_candidate(stored, written_by_service=False).facts
             candidates[there.index(placed)] = dataclasses.replace(
                 candidates[there.index(placed)], facts=as_stored
             )
         if stored is not None and placed is None:
             entries.append(None)
             source = Source.HOT if origin is None else Source(origin.source)
-            candidates.append(stored_candidate(stored, touched=touched, source=source))
+            candidates.append(
+                stored_candidate(stored, written_by_service=written_by_service, source=source)
+            )
         return cls(stored, placed, candidates, entries)
 
-    def must_write(self, judgement: Judgement) -> bool:
+    def must_write(self, resolution: Resolution) -> bool:
         """Whether the store does not hold already what was decided."""
-        assert judgement.winner is not None  # asked of a winner only
-        winner = self.entries[judgement.winner]
+        assert resolution.winner is not None  # asked of a winner only
+        winner = self.entries[resolution.winner]
         in_place = winner is None or winner is self.placed
-        return bool(judgement.donors) or not in_place
-
-
-def _candidate(entry: Entry) -> Candidate:
-    facts = Facts(
-        kind=Kind(entry.kind or Kind.DAMAGED),
-        run_id=entry.run_id or "",
-        digest=entry.digest,
-        month_at_ms=entry.updated_at_ms,
-        updated_at_ms=entry.updated_at_ms,
-        outputs=entry.outputs,
-        parts=Part(entry.parts),
-        tenant=entry.tenant,
-        automation=entry.automation,
-        ignored=False,
-    )
-    return Candidate(facts, Source(entry.source), entry.path, entry.start or 0)
+        return bool(resolution.donors) or not in_place
 
 
 def _origin(stored: StoredRun, history: Sequence[Entry]) -> Entry | None:
     """The copy that the stored run is, of whichever import."""
     same = [one for one in history if one.revision == stored.revision]
     if len(same) > 1:  # the run was deleted in between, so that revisions were given again
-        digest = stored_candidate(stored, touched=False).facts.digest
+        digest = stored_candidate(stored, written_by_service=False).facts.digest
         same = [one for one in same if one.digest == digest]
     return next(iter(same), None)
 
 
-def stored_candidate(stored: StoredRun, *, touched: bool, source: Source = Source.HOT) -> Candidate:
-    """The run in the store as one more copy, of a ``source``; ``touched`` if a service wrote it."""
+def stored_candidate(
+    stored: StoredRun, *, written_by_service: bool, source: Source = Source.HOT
+) -> Candidate:
+    """The run in the store as one more copy, of a ``source``."""
     record = record_of(stored.columns, stored.document, stored.snapshot)
-    return Candidate(facts_of(record), source, "", 0, stored=True, touched=touched)
+    return Candidate.of_stored(record, written_by_service=written_by_service, source=source)

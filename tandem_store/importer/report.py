@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tandem_store.importer.choice.choose import Outcome
-from tandem_store.importer.source.kinds import Passed, Source
+from tandem_store.importer.source.kinds import SkippedFile, Source
 from tandem_store.importer.truncated_files import Truncated
-from tandem_store.ledger import DatedRun, Tally
+from tandem_store.ledger import CopyOutcome, DatedRun, Tally
 from tandem_store.month import Month
 from tandem_store.quarantine import QuarantineItem
 
@@ -88,7 +87,7 @@ class ImportReport:
     truncated: list[Truncated]
     stubs: list[str]
     partial: list[str]
-    passed: list[Passed]
+    passed: list[SkippedFile]
     newer_in_engine_db: list[str]
     future: Future = field(default_factory=Future)
     definitions: int
@@ -101,7 +100,7 @@ class ImportReport:
         totals = Counter[str]()
         for source in self.sources:
             totals.update(source.outcomes)
-        return {outcome.value: totals[outcome.value] for outcome in Outcome}
+        return {outcome.value: totals[outcome.value] for outcome in CopyOutcome}
 
     @property
     def copies(self) -> int:
@@ -114,14 +113,14 @@ class ImportReport:
         return sum(source.unchanged_in_quarantine for source in self.sources)
 
     @property
-    def not_read(self) -> list[Passed]:
+    def not_read(self) -> list[SkippedFile]:
         """What might hold runs and was not read."""
-        return [one for one in self.passed if one.alarming]
+        return [one for one in self.passed if one.needs_attention]
 
     @property
-    def skipped_files(self) -> list[Passed]:
+    def skipped_files(self) -> list[SkippedFile]:
         """Strays: no cause for alarm."""
-        return [one for one in self.passed if not one.alarming]
+        return [one for one in self.passed if not one.needs_attention]
 
     @property
     def exit_code(self) -> int:
@@ -176,7 +175,7 @@ class Counts:
         """Count; what an earlier import judged is unchanged."""
         for tally in tallies:
             mine = tally.import_id == self.import_id and tally.outcome is not None
-            outcome = str(tally.outcome) if mine else Outcome.UNCHANGED.value
+            outcome = str(tally.outcome) if mine else CopyOutcome.UNCHANGED.value
             month = "unknown" if tally.month is None else Month.of_key(tally.month).label
             self.by_source[tally.source][outcome] += tally.copies
             self.by_month[month][outcome] += tally.copies
@@ -201,8 +200,8 @@ class Counts:
 
 
 def _all(counts: Counter[str]) -> dict[str, int]:
-    return {outcome.value: counts[outcome.value] for outcome in Outcome}
+    return {outcome.value: counts[outcome.value] for outcome in CopyOutcome}
 
 
-def _passed(files: list[Passed]) -> list[dict[str, str]]:
+def _passed(files: list[SkippedFile]) -> list[dict[str, str]]:
     return [{"path": one.path, "reason": one.reason, "kind": one.kind} for one in files]

@@ -12,8 +12,8 @@ from sqlalchemy import URL
 
 from tandem_store.database import partitions
 from tandem_store.errors import SourceError
-from tandem_store.importer.choice.choose import Candidate, Fate, Outcome, judge
-from tandem_store.importer.copies import Copy, Range
+from tandem_store.importer.choice.choose import Candidate, Decision, resolve
+from tandem_store.importer.copies import Copy
 from tandem_store.importer.definitions import definitions_in, is_newer
 from tandem_store.importer.file_snapshot import Frozen, frozen
 from tandem_store.importer.ledger_rows import entry_row
@@ -22,12 +22,12 @@ from tandem_store.importer.parsing import Piece, copies_of_file, copies_of_piece
 from tandem_store.importer.reconcile import stored_candidate
 from tandem_store.importer.session import ImportSession
 from tandem_store.importer.source.kinds import Layout, Source, SourceFile
-from tandem_store.importer.source.salvage.members import Flaw
 from tandem_store.importer.source.salvage.tokens import LARGEST_RECORD, value_at
+from tandem_store.importer.source.spans import DamageKind, Span
 from tandem_store.importer.source_reader import file_of
 from tandem_store.importer.splitting import cut
 from tandem_store.importer.worker_pool import perform
-from tandem_store.ledger import Entry
+from tandem_store.ledger import CopyOutcome, Entry
 from tandem_store.mapping import from_column, to_column
 from tandem_store.quarantine import QuarantineItem
 from tandem_store.runs import listing
@@ -162,10 +162,10 @@ def _copies_of_runs(file: SourceFile, content: Frozen) -> list[Copy]:
 def _piece(item: QuarantineItem, data: bytes) -> Piece:
     """An entry as a piece again; its range is that in the source."""
     start, value = item.start or 0, value_at(data)
-    place = Range(start, start + (value or 0), start + len(data))
-    cut_off = item.reason == Flaw.TRUNCATED.value
-    fault = Flaw.TRUNCATED if cut_off else Flaw.DAMAGED
-    return Piece(place, data, fault if value is None else None)
+    cut_off = item.reason == DamageKind.TRUNCATED.value
+    kind = DamageKind.TRUNCATED if cut_off else DamageKind.DAMAGED
+    damage = kind if value is None else None
+    return Piece(Span(start, start + (value or 0), start + len(data), damage), data)
 
 
 def _retry_runs(tx: Transaction, entry: Entry, copies: list[Copy]) -> str | None:
@@ -175,19 +175,20 @@ def _retry_runs(tx: Transaction, entry: Entry, copies: list[Copy]) -> str | None
     if faults or not copies:
         return f"still {faults[0] if faults else 'no run in it'}"
     rows = []
-    for number, (copy, _, fate) in enumerate(
+    for number, (copy, _, decision) in enumerate(
         judged, start=tx.ledger.last_ids()["import_entries"] + 1
     ):
-        assert fate is not None  # a copy without a fault has a fate
+        assert decision is not None  # there is one for every copy without a fault
         row = entry_row(number, entry.import_id, entry.file_id, copy)
-        rows.append(row | {"outcome": fate.outcome.value, "reason": fate.reason or None})
-        if fate.outcome is Outcome.IMPORTED:
+        outcome, reason = decision.outcome.value, decision.reason.as_column()
+        rows.append(row | {"outcome": outcome, "reason": reason})
+        if decision.outcome is CopyOutcome.IMPORTED:
             rows[-1]["revision"] = _write(tx, copy)
     tx.ledger.replace_entry(entry.id, rows)
     return None
 
 
-def _judged(tx: Transaction, entry: Entry, copy: Copy) -> tuple[str | None, Fate | None]:
+def _judged(tx: Transaction, entry: Entry, copy: Copy) -> tuple[str | None, Decision | None]:
     """What is wrong with a copy, or else what becomes of it beside the run in the store."""
     if copy.fault is not None or copy.facts is None:
         return (copy.fault.message if copy.fault else "no run"), None
@@ -195,10 +196,12 @@ def _judged(tx: Transaction, entry: Entry, copy: Copy) -> tuple[str | None, Fate
     stored = tx.runs.document(copy.facts.run_id)
     candidates = [Candidate(copy.facts, Source(entry.source), entry.path, copy.ordinal)]
     if stored is not None:
-        touched = not stored.columns["imported"]
-        candidates.append(stored_candidate(stored, touched=touched))
-    fate = judge(candidates).fates[0]
-    return (fate.reason, None) if fate.outcome is Outcome.QUARANTINED else (None, fate)
+        written_by_service = not stored.columns["imported"]
+        candidates.append(stored_candidate(stored, written_by_service=written_by_service))
+    decision = resolve(candidates).decisions[0]
+    if decision.outcome is CopyOutcome.QUARANTINED:
+        return decision.reason.code, None
+    return None, decision
 
 
 def _write(tx: Transaction, copy: Copy) -> int:

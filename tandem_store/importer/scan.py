@@ -13,7 +13,7 @@ from tandem_store.errors import SourceError
 from tandem_store.importer.file_snapshot import frozen
 from tandem_store.importer.options import ImportOptions, Progress
 from tandem_store.importer.source.directory import StateDirectory
-from tandem_store.importer.source.kinds import Passed, Source, SourceFile
+from tandem_store.importer.source.kinds import SkippedFile, Source, SourceFile
 from tandem_store.importer.splitting import cut
 from tandem_store.importer.storing import Writer
 from tandem_store.importer.tasks import tasks_for
@@ -46,7 +46,7 @@ class Scan:
     progress: Progress
     total_bytes: int
     scratch: Path | None
-    passed: list[Passed] = field(default_factory=list)
+    passed: list[SkippedFile] = field(default_factory=list)
     definitions: list[tuple[SourceFile, KnownFile | None]] = field(default_factory=list)
     definition_paths: list[str] = field(default_factory=list)
     files: dict[Source, int] = field(default_factory=lambda: defaultdict(int))
@@ -75,9 +75,9 @@ class Scan:
                 if after is not None:
                     yield from cut(current, content, after=after)
         except SourceError as error:
-            self.passed.append(Passed(file.path, str(error), alarming=True))
+            self.passed.append(SkippedFile(file.path, str(error), needs_attention=True))
         except OSError as error:
-            self.passed.append(Passed.unreadable(file.path, error))
+            self.passed.append(SkippedFile.unreadable(file.path, error))
 
     def _new_files(self) -> Iterator[SourceFile]:
         """The files to read; those that are as an import left them only count."""
@@ -104,13 +104,15 @@ class Scan:
         files = (file for file in found if file is not None)
         return iter(self.options.order(list(files))) if self.options.order else files
 
-    def _noted(self, found: SourceFile | Passed) -> SourceFile | None:
+    def _noted(self, found: SourceFile | SkippedFile) -> SourceFile | None:
         if isinstance(found, SourceFile):
             folder = to_column(found.path.rpartition("/")[0])
             if not is_longer(folder, LONGEST_TOGETHER):
                 return found
-            found = Passed(found.path, _TOO_DEEP, alarming=True)
-        self.passed.append(found.looked_at(self.state.root) if found.alarming else found)
+            found = SkippedFile(found.path, _TOO_DEEP, needs_attention=True)
+        self.passed.append(
+            found.with_kind_on_disk(self.state.root) if found.needs_attention else found
+        )
         return None
 
     def _known_file(self, path: str) -> KnownFile | None:

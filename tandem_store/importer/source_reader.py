@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from tandem_store.errors import LegacyFormatError, SourceError
-from tandem_store.importer.choice.facts import Kind, record_digest
+from tandem_store.importer.choice.facts import record_digest
 from tandem_store.importer.parsing import record_in, recovered_from
 from tandem_store.importer.source.kinds import Layout, Source, SourceFile
 from tandem_store.importer.source.salvage.tokens import LARGEST_RECORD
 from tandem_store.importer.validation import check_run
 from tandem_store.jsontext import loads
-from tandem_store.ledger import Entry
+from tandem_store.ledger import Entry, Kind
 
 
 class LostCopyError(SourceError):

@@ -7,23 +7,23 @@ from dataclasses import replace
 from typing import Final
 
 from tandem_store.errors import LegacyFormatError
-from tandem_store.importer.copies import Copy, Fault, Range, Raw, Reading
+from tandem_store.importer.copies import Copy, Raw, Reading
 from tandem_store.importer.file_snapshot import Frozen
 from tandem_store.importer.parsing import (
     LARGEST_KEPT,
-    NewerVersionError,
     Piece,
     fault_of,
+    newer_version,
     raw_of,
-    refuse_newer,
     too_large,
 )
 from tandem_store.importer.source.kinds import SourceFile
 from tandem_store.importer.source.salvage.entries import Outline, outline
-from tandem_store.importer.source.salvage.members import Flaw, Span
 from tandem_store.importer.source.salvage.tokens import LARGEST_RECORD, key_at
+from tandem_store.importer.source.spans import DamageKind, Span
 from tandem_store.importer.worker_pool import Task
 from tandem_store.jsontext import loads
+from tandem_store.legacy.versions import NewerVersionError, check_version
 
 #: Bytes and pieces of one batch: enough to make a round trip to a parser worth it.
 BATCH_BYTES: Final = 1024 * 1024
@@ -42,8 +42,7 @@ def cut(file: SourceFile, content: Frozen, *, after: int) -> Iterator[Task]:
     try:
         _note_bad_version(content, found)
     except NewerVersionError as error:
-        fault = Fault("newer_schema_version", str(error))
-        copy = Copy(content.digest, fault=fault, raw=_whole(content))
+        copy = Copy(content.digest, fault=newer_version(error), raw=_whole(content))
         yield Task(of=replace(part, copies=[copy], last=True))
         return
     yield from _batches(part, content, found, after)
@@ -56,13 +55,13 @@ def _batches(part: Reading, content: Frozen, found: Outline, after: int) -> Iter
     for span in _in_order(found):
         if span.start <= after:
             continue
-        if span.stop - span.start > LARGEST_RECORD:
+        if span.size > LARGEST_RECORD:
             yield Task(of=part, pieces=batch)
             yield Task(of=replace(part, copies=[_copy_of_large(content, span)]))
             batch, size = [], 0
             continue
         batch.append(_piece(content, span))
-        size += span.stop - span.start
+        size += span.size
         if size >= BATCH_BYTES or len(batch) >= BATCH_PIECES:
             content.release(span.start)
             yield Task(of=part, pieces=batch)
@@ -73,22 +72,21 @@ def _batches(part: Reading, content: Frozen, found: Outline, after: int) -> Iter
 
 def _copy_of_large(content: Frozen, span: Span) -> Copy:
     """A range that no parser takes, for quarantine, with its digest alone."""
-    copy = too_large(content.digest_of(span.start, span.stop), span.stop - span.start)
+    copy = too_large(content.digest_of(span.start, span.stop), span.size)
     return replace(
         copy,
-        range=Range(span.start, span.value, span.stop),
+        span=span,
         key=key_at(content.data, span.start),
-        fault=copy.fault if span.fault is None else fault_of(span.fault),
+        fault=copy.fault if span.damage is None else fault_of(span.damage),
     )
 
 
 def _in_order(found: Outline) -> Iterator[Span]:
     """Entries and faults merged by their place."""
-    faults = sorted(found.faults, key=_place)
-    if not faults:
+    if not found.damage:
         yield from found.entries()
     else:
-        yield from sorted((*found.entries(), *faults), key=_place)
+        yield from sorted((*found.entries(), *found.damage), key=_place)
 
 
 def _place(span: Span) -> tuple[int, int]:
@@ -96,8 +94,7 @@ def _place(span: Span) -> tuple[int, int]:
 
 
 def _piece(content: Frozen, span: Span) -> Piece:
-    place = Range(span.start, span.value, span.stop)
-    return Piece(place, bytes(content.data[span.start : span.stop]), span.fault)
+    return Piece(span, bytes(content.data[span.start : span.stop]))
 
 
 def _note_bad_version(content: Frozen, found: Outline) -> None:
@@ -108,11 +105,11 @@ def _note_bad_version(content: Frozen, found: Outline) -> None:
     try:
         if stop - start > LARGEST_RECORD:
             raise LegacyFormatError("schema_version is no number")
-        refuse_newer(loads(bytes(content.data[start:stop])))
+        check_version(loads(bytes(content.data[start:stop])))
     except NewerVersionError:
         raise
     except LegacyFormatError:
-        found.faults.append(Span(start, start, stop, Flaw.BAD_VERSION))
+        found.damage.append(Span.of_damage(start, stop, DamageKind.BAD_VERSION))
 
 
 def _whole(content: Frozen) -> Raw:

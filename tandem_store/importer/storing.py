@@ -13,12 +13,11 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from tandem_store.importer.choice.facts import Kind
 from tandem_store.importer.copies import Copy, Reading
 from tandem_store.importer.ledger_rows import entry_row, place_of, quarantine_row
 from tandem_store.importer.session import ImportSession
 from tandem_store.importer.source.kinds import SourceFile
-from tandem_store.ledger import KnownFile
+from tandem_store.ledger import Kind, KnownFile
 from tandem_store.mapping import to_column
 from tandem_store.runs.storage import PackedRun, place, taken_ids
 from tandem_store.store import Transaction

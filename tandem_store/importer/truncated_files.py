@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tandem_store.importer.source.salvage.members import Flaw
+from tandem_store.importer.source.spans import DamageKind
 from tandem_store.quarantine import QuarantineItem
 from tandem_store.store import ReadTransaction
 
@@ -47,7 +47,7 @@ def truncated_files(tx: ReadTransaction, items: Iterable[QuarantineItem]) -> lis
             at=item.start,
         )
         for item in items
-        if item.reason == Flaw.TRUNCATED.value
+        if item.reason == DamageKind.TRUNCATED.value
         and item.entry_id is not None
         and item.start is not None
         and item.stop is not None

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from tandem_store.mapping import LiftedSnapshot
 from tandem_store.records import ExecutionProfile
-from tandem_store.records.reading import read_run
+from tandem_store.records.reading import read_run, u64
 
 #: How many snapshots are remembered as good; a process that reads more starts over.
 _REMEMBERED: Final = 10_000
@@ -34,7 +34,7 @@ def _is_plain(item: tuple[str, Any]) -> bool:
     pointer, value = item
     if pointer == "/execution/profile":
         return isinstance(value, str) and value in _PROFILES
-    return type(value) is int and 0 <= value < 2**64
+    return u64(value) is not None
 
 
 _PROFILES: Final = frozenset(str(profile) for profile in ExecutionProfile)

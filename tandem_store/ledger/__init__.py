@@ -4,17 +4,23 @@ Resume, report, verification and ``runs show --origin`` all read it. It is slim 
 directories are stored once, hashes are compared instead of texts, and a copy is one row.
 """
 
+from tandem_store.ledger.outcomes import CopyOutcome, Kind, Part, Reason, ReasonCode
 from tandem_store.ledger.reader import LedgerReader
 from tandem_store.ledger.rows import DatedRun, Entry, Import, KnownFile, ReadFile, Tally
 from tandem_store.ledger.writer import Ledger
 
 __all__ = [
+    "CopyOutcome",
     "DatedRun",
     "Entry",
     "Import",
+    "Kind",
     "KnownFile",
     "Ledger",
     "LedgerReader",
+    "Part",
     "ReadFile",
+    "Reason",
+    "ReasonCode",
     "Tally",
 ]

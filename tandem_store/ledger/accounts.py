@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, func, or_, select
 
+from tandem_store.ledger.outcomes import CopyOutcome, Reason
 from tandem_store.ledger.rows import DatedRun, Tally
 from tandem_store.mapping import from_column
 from tandem_store.models import import_entries, import_files, quarantine, runs
@@ -41,16 +42,17 @@ class Accounts:
             batch = import_files.c.id.in_(file_ids[first : first + BATCH])
             yield from (Tally(*row) for row in self._connection.execute(counted.where(batch)))
 
-    def notable(self, file_ids: Sequence[int]) -> Iterator[tuple[str, str]]:
+    def notable(self, file_ids: Sequence[int]) -> Iterator[tuple[str, Reason]]:
         """Run id and reason of the winners in these files that are not simply a whole copy."""
         entry = import_entries.c
         named = select(entry.run_id, entry.reason).where(
-            entry.outcome.in_(["imported", "restored_from"]), entry.reason.is_not(None)
+            entry.outcome.in_([CopyOutcome.IMPORTED.value, CopyOutcome.RESTORED_FROM.value]),
+            entry.reason.is_not(None),
         )
         for first in range(0, len(file_ids), BATCH):
             batch = entry.file_id.in_(file_ids[first : first + BATCH])
             for run_id, reason in self._connection.execute(named.where(batch)):
-                yield from_column(run_id), reason
+                yield from_column(run_id), Reason.of_column(reason)
 
     def unchanged_in_quarantine(
         self, file_ids: Sequence[int], import_id: int | None

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, func, select
 
 from tandem_store.ledger.accounts import BATCH, STREAMED, Accounts
+from tandem_store.ledger.outcomes import CopyOutcome, Kind, ReasonCode
 from tandem_store.ledger.rows import (
     ENTRIES,
     FILES,
@@ -25,7 +26,7 @@ from tandem_store.mapping import from_column, to_column
 from tandem_store.models import import_directories, import_entries, import_files, imports
 
 #: Well-formed copies and stubs.
-_WHOLE: Final = (1, 2)
+_WHOLE: Final = (Kind.WELL_FORMED.value, Kind.STUB.value)
 
 
 class LedgerReader(Accounts):
@@ -114,7 +115,7 @@ class LedgerReader(Accounts):
                     named | import_entries.c.run_id.is_(None),
                     import_entries.c.seen_import_id != before,
                     import_entries.c.outcome.is_not(None),
-                    import_entries.c.reason.is_distinct_from("source_changed"),
+                    import_entries.c.reason.is_distinct_from(ReasonCode.SOURCE_CHANGED.value),
                 )
             )
         )
@@ -185,7 +186,7 @@ class LedgerReader(Accounts):
     def whole_copies(self, file_id: int) -> int:
         """How many whole runs a file held when it was last read."""
         entry = import_entries.c
-        skipped = entry.outcome == "skipped"
+        skipped = entry.outcome == CopyOutcome.SKIPPED.value
         return self._connection.execute(
             select(func.count())
             .select_from(import_entries)

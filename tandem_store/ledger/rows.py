@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row, Select, bindparam, select
 
+from tandem_store.ledger.outcomes import CopyOutcome, Kind, Part, Reason
 from tandem_store.mapping import from_column
 from tandem_store.models import import_directories, import_entries, import_files, imports
 from tandem_store.month import Month
@@ -63,14 +64,14 @@ class Entry:
     run_id: str | None
     digest: bytes
     month: int | None
-    kind: int | None
+    kind: Kind | None
     tenant: bytes
     automation: bytes
     updated_at_ms: int
     outputs: int
-    parts: int
-    outcome: str | None
-    reason: str
+    parts: Part
+    outcome: CopyOutcome | None
+    reason: Reason
     revision: int | None
 
 
@@ -165,13 +166,13 @@ def entry_of(row: Row[Any]) -> Entry:
         run_id=None if row.run_id is None else from_column(row.run_id),
         digest=bytes(row.digest),
         month=row.month,
-        kind=row.kind,
+        kind=None if row.kind is None else Kind(row.kind),
         tenant=bytes(row.tenant or b""),
         automation=bytes(row.automation or b""),
         updated_at_ms=row.updated_at_ms or 0,
         outputs=row.outputs or 0,
-        parts=row.parts or 0,
-        outcome=row.outcome,
-        reason=row.reason or "",
+        parts=Part(row.parts or 0),
+        outcome=None if row.outcome is None else CopyOutcome(row.outcome),
+        reason=Reason.of_column(row.reason),
         revision=row.revision,
     )

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, update
 
 from tandem_store.database.bulk import insert_rows
+from tandem_store.ledger.outcomes import CopyOutcome, ReasonCode
 from tandem_store.ledger.reader import LedgerReader
 from tandem_store.ledger.rows import IMPORTS, NO_DIGEST, Import
 from tandem_store.mapping import to_column
 from tandem_store.models import import_directories, import_entries, import_files, imports
+
+#: Of a copy that is not where it was read, before anything was decided about it.
+_GONE: Final = {
+    "outcome": CopyOutcome.SUPERSEDED.value,
+    "reason": ReasonCode.SOURCE_CHANGED.value,
+}
 
 
 class Ledger(LedgerReader):
@@ -81,7 +88,7 @@ class Ledger(LedgerReader):
         self._connection.execute(changed.where(seen).values(seen_import_id=0))
         self._connection.execute(
             changed.where(import_entries.c.outcome.is_(None)).values(
-                outcome="superseded", reason="source_changed", kind=None, seen_import_id=0
+                **_GONE, kind=None, seen_import_id=0
             )
         )
 
@@ -101,7 +108,7 @@ class Ledger(LedgerReader):
         self._connection.execute(
             update(import_entries)
             .where(import_entries.c.id == entry_id)
-            .values(outcome="superseded", reason="source_changed", kind=None, seen_import_id=0)
+            .values(**_GONE, kind=None, seen_import_id=0)
         )
 
     def saw_again(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -112,7 +119,7 @@ class Ledger(LedgerReader):
             )
 
     def decide(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write fates: rows of ``entry_id``, ``outcome``, ``reason`` and ``revision``."""
+        """Write decisions: rows of ``entry_id``, ``outcome``, ``reason`` and ``revision``."""
         if rows:
             self._connection.execute(
                 update(import_entries).where(import_entries.c.id == bindparam("entry_id")), rows

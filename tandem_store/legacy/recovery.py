@@ -1,6 +1,6 @@
-"""What the engine makes of an entry of the hot file that it cannot read: a blocked run.
+"""The blocked run that the engine writes over an entry of the hot file that it cannot read.
 
-Nothing of the checkpoint is saved, and most other fields are lost even where they are good.
+Nothing of the checkpoint is kept, and most other fields are lost even where they are good.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ from tandem_store.records import (
     TenantContext,
     WorkflowLearningRunSummary,
 )
-from tandem_store.records.reading import read, read_run
+from tandem_store.records.reading import read, read_run, u64
 
 _Kept = TypeVar("_Kept", bound=Record)
 
+#: By these the engine's stub is recognised: its only blocked node and its only lifecycle event.
 _NODE: Final = "checkpoint"
 _EVENT: Final = "run_blocked_corrupt_checkpoint"
 _TOKENS: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
 def recover_entry(key: str, value: Any, *, error: str, now_ms: int) -> dict[str, Any]:
-    """The blocked run that stands for a damaged entry, as the engine would write it.
+    """Return the blocked run that replaces a damaged entry, as the engine would write it.
 
-    ``key`` is the entry's key in its file, ``error`` why it is damaged, and ``now_ms`` the time of
-    recovery in milliseconds UTC.
+    ``key`` is the entry's key in its file, ``error`` says why it is damaged, and ``now_ms`` is the
+    time of recovery in milliseconds since 1970, UTC.
 
     Raises:
-        LegacyFormatError: the entry is no object, or does not say which automation it belongs to.
+        LegacyFormatError: the entry is not an object, or does not name its automation.
     """
     entry, automation_id = _recoverable(value)
     reason = f"automation run checkpoint could not be parsed during startup: {error}"
@@ -42,7 +43,7 @@ def recover_entry(key: str, value: Any, *, error: str, now_ms: int) -> dict[str,
         "automation_id": automation_id,
         "trigger_type": _first(_text(entry, "trigger_type"), "recovered"),
         "status": RunStatus.BLOCKED,
-        "created_at_ms": _first(_u64(entry, "created_at_ms"), now_ms),
+        "created_at_ms": _first(u64(entry.get("created_at_ms")), now_ms),
         "updated_at_ms": now_ms,
         "finished_at_ms": now_ms,
         "checkpoint": _checkpoint(key, error, reason, now_ms),
@@ -50,6 +51,17 @@ def recover_entry(key: str, value: Any, *, error: str, now_ms: int) -> dict[str,
         "stop_reason": reason,
     }
     return read_run(recovered | _salvaged(entry)).to_legacy()
+
+
+def is_corrupt_entry_stub(record: dict[str, Any]) -> bool:
+    """Whether the engine made a valid record by recovering a damaged entry."""
+    checkpoint = record["checkpoint"]
+    history = checkpoint.get("lifecycle_history", ())
+    return (
+        len(history) == 1
+        and history[0].get("event") == _EVENT
+        and checkpoint.get("blocked_nodes") == [_NODE]
+    )
 
 
 def _recoverable(value: Any) -> tuple[dict[str, Any], str]:
@@ -76,7 +88,7 @@ def _checkpoint(key: str, error: str, reason: str, now_ms: int) -> dict[str, Any
 
 
 def _salvaged(entry: dict[str, Any]) -> dict[str, Any]:
-    """The fields that are kept if they are good; the others take their defaults."""
+    """The fields that are kept if they are valid; all others take their defaults."""
     kept: dict[str, Any] = {
         "tenant_context": _record(TenantContext, entry, "tenant_context"),
         "automation_snapshot": _record(AutomationSpec, entry, "automation_snapshot"),
@@ -85,10 +97,10 @@ def _salvaged(entry: dict[str, Any]) -> dict[str, Any]:
         "requested_execution_profile": _profile(entry, "requested_execution_profile"),
         "trigger_reason": _text(entry, "trigger_reason"),
         "consumed_handoff_id": _text(entry, "consumed_handoff_id"),
-        "started_at_ms": _u64(entry, "started_at_ms"),
+        "started_at_ms": u64(entry.get("started_at_ms")),
         "estimated_cost_usd": _number(entry, "estimated_cost_usd"),
     }
-    kept |= {name: _u64(entry, name) for name in _TOKENS}
+    kept |= {name: u64(entry.get(name)) for name in _TOKENS}
     return {name: value for name, value in kept.items() if value is not None}
 
 
@@ -105,16 +117,11 @@ def _profile(entry: dict[str, Any], name: str) -> str | None:
 
 
 def _text(entry: dict[str, Any], name: str, *, blank: bool = True) -> str | None:
-    """A string, never trimmed; a blank one only if wanted."""
+    """The string in a field, not trimmed; with ``blank=False``, ``None`` for a blank one."""
     value = entry.get(name)
     if isinstance(value, str) and (blank or value.strip(WHITE_SPACE)):
         return value
     return None
-
-
-def _u64(entry: dict[str, Any], name: str) -> int | None:
-    value = entry.get(name)
-    return value if type(value) is int and 0 <= value < 2**64 else None
 
 
 def _number(entry: dict[str, Any], name: str) -> float | None:

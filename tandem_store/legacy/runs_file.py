@@ -1,4 +1,7 @@
-"""The hot file: every run that the engine holds, in one JSON document."""
+"""The hot file: every run that the engine keeps in memory, in one JSON document.
+
+Version 1 is ``{"schema_version": 1, "runs": {"<id>": {…}}}``, version 0 the inner map itself.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,25 @@ from typing import Any, Final
 from tandem_store.errors import LegacyFormatError
 from tandem_store.jsontext import WHITE_SPACE, decode, loads, pretty
 from tandem_store.legacy.recovery import recover_entry
+from tandem_store.legacy.versions import (
+    SCHEMA_VERSION,
+    VERSION_FIELD,
+    engine_version,
+    is_versioned,
+)
 from tandem_store.records import RunRecord
 from tandem_store.records.reading import read_run
 
-#: The only version of files and records that the engine writes.
-SCHEMA_VERSION: Final = 1
 _FILE: Final = "automation_v2_runs.json"
 
 
 def parse_runs_file(data: bytes, *, now_ms: int | None = None) -> tuple[dict[str, RunRecord], bool]:
-    """The runs of a hot file by their inner ids, and whether its envelope is of an older version.
+    """Return the runs of a hot file by their inner ids, and whether its version is an older one.
 
-    This is the engine's verdict on the whole file: one entry that cannot even be recovered fails
-    all. Damaged entries are recovered with ``now_ms`` (milliseconds UTC, default: the present) as
-    their time. Of entries with the same inner id the one with the greatest key counts.
+    This is how the engine reads the file: all of it or nothing. One entry that cannot even be
+    recovered makes the whole file unreadable. A damaged entry is recovered, with ``now_ms``
+    (milliseconds since 1970, UTC; by default the present) as its time. If several entries have the
+    same inner id, the one with the greatest key counts.
 
     Raises:
         LegacyFormatError: the engine could not read the file; the text is the engine's chain.
@@ -39,40 +47,24 @@ def parse_runs_file(data: bytes, *, now_ms: int | None = None) -> tuple[dict[str
 
 
 def serialize_runs_file(runs: Mapping[str, RunRecord]) -> bytes:
-    """A hot file with these runs, each under its key, laid out as the engine does.
+    """Return the bytes of a hot file with these runs under their keys, in the engine's layout.
 
     Raises:
         LegacyFormatError: a run is nested too deep to be written.
     """
     entries = {key: run.to_legacy() for key, run in runs.items()}
-    return pretty({"schema_version": SCHEMA_VERSION, "runs": entries})
-
-
-def checked_version(document: dict[str, Any], file: str) -> int:
-    """The version that an envelope claims; ``file`` is the engine's name for the kind of file.
-
-    Raises:
-        LegacyFormatError: it is no version, or newer than the engine's.
-    """
-    version = document["schema_version"]
-    if type(version) is not int or not 0 <= version < 2**32:
-        raise LegacyFormatError(f"{file} schema_version must be an unsigned integer")
-    if version > SCHEMA_VERSION:
-        raise LegacyFormatError(
-            f"{file} schema_version {version} is newer than supported version {SCHEMA_VERSION}"
-        )
-    return version
+    return pretty({VERSION_FIELD: SCHEMA_VERSION, "runs": entries})
 
 
 def _entries(data: bytes) -> tuple[Any, bool, str]:
-    """What should be the map of runs, whether its version is old, and the context of errors."""
+    """What should be the map of runs, whether its version is older, and the context of errors."""
     try:
         document = loads(data)
     except LegacyFormatError as error:
         raise error.within(f"failed to parse {_FILE}") from error
-    if not isinstance(document, dict) or "schema_version" not in document:
+    if not is_versioned(document):
         return document, True, f"failed to parse legacy {_FILE} v0 map"
-    version = checked_version(document, _FILE)
+    version = engine_version(document, _FILE)
     if "runs" not in document:
         raise LegacyFormatError(f"versioned {_FILE} missing runs object")
     return document["runs"], version < SCHEMA_VERSION, f"failed to parse versioned {_FILE} runs"

@@ -23,7 +23,7 @@ from pydantic_core import ErrorDetails
 
 from tandem_store.errors import LegacyFormatError
 from tandem_store.records import AutomationSpec, Record, RunRecord, TenantContext
-from tandem_store.records.base import U32
+from tandem_store.records.base import MAX_U64, U32
 
 _Read = TypeVar("_Read", bound=Record)
 
@@ -83,6 +83,11 @@ def read(record: type[_Read], value: Any) -> _Read:
     except ValidationError as error:
         faults = error.errors(include_url=False)
         raise LegacyFormatError(_text(record, min(faults, key=_turn))) from None
+
+
+def u64(value: Any) -> int | None:
+    """Return the value if it is an integer from 0 to 2**64 - 1, else ``None``."""
+    return value if type(value) is int and 0 <= value <= MAX_U64 else None
 
 
 def _turn(fault: ErrorDetails) -> tuple[tuple[bool, str | int], ...]:

@@ -16,7 +16,7 @@ from tandem_store.importer.newer_engine import newer_in_engine_database
 from tandem_store.importer.options import Progress
 from tandem_store.importer.parsing import content_of
 from tandem_store.importer.source.directory import StateDirectory
-from tandem_store.importer.source.kinds import Passed, Source, SourceFile
+from tandem_store.importer.source.kinds import SkippedFile, Source, SourceFile
 from tandem_store.importer.source_reader import Places
 from tandem_store.importer.splitting import cut
 from tandem_store.importer.tasks import tasks_for
@@ -62,7 +62,7 @@ class _Verification:
     source: StateDirectory
     progress: Progress
     report: VerifyReport = field(init=False)
-    _not_read: dict[str, Passed] = field(default_factory=dict)
+    _not_read: dict[str, SkippedFile] = field(default_factory=dict)
     _definitions: list[SourceFile] = field(default_factory=list)
     _waiting: Waiting = field(default_factory=Waiting)
     _done: int = 0
@@ -109,8 +109,8 @@ class _Verification:
     def _files(self) -> Iterator[SourceFile]:
         """The files with copies of runs; definitions are set aside, and what was passed noted."""
         for found in self.source.walk():
-            if isinstance(found, Passed):
-                if found.alarming:
+            if isinstance(found, SkippedFile):
+                if found.needs_attention:
                     self._pass(found)
                 continue
             self._done += found.size
@@ -125,9 +125,9 @@ class _Verification:
             with frozen(self.source.root / file.path, None) as content:
                 yield from cut(file, content, after=-1)
         except SourceError as error:
-            self._pass(Passed(file.path, str(error), alarming=True))
+            self._pass(SkippedFile(file.path, str(error), needs_attention=True))
         except OSError as error:
-            self._pass(Passed.unreadable(file.path, error))
+            self._pass(SkippedFile.unreadable(file.path, error))
 
     def _copies(self, reading: Reading) -> Iterator[Found]:
         if reading.passed is not None:
@@ -147,7 +147,7 @@ class _Verification:
             try:
                 content, _ = content_of(f"{self.source.root}/{file.path}")
             except OSError as error:
-                self._pass(Passed.unreadable(file.path, error))
+                self._pass(SkippedFile.unreadable(file.path, error))
                 continue
             for verdict in definitions.verdicts(file, content):
                 self._count(self.report.definitions, verdict)
@@ -175,9 +175,9 @@ class _Verification:
         try:
             self.report.newer_in_engine_db = newer_in_engine_database(database, store)
         except (SourceError, OSError) as error:
-            self._pass(Passed(database.name, str(error), alarming=True))
+            self._pass(SkippedFile(database.name, str(error), needs_attention=True))
 
-    def _count(self, counts: Counter[Verdict], found: Verdict | Difference | Passed) -> None:
+    def _count(self, counts: Counter[Verdict], found: Verdict | Difference | SkippedFile) -> None:
         if isinstance(found, Verdict):
             counts[found] += 1
         elif isinstance(found, Difference):
@@ -185,5 +185,5 @@ class _Verification:
         else:
             self._pass(found)
 
-    def _pass(self, passed: Passed) -> None:
+    def _pass(self, passed: SkippedFile) -> None:
         self._not_read.setdefault(passed.path, passed)

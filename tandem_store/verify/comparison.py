@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from tandem_store.errors import (
@@ -13,13 +13,12 @@ from tandem_store.errors import (
     SourceError,
     UnstorableError,
 )
-from tandem_store.importer.choice.choose import Outcome
-from tandem_store.importer.choice.facts import RESTORABLE
 from tandem_store.importer.choice.restoration import restored
 from tandem_store.importer.copies import Copy
-from tandem_store.importer.source.kinds import Passed
+from tandem_store.importer.source.kinds import SkippedFile
 from tandem_store.importer.source_reader import LostCopyError, Places
-from tandem_store.ledger import Entry
+from tandem_store.ledger import CopyOutcome, Entry, Part
+from tandem_store.ledger.outcomes import NO_PARTS, NO_REASON
 from tandem_store.mapping import record_of, unpack
 from tandem_store.records.reading import read_run
 from tandem_store.runs import StoredRun
@@ -57,13 +56,13 @@ class Comparison:
         """Whether an import has seen this very copy."""
         return self._known.entry(path, copy) is not None
 
-    def verdict(self, path: str, copy: Copy) -> Verdict | Difference | Passed:
-        """What the store knows of a copy; ``Passed`` if a file that this takes is unreadable."""
+    def verdict(self, path: str, copy: Copy) -> Verdict | Difference | SkippedFile:
+        """What the store knows of a copy; a ``SkippedFile`` if its file cannot be read."""
         try:
             return self._verdict(path, copy)
         except LostCopyError as error:
             if isinstance(error.__cause__, OSError):
-                return Passed.unreadable(error.entry.path, error.__cause__)
+                return SkippedFile.unreadable(error.entry.path, error.__cause__)
             return Difference(named(copy) or "", str(error), path)
         except DAMAGE as error:
             return Difference(named(copy) or "", str(error), path)
@@ -75,9 +74,9 @@ class Comparison:
         if entry.outcome is None:
             what = "not settled yet: run the import again"
             return Difference(entry.run_id or "", what, path)
-        if entry.outcome == Outcome.SKIPPED.value:
+        if entry.outcome is CopyOutcome.SKIPPED:
             return Verdict.SKIPPED
-        if entry.outcome == Outcome.QUARANTINED.value:
+        if entry.outcome is CopyOutcome.QUARANTINED:
             return self._waiting.of_copy(entry, path)
         return self._against_store(path, copy, entry)
 
@@ -106,7 +105,7 @@ class Comparison:
         different = self._against_winner(path, copy, entry, stored)
         if different is not None:
             return different
-        recovered = entry.outcome == Outcome.RECOVERED.value
+        recovered = entry.outcome is CopyOutcome.RECOVERED
         return self._waiting.of_recovered(entry) if recovered else Verdict.SAME
 
     def _is_twin(self, entry: Entry) -> bool:
@@ -130,27 +129,29 @@ class Comparison:
         donors = [
             one
             for one in self._known.history(entry)
-            if one.import_id == entry.import_id and one.outcome == Outcome.RESTORED_FROM.value
+            if one.import_id == entry.import_id and one.outcome is CopyOutcome.RESTORED_FROM
         ]
-        if not entry.reason and copy.run is not None and _is_same(_as_stored(copy), stored):
+        if (
+            entry.reason == NO_REASON
+            and copy.run is not None
+            and _is_same(_as_stored(copy), stored)
+        ):
             return None
-        expected = self._with_parts(self._places.record(entry), donors)
-        given = {name for donor in donors for name in donor.reason.split()}
+        expected, given = self._places.record(entry), NO_PARTS
+        for donor in donors:
+            expected = _with_parts(expected, donor.reason.given, self._places.record(donor))
+            given |= donor.reason.given
+        # From the run that the store held before: no copy in the source has it any more.
         as_stored = record_of(stored.columns, stored.document, stored.snapshot)
-        for part, name in RESTORABLE.items():
-            # From the run that the store held before: no copy in the source has it any more.
-            if name in entry.reason.split() and name not in given:
-                expected = restored(expected, part, as_stored)
+        expected = _with_parts(expected, entry.reason.received & ~given, as_stored)
         field = first_difference(read_run(expected).to_legacy(), _legacy(stored))
         return None if field is None else Difference(entry.run_id or "", f"differs: {field}", path)
 
-    def _with_parts(self, record: dict[str, Any], donors: Iterable[Entry]) -> dict[str, Any]:
-        for donor in donors:
-            given = self._places.record(donor)
-            for part, name in RESTORABLE.items():
-                if name in donor.reason.split():
-                    record = restored(record, part, given)
-        return record
+
+def _with_parts(record: dict[str, Any], parts: Part, donor: dict[str, Any]) -> dict[str, Any]:
+    for part in parts:
+        record = restored(record, part, donor)
+    return record
 
 
 def _as_stored(copy: Copy) -> StoredRun:

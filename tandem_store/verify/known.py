@@ -10,16 +10,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from tandem_store.importer.choice.choose import Outcome
 from tandem_store.importer.copies import Copy
-from tandem_store.ledger import Entry, LedgerReader
+from tandem_store.ledger import CopyOutcome, Entry, LedgerReader, ReasonCode
 from tandem_store.mapping import to_column
 
 #: A copy and the path of its file.
 Found = tuple[str, Copy]
-WINNERS: Final = {Outcome.IMPORTED.value, Outcome.RECOVERED.value}
+WINNERS: Final = {CopyOutcome.IMPORTED, CopyOutcome.RECOVERED}
 #: Of a copy that was gone again before it was judged: as if it had never been seen.
-_NEVER_JUDGED: Final = "source_changed"
+_NEVER_JUDGED: Final = ReasonCode.SOURCE_CHANGED
 
 
 class Known:
@@ -71,7 +70,7 @@ class Known:
         """Find what names no run and stands elsewhere now, because the file has changed."""
         nameless = [(path, copy) for path, copy in batch if named(copy) is None]
         for path, copies in self._unknown(nameless):
-            if any(copy.range is not None for copy in copies):
+            if any(copy.span is not None for copy in copies):
                 digests = {copy.digest for copy in copies}
                 keys = {copy.key for copy in copies if copy.key is not None}
                 for entry in self._ledger.nameless_entries(path, digests, keys):
@@ -87,7 +86,7 @@ class Known:
     def _note(self, entry: Entry) -> None:
         if entry.key is not None:
             self._by_key.setdefault((entry.path, entry.key), entry)
-        if entry.reason == _NEVER_JUDGED:
+        if entry.reason.code == _NEVER_JUDGED:
             return
         identity = (entry.path, entry.key, entry.digest)
         other = self._same.get(identity)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from tandem_store.importer.source.kinds import Passed
+from tandem_store.importer.source.kinds import SkippedFile
 from tandem_store.verify.reasons import Cause, Reason
 
 
@@ -56,7 +56,7 @@ class VerifyReport:
     copies: Counter[Verdict] = field(default_factory=Counter)
     definitions: Counter[Verdict] = field(default_factory=Counter)
     differences: list[Difference] = field(default_factory=list)
-    not_read: list[Passed] = field(default_factory=list)
+    not_read: list[SkippedFile] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     newer_in_engine_db: list[str] = field(default_factory=list)
     was_imported: bool = False

@@ -55,7 +55,7 @@ def test_a_library_with_the_bug_is_told_of(sound_url: str, monkeypatch: pytest.M
     """And one without is not."""
     monkeypatch.setattr(library, "has_wal_reset_bug", lambda: True)
     for is_locked, severity in ((True, Severity.INFO), (False, Severity.WARNING)):
-        monkeypatch.setattr(library.checkpoints, "IS_NEEDED", is_locked)
+        monkeypatch.setattr(library.commit_lock, "IS_NEEDED", is_locked)
         told = by_code(sound_url)["sqlite_wal_reset_bug"]
         assert sqlite3.sqlite_version in told.what
         assert "3.51.3" in told.what

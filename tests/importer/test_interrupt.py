@@ -88,10 +88,10 @@ def test_an_interrupt_that_is_held_back_comes_afterwards() -> None:
     """It is not lost, and the old handler and mask are back. In a process that it may end."""
     program = """
 import os, signal
-from tandem_store.importer import pool
+from tandem_store.importer import worker_pool
 before, ended = signal.getsignal(signal.SIGINT), []
 try:
-    with pool._undisturbed():
+    with worker_pool._undisturbed():
         os.kill(os.getpid(), signal.SIGINT)
         ended.append("whole")
 except KeyboardInterrupt:

@@ -24,10 +24,10 @@ _SMALL = 20_000
 @pytest.fixture
 def small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit that a test can go beyond in no time."""
-    for module in ("importer.reading", "importer.cutting", "importer.place", "importer.retry"):
-        monkeypatch.setattr(f"tandem_store.{module}.LARGEST_RECORD", _SMALL)
-    for module in ("legacy.tokens", "legacy.entries", "legacy.salvage"):
-        monkeypatch.setattr(f"tandem_store.{module}.LARGEST_RECORD", _SMALL)
+    for module in ("parsing", "splitting", "source_reader", "retry"):
+        monkeypatch.setattr(f"tandem_store.importer.{module}.LARGEST_RECORD", _SMALL)
+    for module in ("tokens", "entries", "damaged_ranges"):
+        monkeypatch.setattr(f"tandem_store.importer.source.salvage.{module}.LARGEST_RECORD", _SMALL)
 
 
 def _quarantined(url: str) -> list[QuarantineItem]:

@@ -131,8 +131,13 @@ def test_the_phases_of_an_import_are_logged(
     said = [
         (record.name.rpartition(".")[2], record.message.split()[0]) for record in caplog.records
     ]
-    phases = [("run", "importing"), ("session", "made"), ("run", "read"), ("settle", "settling:")]
-    assert said == [*phases, ("run", "done")]
+    phases = [
+        ("job", "importing"),
+        ("session", "made"),
+        ("job", "read"),
+        ("reconcile", "settling:"),
+    ]
+    assert said == [*phases, ("job", "done")]
     assert str(state.root) in caplog.text
 
 

@@ -53,7 +53,7 @@ def test_a_sound_file_is_read_in_every_layout(layout: str) -> None:
 
     found = outline(LAYOUTS[layout](document).encode())
 
-    assert (len(found), found.faults) == (len(IDS), [])
+    assert (len(found), found.damage) == (len(IDS), [])
 
 
 @pytest.mark.parametrize("layout", ["minified", "sorted minified"])

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tandem_store.importer.choice.choose import Outcome
+from tandem_store.ledger import CopyOutcome
 from tests.importer.traps import TRAPS, Expected, Trap, lay_all
 from tests.support.databases import NewStore
 from tests.support.importing import imported
@@ -14,7 +14,7 @@ from tests.support.json_values import exact
 from tests.support.state_directories import Json, StateDir
 from tests.support.stored import dump, ledger, stored_runs
 
-WITHOUT_FATE = {outcome.value: 0 for outcome in Outcome}
+WITHOUT_FATE = {outcome.value: 0 for outcome in CopyOutcome}
 
 
 @pytest.mark.sqlite

@@ -14,7 +14,7 @@ import pytest
 from tandem_store.errors import SourceError
 from tandem_store.importer import ImportOptions, import_state
 from tandem_store.importer.source.directory import StateDirectory
-from tandem_store.importer.source.kinds import Passed
+from tandem_store.importer.source.kinds import SkippedFile
 from tandem_store.verify import verify_state
 from tests.support.importing import imported
 from tests.support.state_directories import StateDir, context_state, definition, run
@@ -94,7 +94,7 @@ def test_a_folder_that_cannot_be_entered_is_told(closed: StateDir, folder: str, 
     with without_privileges():
         found = list(StateDirectory.locate(closed.root).walk())
 
-    told = [one.path for one in found if isinstance(one, Passed) and one.alarming]
+    told = [one.path for one in found if isinstance(one, SkippedFile) and one.needs_attention]
     assert folder in told
 
 
@@ -107,7 +107,7 @@ def test_a_whole_tree_that_may_only_be_listed_is_told(closed: StateDir) -> None:
     with without_privileges():
         found = list(StateDirectory.locate(closed.root).walk())
 
-    (told,) = [one for one in found if isinstance(one, Passed) and one.alarming]
+    (told,) = [one for one in found if isinstance(one, SkippedFile) and one.needs_attention]
     assert told.path == "data/automation-runs"
     assert "permission denied" in told.reason
 

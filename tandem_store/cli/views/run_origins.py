@@ -20,7 +20,7 @@ def item(origin: Entry) -> dict[str, Any]:
         "path": origin.path,
         "key": origin.key,
         "outcome": origin.outcome,
-        "reason": origin.reason or None,
+        "reason": origin.reason.as_column(),
         "updated_at_ms": origin.updated_at_ms,
         "digest": origin.digest.hex(),
     }
@@ -39,7 +39,7 @@ def put(run_id: str, origins: Sequence[Entry]) -> None:
         (
             origin.source,
             _outcome(origin),
-            origin.reason or "-",
+            origin.reason.as_column() or "-",
             moment(origin.updated_at_ms),
             origin.path,
             origin.key or "-",
@@ -50,8 +50,9 @@ def put(run_id: str, origins: Sequence[Entry]) -> None:
 
 
 def _put_record(origin: Entry) -> None:
-    reason = f" ({origin.reason})" if origin.reason else ""
-    heading = f"{_outcome(origin)}{reason}, from {origin.source}"
+    reason = origin.reason.as_column()
+    why = f" ({reason})" if reason else ""
+    heading = f"{_outcome(origin)}{why}, from {origin.source}"
     updated = f"updated {moment(origin.updated_at_ms)}"
     put_record(heading, origin.path, updated, key=origin.key)
 

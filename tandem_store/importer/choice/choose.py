@@ -1,37 +1,28 @@
-"""Which copy of a run wins, and what becomes of the others: a pure function over all of them.
+"""Decides which copy of a run wins and what happens to the others: a pure function over all copies.
 
-It only sorts, so reading order, batches, processes and kills cannot change its answer.
+It only sorts, so the order of reading, batches, processes and kills cannot change its result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
-from tandem_store.importer.choice.facts import RESTORABLE, Facts, Kind, Part
+from tandem_store.importer.choice.facts import Facts
 from tandem_store.importer.source.kinds import Source
-
-
-class Outcome(StrEnum):
-    """What became of one copy; every copy has exactly one."""
-
-    IMPORTED = "imported"
-    RECOVERED = "recovered"
-    RESTORED_FROM = "restored_from"
-    SUPERSEDED = "superseded"
-    UNCHANGED = "unchanged"
-    SKIPPED = "skipped"
-    QUARANTINED = "quarantined"
+from tandem_store.ledger import CopyOutcome, Entry, Kind, Part, Reason, ReasonCode
+from tandem_store.ledger.outcomes import NO_PARTS, NO_REASON, RESTORABLE
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One copy that takes part.
+    """One copy that takes part in the choice.
 
-    ``stored`` marks the run that the store held before; ``touched`` that a service wrote it.
-    ``ordinal`` is the copy's place within its file.
+    ``path`` is its file below the state root and ``ordinal`` the byte at which the copy begins.
+    ``stored`` marks the run that was in the store before; ``written_by_service`` that a service has
+    written it since.
     """
 
     facts: Facts
@@ -39,54 +30,81 @@ class Candidate:
     path: str
     ordinal: int
     stored: bool = False
-    touched: bool = False
+    written_by_service: bool = False
+
+    @classmethod
+    def of_entry(cls, entry: Entry) -> Candidate:
+        """A copy as the ledger has it."""
+        return cls(Facts.of_entry(entry), Source(entry.source), entry.path, entry.start or 0)
+
+    @classmethod
+    def of_stored(
+        cls, record: dict[str, Any], *, written_by_service: bool, source: Source = Source.HOT
+    ) -> Candidate:
+        """The run that was in the store before, counted as a copy from ``source``."""
+        facts = Facts.of_record(record)
+        return cls(facts, source, "", 0, stored=True, written_by_service=written_by_service)
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """The outcome of one copy, and a code for reports, empty where there is nothing to say."""
+class Decision:
+    """What happens to one copy, and why."""
 
-    outcome: Outcome
-    reason: str = ""
+    outcome: CopyOutcome
+    reason: Reason = NO_REASON
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """The verdict over all copies of one run, by their positions in the sequence judged.
+class Resolution:
+    """What happens to all copies of one run. Copies are named by their index in the sequence.
 
-    ``winner`` is ``None`` when no copy is fit to be stored. ``donors`` gives for each part that the
-    winner lost the copy it comes back from.
+    ``winner`` is ``None`` if no copy may be stored. ``donors`` has, for each part that the winner
+    lost, the copy from which it is restored. ``decisions`` has one item for each copy.
     """
 
     winner: int | None
     donors: dict[Part, int]
-    fates: list[Fate]
+    decisions: list[Decision]
+
+    def with_partial_outputs(self) -> Resolution:
+        """The same, saying that the restored outputs do not cover every completed node."""
+        decisions = list(self.decisions)
+        for at in (self.winner, self.donors[Part.OUTPUTS]):
+            if at is not None:
+                reason = dataclasses.replace(decisions[at].reason, partial=True)
+                decisions[at] = Decision(decisions[at].outcome, reason)
+        return dataclasses.replace(self, decisions=decisions)
 
 
-def judge(candidates: Sequence[Candidate], *, strict: bool = False) -> Judgement:
-    """Choose the winner among all copies of one run.
+def resolve(candidates: Sequence[Candidate], *, strict: bool = False) -> Resolution:
+    """Choose the winner among all copies of one run, and decide about the others.
 
-    Well-formed beats stub beats damaged; then leftovers and context runs yield; then the newest,
-    the fullest, the most trusted. ``strict`` stores only well-formed winners.
+    Well-formed beats stub beats damaged; then leftovers and context runs yield to other sources;
+    then the newest copy wins, then the one with the most content, then the most trusted source.
+    ``strict`` lets only a well-formed copy win.
     """
     order = sorted(
         (at for at, one in enumerate(candidates) if not one.facts.ignored),
         key=lambda at: _precedence(candidates[at]),
     )
-    winner = next((at for at in order if _fit(candidates[at], strict=strict)), None)
+    winner = next((at for at in order if _may_win(candidates[at], strict=strict)), None)
     stored = next((at for at in order if candidates[at].stored), None)
-    if stored is not None and winner is not None and _foreign(candidates, winner, stored):
-        winner = stored  # a run of another tenant is never overwritten by an import
+    if (
+        stored is not None
+        and winner is not None
+        and not _same_tenant(candidates[winner], candidates[stored])
+    ):
+        winner = stored  # an import never overwrites the run of another tenant
     donors = {} if winner is None else _donors(candidates, order, winner)
-    fates = [_fate(candidates, at, winner, donors) for at in range(len(candidates))]
-    return Judgement(winner, donors, fates)
+    decisions = [_decision(candidates, at, winner, donors) for at in range(len(candidates))]
+    return Resolution(winner, donors, decisions)
 
 
 def _precedence(candidate: Candidate) -> tuple[Any, ...]:
+    """The sort key: the smallest comes first. The last three only break ties."""
     facts = candidate.facts
-    kind = Kind.WELL_FORMED if candidate.touched else facts.kind
     return (
-        kind,
+        Kind.WELL_FORMED if candidate.written_by_service else facts.kind,
         candidate.source in {Source.LEFTOVER, Source.CONTEXT},
         -facts.updated_at_ms,
         not candidate.stored,
@@ -101,29 +119,31 @@ def _precedence(candidate: Candidate) -> tuple[Any, ...]:
     )
 
 
-def _fit(candidate: Candidate, *, strict: bool) -> bool:
+def _may_win(candidate: Candidate, *, strict: bool) -> bool:
     if candidate.stored:
         return True
     if candidate.source is Source.LEFTOVER:
-        strict = True  # of what was never renamed into place, only whole runs are taken
+        strict = True  # an interrupted write: only what is complete is taken
     return candidate.facts.kind is Kind.WELL_FORMED or not strict
 
 
-def _foreign(candidates: Sequence[Candidate], one: int, other: int) -> bool:
-    return candidates[one].facts.tenant != candidates[other].facts.tenant
+def _same_tenant(one: Candidate, other: Candidate) -> bool:
+    return one.facts.tenant == other.facts.tenant
 
 
 def _donors(candidates: Sequence[Candidate], order: list[int], winner: int) -> dict[Part, int]:
-    """For each part that compaction took from a terminal winner, the best copy that has it."""
+    """For each part that compaction removed from a terminal winner, the best copy that has it."""
     best = candidates[winner]
-    if best.touched or not best.facts.terminal or best.facts.kind is not Kind.WELL_FORMED:
+    if best.written_by_service or not best.facts.is_terminal:
+        return {}
+    if best.facts.kind is not Kind.WELL_FORMED:
         return {}
     donors = {}
     for part in RESTORABLE:
         if part in best.facts.parts:
             continue
         if part is Part.OUTPUTS and Part.COMPLETED_NODES not in best.facts.parts:
-            continue
+            continue  # it never had outputs
         donor = next((at for at in order if _can_give(candidates[at], best, part)), None)
         if donor is not None:
             donors[part] = donor
@@ -135,39 +155,39 @@ def _can_give(donor: Candidate, winner: Candidate, part: Part) -> bool:
         donor.facts.kind is Kind.WELL_FORMED
         and part in donor.facts.parts
         and donor.facts.automation == winner.facts.automation
-        and donor.facts.tenant == winner.facts.tenant
+        and _same_tenant(donor, winner)
     )
 
 
-def _fate(
-    candidates: Sequence[Candidate],
-    at: int,
-    winner: int | None,
-    donors: dict[Part, int],
-) -> Fate:
+def _decision(
+    candidates: Sequence[Candidate], at: int, winner: int | None, donors: dict[Part, int]
+) -> Decision:
     one = candidates[at]
     if at == winner:
-        return _fate_of_winner(one, donors)
+        return _decision_on_winner(one, donors)
     if one.facts.ignored:
-        return Fate(Outcome.SKIPPED, "non_terminal_context_run")
-    if at in donors.values():
-        return Fate(Outcome.RESTORED_FROM, _names(part for part in donors if donors[part] == at))
+        return Decision(CopyOutcome.SKIPPED, Reason(ReasonCode.NON_TERMINAL_CONTEXT_RUN))
+    if given := _union(part for part, donor in donors.items() if donor == at):
+        return Decision(CopyOutcome.RESTORED_FROM, Reason(given=given))
     if one.facts.kind is Kind.DAMAGED:
-        return Fate(Outcome.QUARANTINED, "damaged")
+        return Decision(CopyOutcome.QUARANTINED, Reason(ReasonCode.DAMAGED))
     if winner is None:
-        return Fate(Outcome.QUARANTINED, "stub")
-    if _foreign(candidates, at, winner):
-        return Fate(Outcome.QUARANTINED, "tenant_conflict")
-    return Fate(Outcome.SUPERSEDED)
+        return Decision(CopyOutcome.QUARANTINED, Reason(ReasonCode.STUB))
+    if not _same_tenant(one, candidates[winner]):
+        return Decision(CopyOutcome.QUARANTINED, Reason(ReasonCode.TENANT_CONFLICT))
+    return Decision(CopyOutcome.SUPERSEDED)
 
 
-def _fate_of_winner(winner: Candidate, donors: dict[Part, int]) -> Fate:
+def _decision_on_winner(winner: Candidate, donors: dict[Part, int]) -> Decision:
     if winner.facts.kind is Kind.DAMAGED:
-        return Fate(Outcome.RECOVERED, "damaged")
+        return Decision(CopyOutcome.RECOVERED, Reason(ReasonCode.DAMAGED))
     if winner.facts.kind is Kind.STUB:
-        return Fate(Outcome.IMPORTED, "stub")
-    return Fate(Outcome.IMPORTED, f"restored {_names(donors)}" if donors else "")
+        return Decision(CopyOutcome.IMPORTED, Reason(ReasonCode.STUB))
+    return Decision(CopyOutcome.IMPORTED, Reason(received=_union(donors)))
 
 
-def _names(parts: Any) -> str:
-    return " ".join(RESTORABLE[part] for part in parts)
+def _union(parts: Iterable[Part]) -> Part:
+    union = NO_PARTS
+    for part in parts:
+        union |= part
+    return union

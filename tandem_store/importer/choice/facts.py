@@ -1,53 +1,28 @@
-"""One copy of a run as the importer sees it: what it is, whose, and how much of it is there."""
+"""What the choice between copies needs to know about one of them: how good, whose and how new."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import IntEnum, IntFlag
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any
 
+from tandem_store.importer.source.context_run import is_context_stub
 from tandem_store.jsontext import canonical
+from tandem_store.ledger import Entry, Kind, Part
+from tandem_store.legacy.recovery import is_corrupt_entry_stub
 from tandem_store.records import RECOVERED_CONTEXT_RUN, TERMINAL_STATUSES
-
-CONTEXT_CREATOR: Final = "context-run-recovery"
-CORRUPT_EVENT: Final = "run_blocked_corrupt_checkpoint"
-CORRUPT_NODE: Final = "checkpoint"
-
-
-class Kind(IntEnum):
-    """How much a copy can be trusted; the smaller, the more."""
-
-    WELL_FORMED = 1
-    STUB = 2
-    DAMAGED = 3
-
-
-class Part(IntFlag):
-    """What a copy has, and what the engine's compaction may have taken from it."""
-
-    OUTPUTS = 1
-    RUNTIME_CONTEXT = 2
-    SNAPSHOT = 4
-    GATE = 8
-    TERMINAL = 16
-    COMPLETED_NODES = 32
-
-
-#: Parts that compaction strips and another copy can give back, with the record field of each.
-RESTORABLE: Final = {
-    Part.OUTPUTS: "node_outputs",
-    Part.RUNTIME_CONTEXT: "runtime_context",
-    Part.SNAPSHOT: "automation_snapshot",
-}
+from tandem_store.records.reading import u64
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the choice between copies needs to know of one, small enough to keep for all of them.
+    """The facts about one copy, small enough to keep for all copies of a source.
 
-    ``tenant`` and ``automation`` are 8-byte digests that are only compared. ``updated_at_ms`` is
-    the time that dates the copy; ``outputs`` is the number of node outputs.
+    ``digest`` is the SHA-256 of the record, for a damaged copy that of its bytes. ``tenant`` and
+    ``automation`` are the first 8 bytes of digests; they are only compared. ``updated_at_ms`` is
+    the time of the last update and ``month_at_ms`` the time by which the run is filed, both in
+    milliseconds since 1970, UTC. ``outputs`` is the number of node outputs. An ``ignored`` copy
+    takes no part in the choice.
     """
 
     kind: Kind
@@ -61,8 +36,53 @@ class Facts:
     automation: bytes
     ignored: bool
 
+    @classmethod
+    def of_record(cls, record: dict[str, Any]) -> Facts:
+        """The facts about a record that the engine can read (stubs too), as it was parsed."""
+        parts = _parts(record)
+        return cls(
+            kind=Kind.STUB if is_stub(record) else Kind.WELL_FORMED,
+            run_id=record["run_id"],
+            digest=record_digest(record),
+            month_at_ms=max(record["updated_at_ms"], record["created_at_ms"]),
+            updated_at_ms=record["updated_at_ms"],
+            outputs=len(record["checkpoint"].get("node_outputs", ())),
+            parts=parts,
+            tenant=tenant_digest(record.get("tenant_context")),
+            automation=_short_digest(record["automation_id"]),
+            ignored=record["trigger_type"] == RECOVERED_CONTEXT_RUN and Part.TERMINAL not in parts,
+        )
+
+    @classmethod
+    def of_damaged(cls, recovered: dict[str, Any], digest: bytes) -> Facts:
+        """The facts about a damaged entry, from the record that recovery makes of it.
+
+        ``digest`` is the SHA-256 of the entry's bytes.
+        """
+        facts = cls.of_record(recovered)
+        return replace(facts, kind=Kind.DAMAGED, digest=digest, ignored=False)
+
+    @classmethod
+    def of_entry(cls, entry: Entry) -> Facts:
+        """The facts about a copy as the ledger stored them when it was read.
+
+        The ledger has no ``kind`` for ignored copies; they are not asked for.
+        """
+        return cls(
+            kind=entry.kind or Kind.DAMAGED,
+            run_id=entry.run_id or "",
+            digest=entry.digest,
+            month_at_ms=entry.updated_at_ms,
+            updated_at_ms=entry.updated_at_ms,
+            outputs=entry.outputs,
+            parts=entry.parts,
+            tenant=entry.tenant,
+            automation=entry.automation,
+            ignored=False,
+        )
+
     @property
-    def terminal(self) -> bool:
+    def is_terminal(self) -> bool:
         """Whether the run had ended."""
         return Part.TERMINAL in self.parts
 
@@ -72,72 +92,31 @@ def record_digest(record: Any) -> bytes:
     return sha256(canonical(record)).digest()
 
 
-def facts_of(record: dict[str, Any]) -> Facts:
-    """The facts of a well-formed record (a stub is one, too), given as the dict that was read."""
-    parts = _parts(record)
-    return Facts(
-        kind=Kind.STUB if is_stub(record) else Kind.WELL_FORMED,
-        run_id=record["run_id"],
-        digest=record_digest(record),
-        month_at_ms=max(record["updated_at_ms"], record["created_at_ms"]),
-        updated_at_ms=record["updated_at_ms"],
-        outputs=len(record["checkpoint"].get("node_outputs", ())),
-        parts=parts,
-        tenant=tenant_mark(record.get("tenant_context")),
-        automation=_mark(record["automation_id"]),
-        ignored=record["trigger_type"] == RECOVERED_CONTEXT_RUN and Part.TERMINAL not in parts,
-    )
-
-
-def facts_of_damaged(recovered: dict[str, Any], digest: bytes) -> Facts:
-    """The facts of a damaged entry, from the run that recovery makes of it.
-
-    ``digest`` is that of the entry's bytes, because there is no record to take it from.
-    """
-    return replace(facts_of(recovered), kind=Kind.DAMAGED, digest=digest, ignored=False)
-
-
 def time_of_damaged(entry: dict[str, Any], *, mtime_ms: int) -> int:
-    """The time to recover a damaged entry at: its own newest word, else the file's.
+    """Return the time of recovery for a damaged entry: its own if it has one, else the file's.
 
-    A recovery that took the present moment would give another result at every attempt.
+    All times are in milliseconds since 1970, UTC. The present would give each import a different
+    result.
     """
     for name in ("updated_at_ms", "finished_at_ms", "created_at_ms"):
-        value = entry.get(name)
-        if type(value) is int and 0 <= value < 2**64:
+        if (value := u64(entry.get(name))) is not None:
             return value
     return mtime_ms
 
 
 def is_stub(record: dict[str, Any]) -> bool:
-    """Whether the engine itself made this record up over a run that it could not read."""
-    return _is_corrupt_entry_stub(record["checkpoint"]) or _is_context_stub(record)
+    """Whether the engine itself wrote this record over a run that it could not read."""
+    return is_corrupt_entry_stub(record) or is_context_stub(record)
 
 
-def _is_corrupt_entry_stub(checkpoint: dict[str, Any]) -> bool:
-    history = checkpoint.get("lifecycle_history", ())
-    return (
-        len(history) == 1
-        and history[0].get("event") == CORRUPT_EVENT
-        and checkpoint.get("blocked_nodes") == [CORRUPT_NODE]
-    )
-
-
-def _is_context_stub(record: dict[str, Any]) -> bool:
-    snapshot = record.get("automation_snapshot") or {}
-    return record["trigger_type"] == RECOVERED_CONTEXT_RUN and (
-        not snapshot or snapshot.get("creator_id") == CONTEXT_CREATOR
-    )
-
-
-def tenant_mark(tenant: Any) -> bytes:
-    """Eight bytes that tell tenants apart: organisation, workspace and deployment."""
+def tenant_digest(tenant: Any) -> bytes:
+    """Eight bytes that differ between tenants: organisation, workspace and deployment."""
     if not isinstance(tenant, dict):
         tenant = {"org_id": "local", "workspace_id": "local"}
-    return _mark([tenant.get(name) for name in ("org_id", "workspace_id", "deployment_id")])
+    return _short_digest([tenant.get(name) for name in ("org_id", "workspace_id", "deployment_id")])
 
 
-def _mark(value: Any) -> bytes:
+def _short_digest(value: Any) -> bytes:
     return sha256(canonical(value)).digest()[:8]
 
 

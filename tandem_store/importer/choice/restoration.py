@@ -1,10 +1,11 @@
-"""Parts that the engine's compaction took from a run, given back from another copy of it."""
+"""Restores to a run what the engine's compaction removed, from another copy of the run."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tandem_store.importer.choice.facts import RESTORABLE, Part
+from tandem_store.ledger import Part
+from tandem_store.ledger.outcomes import RESTORABLE
 
 
 def restored(winner: dict[str, Any], part: Part, donor: dict[str, Any]) -> dict[str, Any]:

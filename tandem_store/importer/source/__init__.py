@@ -1,1 +1,1 @@
-"""The source of an import: a state directory of the engine, its files, and their entries."""
+"""The source of an import: the engine's state directory, its files, and the entries in them."""

@@ -7,11 +7,12 @@ from typing import Any, Final
 from tandem_store.errors import LegacyFormatError
 from tandem_store.jsontext import WHITE_SPACE
 from tandem_store.records import RECOVERED_CONTEXT_RUN, RunStatus
-from tandem_store.records.reading import read_run, read_tenant
+from tandem_store.records.reading import read_run, read_tenant, u64
 
 RUN_TYPE: Final = "automation_v2"
 _PREFIX: Final = "automation-v2-"
 _AGENT: Final = "recovered"
+_CREATOR: Final = "context-run-recovery"
 _NO_OBJECTIVE: Final = "Recovered automation run"
 # Any other word means running.
 _STATUSES: Final = {
@@ -60,14 +61,22 @@ def run_from_context_state(value: Any, *, mtime_ms: int) -> dict[str, Any] | Non
     return read_run({name: one for name, one in run.items() if one is not None}).to_legacy()
 
 
+def is_context_stub(record: dict[str, Any]) -> bool:
+    """Whether the engine made a valid record out of a context run, with no real snapshot."""
+    snapshot = record.get("automation_snapshot") or {}
+    return record["trigger_type"] == RECOVERED_CONTEXT_RUN and (
+        not snapshot or snapshot.get("creator_id") == _CREATOR
+    )
+
+
 def _times(state: dict[str, Any], mtime_ms: int) -> dict[str, int | None]:
-    created = _or_else(_u64(state.get("created_at_ms")), mtime_ms)
-    updated = _or_else(_u64(state.get("updated_at_ms")), max(mtime_ms, created))
+    created = _or_else(u64(state.get("created_at_ms")), mtime_ms)
+    updated = _or_else(u64(state.get("updated_at_ms")), max(mtime_ms, created))
     return {
         "created_at_ms": created,
         "updated_at_ms": updated,
-        "started_at_ms": _u64(state.get("started_at_ms")),
-        "finished_at_ms": _or_else(_u64(state.get("ended_at_ms")), updated),
+        "started_at_ms": u64(state.get("started_at_ms")),
+        "finished_at_ms": _or_else(u64(state.get("ended_at_ms")), updated),
     }
 
 
@@ -126,7 +135,7 @@ def _snapshot(
         "execution": {},
         "created_at_ms": times["created_at_ms"],
         "updated_at_ms": times["updated_at_ms"],
-        "creator_id": "context-run-recovery",
+        "creator_id": _CREATOR,
         "workspace_root": root if isinstance(root, str) else None,
         "metadata": {"recovered_from": "context_run"},
     }
@@ -166,10 +175,6 @@ def _trimmed(value: Any) -> str:
 
 def _word(value: Any) -> str:
     return _trimmed(value).lower()
-
-
-def _u64(value: Any) -> int | None:
-    return value if type(value) is int and 0 <= value < 2**64 else None
 
 
 def _or_else(value: int | None, otherwise: int) -> int:

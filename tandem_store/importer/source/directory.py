@@ -1,4 +1,4 @@
-"""A legacy state directory: found from its root, its data folder or a hot file."""
+"""Finds a state directory of the engine from its root, its data folder or a hot file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tandem_store.errors import SourceError
-from tandem_store.importer.source.kinds import ENGINE_DATABASE_NAME, HOT_NAME, Passed, SourceFile
+from tandem_store.importer.source.kinds import (
+    ENGINE_DATABASE_NAME,
+    HOT_NAME,
+    SkippedFile,
+    SourceFile,
+    system_reason,
+)
 from tandem_store.importer.source.recognition import is_file_of_runs
-from tandem_store.importer.source.walk import ENGINE_DATABASE_FILES, Walk, why_of
+from tandem_store.importer.source.walk import ENGINE_DATABASE_FILES, Walk
 
 _NOT_RUNS = (
     "{path} is not a file of runs: it does not begin like automation_v2_runs.json. Give the "
@@ -23,7 +29,10 @@ _NOT_RUNS = (
 
 @dataclass(frozen=True, slots=True)
 class StateDirectory:
-    """A state root and the ``data`` folder in it (they may be one and the same)."""
+    """A state root and the ``data`` folder in it; both may be the same folder.
+
+    ``allowed_roots`` are folders outside the root into which links may lead.
+    """
 
     root: Path
     data: Path
@@ -32,10 +41,11 @@ class StateDirectory:
 
     @classmethod
     def locate(cls, path: Path, allowed_roots: tuple[Path, ...] = ()) -> StateDirectory:
-        """Find root and data folder from either of them, or from a hot file.
+        """Find the root and the data folder from either of them, or from a hot file.
 
-        Raises ``SourceError`` when the path is absent, cannot be listed and entered, or is a file
-        that holds no runs.
+        Raises:
+            SourceError: the path does not exist, cannot be listed and entered, or is a file
+                without runs.
         """
         allowed = tuple(root.resolve() for root in allowed_roots)
         try:
@@ -50,7 +60,7 @@ class StateDirectory:
                 f"{path} does not exist; give the engine's state directory"
             ) from error
         except OSError as error:
-            raise SourceError(f"{path} cannot be read: {why_of(error)}") from error
+            raise SourceError(f"{path} cannot be read: {system_reason(error)}") from error
         if has_data:
             return cls(path, path / "data", HOT_NAME, allowed)
         return cls.of_data_folder(path, HOT_NAME, allowed)
@@ -59,22 +69,23 @@ class StateDirectory:
     def of_data_folder(
         cls, folder: Path, hot_name: str, allowed_roots: tuple[Path, ...]
     ) -> StateDirectory:
-        """The state directory that a data folder belongs to: its parent, if it is called so."""
+        """The state directory of a data folder: its parent if the folder is called ``data``."""
         data = folder.resolve()
         root = data.parent if data.name.lower() == "data" else data
         return cls(root, data, hot_name, allowed_roots)
 
-    def walk(self) -> Iterator[SourceFile | Passed]:
-        """All that can hold runs or definitions, and what was passed over, in a fixed order."""
-        return self._walk().everything()
+    def walk(self) -> Iterator[SourceFile | SkippedFile]:
+        """Every file that can contain runs or definitions, and those skipped, in a fixed order."""
+        return self._walk().files()
 
     def _walk(self) -> Walk:
         return Walk(self.root, self.data, self.hot_name, self.allowed_roots)
 
     def refuse_unless_recognisable(self) -> None:
-        """Raise ``SourceError`` if nothing is there that an engine makes.
+        """Check that a directory in which no runs were found is a state directory at all.
 
-        For a directory in which nothing was found that holds runs, or might.
+        Raises:
+            SourceError: it contains nothing that the engine makes.
         """
         names = (self.hot_name, "automation-runs", "automations-v2", "context-runs")
         if not any(os.path.lexists(self.data / name) for name in names):
@@ -86,17 +97,17 @@ class StateDirectory:
 
     @property
     def engine_database(self) -> Path | None:
-        """The database of a later engine beside the files, if there is one that may be read."""
+        """The database of a later engine beside the files, ``None`` if there is none to read."""
         database = self.data / ENGINE_DATABASE_NAME
         try:
             admitted = all(map(self._walk().admits_database, ENGINE_DATABASE_FILES))
             return database if database.is_file() and admitted else None
         except OSError:
-            return None  # the walk says that the folder cannot be read
+            return None  # the walk reports that the folder cannot be read
 
 
 def _is_folder_at(path: Path) -> bool:
-    """As ``Path.is_dir``, but raises ``PermissionError`` in every version of Python."""
+    """Like ``Path.is_dir``, but raises ``PermissionError`` in every version of Python."""
     try:
         return stat.S_ISDIR(os.stat(path).st_mode)
     except OSError as error:

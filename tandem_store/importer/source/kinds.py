@@ -1,4 +1,4 @@
-"""The kinds of files in a legacy state directory, told apart by their places and names."""
+"""The kinds of files in a state directory of the engine, recognised by their paths."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MONTH = re.compile(r"0[1-9]|1[0-2]")
 
 
 class Source(StrEnum):
-    """Where a copy of a run was found; in the order of trust, the first is trusted most."""
+    """Where a copy of a run was found, the most trusted source first."""
 
     HOT = "hot"
     SHARD = "shard"
@@ -35,7 +35,7 @@ class Source(StrEnum):
 
     @property
     def rank(self) -> int:
-        """1 for the most trusted source."""
+        """1 for the most trusted source, 9 for the least."""
         return RANKS[self]
 
 
@@ -43,25 +43,31 @@ RANKS: Final = {source: rank for rank, source in enumerate(Source, start=1)}
 
 
 class Layout(StrEnum):
-    """What a file holds."""
+    """What a file contains, and so how it is read."""
 
+    #: Many runs: a hot file, an archive, or what is left of one.
     RUNS = "runs"
+    #: One run.
     SHARD = "shard"
+    #: The state of a context run.
     CONTEXT = "context"
+    #: One definition.
     DEFINITION = "definition"
+    #: Many definitions.
     DEFINITIONS = "definitions"
 
 
-#: The nanoseconds since 1970 that the ledger can hold: 1677-09-21 to 2262-04-11.
+#: The nanoseconds since 1970 that the ledger can store: 1677-09-21 to 2262-04-11.
 EARLIEST_NS: Final = -(2**63)
 LATEST_NS: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file to read. ``path`` is relative to the root with ``/``; sizes are bytes.
+    """One file to read.
 
-    ``mtime_ns`` is what ``change_time`` gave.
+    ``path`` is relative to the state root, with ``/``. ``size`` is in bytes. ``mtime_ns`` is the
+    result of ``change_time``: nanoseconds since 1970, UTC.
     """
 
     source: Source
@@ -72,46 +78,47 @@ class SourceFile:
 
     @property
     def mtime_ms(self) -> int:
-        """The time of change in milliseconds since 1970, never negative, for runs without a time.
+        """The time of change in milliseconds since 1970, for runs without a time of their own.
 
-        The engine has no times before 1970.
+        Never negative: the engine has no times before 1970.
         """
         return max(0, self.mtime_ns // 1_000_000)
 
     @property
     def is_dated(self) -> bool:
-        """Whether the time of change tells two states of the file apart: it is not a limit."""
+        """Whether the time of change shows that the file has changed; a time at a limit does not."""
         return EARLIEST_NS < self.mtime_ns < LATEST_NS
 
 
 def change_time(status: os.stat_result) -> int:
-    """When a file was last changed, in nanoseconds since 1970, the nearest that the ledger holds.
+    """Return when a file was last changed, in nanoseconds since 1970, UTC.
 
-    A wrong clock, or a damaged file system, dates files beyond that.
+    A wrong clock or a damaged file system can date a file beyond what the ledger can store; then
+    it is the nearest limit.
     """
     return min(max(status.st_mtime_ns, EARLIEST_NS), LATEST_NS)
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
-    """One file or folder that was not read, and why.
+class SkippedFile:
+    """A file or folder that was not read, and why.
 
-    ``alarming``: it might hold runs, so the operator has to decide; otherwise it is a mere stray.
-    A folder may hold any number of them.
+    ``needs_attention``: it might contain runs, and a folder any number of them, so the operator has
+    to decide. Otherwise it has nothing to do with runs.
     """
 
     path: str
     reason: str
-    alarming: bool
+    needs_attention: bool
     kind: Literal["file", "folder"] = "file"
 
     @classmethod
-    def unreadable(cls, path: str, error: OSError) -> Passed:
-        """What the system would not let us read, in the system's words."""
-        return cls(path, (error.strerror or str(error)).lower(), alarming=True)
+    def unreadable(cls, path: str, error: OSError) -> SkippedFile:
+        """A file that the operating system did not let us read, with the system's reason."""
+        return cls(path, system_reason(error), needs_attention=True)
 
-    def looked_at(self, root: Path) -> Passed:
-        """The same with its ``kind`` as it is on the disk, links followed."""
+    def with_kind_on_disk(self, root: Path) -> SkippedFile:
+        """The same with ``kind`` as it is on the disk, links followed."""
         return replace(self, kind="folder" if _is_folder(root / self.path) else "file")
 
 
@@ -119,11 +126,19 @@ def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
     except OSError:
-        return False  # it is in a folder that cannot be entered, which is told of itself
+        return False  # its folder cannot be entered, which has a message of its own
+
+
+def system_reason(error: OSError) -> str:
+    """Return the operating system's reason for a failure, as part of a sentence."""
+    return (error.strerror or str(error)).lower()
 
 
 def shard_source(parts: tuple[str, ...]) -> Source | None:
-    """What a file in the shard tree is, by its path's parts below ``automation-runs``."""
+    """Return the source of a file below ``automation-runs``, ``None`` if it is not a run.
+
+    ``parts`` are the parts of its path below that folder.
+    """
     if _LEFTOVER.fullmatch(parts[-1]):
         return Source.LEFTOVER
     if not parts[-1].endswith(".json"):
@@ -134,7 +149,7 @@ def shard_source(parts: tuple[str, ...]) -> Source | None:
 
 
 def is_leftover_of_runs(name: str) -> bool:
-    """Whether a file is what an interrupted write of a hot file or archive left behind."""
+    """Whether an interrupted write of a hot file or archive left a file with this name."""
     if name == ARCHIVE_LEFTOVER_NAME:
         return True
     match = _LEFTOVER.fullmatch(name)

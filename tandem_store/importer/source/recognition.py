@@ -1,4 +1,4 @@
-"""Whether a file is one of many runs, told by its name or by how it begins."""
+"""Recognises a file of many runs by its name or by its beginning."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ from tandem_store.importer.source.salvage.tokens import (
 )
 
 _NAME: Final = "automation_v2_runs"
-#: Bytes at the beginning of a file by which it is told.
+#: Bytes at the beginning of a file that are looked at.
 _HEAD: Final = 1024 * 1024
 
 
 def is_file_of_runs(path: Path) -> bool:
-    """Whether to take a file for a hot file, archive or map of version 0, whole or damaged.
+    """Whether a file is a hot file or an archive, of either version, damaged or not.
 
-    One with a name that the engine gives is believed, because it may be damaged at its beginning;
-    any other has to begin like one. Raises ``OSError`` if it cannot be read.
+    A file with one of the engine's names always is, because its beginning may be damaged. Any
+    other has to begin like one.
+
+    Raises:
+        OSError: the file cannot be read.
     """
     if path.name.startswith(_NAME) or is_leftover_of_runs(path.name):
         return True
@@ -34,7 +37,7 @@ def is_file_of_runs(path: Path) -> bool:
 
 
 def begins_like_runs(head: bytes) -> bool:
-    """Whether a file that begins with these bytes has a map of runs, or is one itself."""
+    """Whether a file that begins with these bytes has a map of runs, or is such a map."""
     at = skip_space(head, len(BOM) if head.startswith(BOM) else 0)
     if head[at : at + 1] != b"{":
         return False
@@ -53,6 +56,6 @@ def begins_like_runs(head: bytes) -> bool:
 
 
 def _names_itself(head: bytes, key: bytes, start: int, end: int | None) -> bool:
-    """Whether an object has its own key as its run id, as every entry of version 0 does."""
+    """Whether an object's run id is its own key, as in every entry of version 0."""
     run_id = re.compile(rb'"run_id"[ \t\r\n]*+:[ \t\r\n]*+' + re.escape(key))
     return run_id.search(head, start, len(head) if end is None else end) is not None

@@ -5,9 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem_store.importer.choice.choose import Candidate, Outcome, judge
-from tandem_store.importer.choice.facts import Facts, Kind, Part
+from tandem_store.importer.choice.choose import Candidate, resolve
+from tandem_store.importer.choice.facts import Facts
 from tandem_store.importer.source.kinds import Source
+from tandem_store.ledger import CopyOutcome, Kind, Part
 
 _PARTS = st.integers(0, 63).map(Part)
 
@@ -19,8 +20,10 @@ def _candidates(draw: st.DrawFn) -> list[Candidate]:
         Candidate(one.facts, one.source, f"file-{number}", 0) for number, one in enumerate(drawn)
     ]
     if draw(st.booleans()):
-        touched = draw(st.booleans())
-        copies.append(Candidate(draw(_facts()), Source.HOT, "", 0, stored=True, touched=touched))
+        by_service = draw(st.booleans())
+        copies.append(
+            Candidate(draw(_facts()), Source.HOT, "", 0, stored=True, written_by_service=by_service)
+        )
     return copies
 
 
@@ -55,9 +58,9 @@ def test_the_order_of_the_copies_does_not_matter(
     shuffled = list(copies)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
 
-    fates = dict(zip(copies, judge(copies, strict=strict).fates, strict=True))
+    decisions = dict(zip(copies, resolve(copies, strict=strict).decisions, strict=True))
 
-    assert dict(zip(shuffled, judge(shuffled, strict=strict).fates, strict=True)) == fates
+    assert dict(zip(shuffled, resolve(shuffled, strict=strict).decisions, strict=True)) == decisions
 
 
 @given(_candidates(), st.booleans())
@@ -65,21 +68,21 @@ def test_every_copy_has_one_fate_and_at_most_one_wins(
     copies: list[Candidate], strict: bool
 ) -> None:
     """The winner alone is imported or recovered; without a winner nothing is superseded."""
-    judgement = judge(copies, strict=strict)
+    resolution = resolve(copies, strict=strict)
 
     won = [
         at
-        for at, fate in enumerate(judgement.fates)
-        if fate.outcome in {Outcome.IMPORTED, Outcome.RECOVERED}
+        for at, decision in enumerate(resolution.decisions)
+        if decision.outcome in {CopyOutcome.IMPORTED, CopyOutcome.RECOVERED}
     ]
-    assert len(judgement.fates) == len(copies)
-    assert won == ([] if judgement.winner is None else [judgement.winner])
+    assert len(resolution.decisions) == len(copies)
+    assert won == ([] if resolution.winner is None else [resolution.winner])
 
 
 @given(_candidates())
 def test_a_whole_copy_never_loses_to_a_stub_or_to_damage(copies: list[Candidate]) -> None:
     """Whatever the dates; only what the store holds for another tenant stands above."""
-    winner = judge(copies).winner
+    winner = resolve(copies).winner
     whole = [one for one in copies if one.facts.kind is Kind.WELL_FORMED and not one.facts.ignored]
 
     if whole and winner is not None and not copies[winner].stored:
@@ -91,11 +94,11 @@ def test_what_the_store_holds_for_another_tenant_is_not_overwritten(
     copies: list[Candidate],
 ) -> None:
     """The newcomers go to quarantine, or lose otherwise; they never win."""
-    judgement = judge(copies)
+    resolution = resolve(copies)
     stored = next((one for one in copies if one.stored and not one.facts.ignored), None)
 
-    if stored is not None and judgement.winner is not None:
-        assert copies[judgement.winner].facts.tenant == stored.facts.tenant
+    if stored is not None and resolution.winner is not None:
+        assert copies[resolution.winner].facts.tenant == stored.facts.tenant
 
 
 @given(_candidates())
@@ -103,11 +106,11 @@ def test_only_a_whole_copy_of_the_same_automation_and_tenant_gives_parts(
     copies: list[Candidate],
 ) -> None:
     """A part is taken where the winner lacks it, from a copy that has it."""
-    judgement = judge(copies)
+    resolution = resolve(copies)
 
-    for part, donor in judgement.donors.items():
-        assert judgement.winner is not None
-        winner, giver = copies[judgement.winner].facts, copies[donor].facts
+    for part, donor in resolution.donors.items():
+        assert resolution.winner is not None
+        winner, giver = copies[resolution.winner].facts, copies[donor].facts
         assert giver.kind is Kind.WELL_FORMED
         assert part in giver.parts
         assert part not in winner.parts

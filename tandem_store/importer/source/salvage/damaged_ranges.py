@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tandem_store.errors import LegacyFormatError
-from tandem_store.importer.source.salvage.members import Flaw, Span, line_of_members
+from tandem_store.importer.source.salvage.members import line_of_members
 from tandem_store.importer.source.salvage.tokens import (
     BRACKET,
     LARGEST_RECORD,
@@ -22,9 +22,10 @@ from tandem_store.importer.source.salvage.tokens import (
     STRING,
     Buffer,
     after_comma,
-    has_swallowed,
+    contains_other_runs,
     skip_space,
 )
+from tandem_store.importer.source.spans import DamageKind, Span
 from tandem_store.jsontext import dumps, loads
 
 _RUN_ID: Final = re.compile(
@@ -61,11 +62,11 @@ def salvage(data: Buffer, start: int, stop: int) -> Iterator[Span]:
         if not _is_entry(data, found, end):
             continue
         if found.start > skip_space(data, done):
-            yield Span(done, done, found.start, Flaw.DAMAGED)
+            yield Span.of_damage(done, found.start, DamageKind.DAMAGED)
         yield Span(found.start, found.value, end)
         done = after_comma(data, end)
     if skip_space(data, done) < stop:
-        yield Span(done, done, stop, Flaw.DAMAGED)
+        yield Span.of_damage(done, stop, DamageKind.DAMAGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,7 @@ def is_whole(data: Buffer, value: int, stop: int) -> bool:
 def _holds_neighbours(record: Any) -> bool:
     """Whether other runs stand at the end of a record, however many brackets are missing."""
     while isinstance(record, dict) and record:
-        if has_swallowed(record):
+        if contains_other_runs(record):
             return True
         # The version of the file may have been swallowed with them.
         record = next((record[key] for key in reversed(record) if key != "schema_version"), None)

@@ -18,7 +18,7 @@ from typing import Final
 
 from tandem_store.errors import LegacyFormatError
 from tandem_store.importer.source.salvage.damaged_ranges import is_whole, salvage
-from tandem_store.importer.source.salvage.members import Flaw, Head, Members, Span
+from tandem_store.importer.source.salvage.members import Head, Members
 from tandem_store.importer.source.salvage.tokens import (
     ENTRY,
     LARGEST_RECORD,
@@ -27,10 +27,16 @@ from tandem_store.importer.source.salvage.tokens import (
     key_at,
     skip_space,
 )
+from tandem_store.importer.source.spans import DamageKind, Span
 from tandem_store.jsontext import loads
 
 BOM: Final = b"\xef\xbb\xbf"
-_SALVAGEABLE: Final = {Flaw.DAMAGED, Flaw.TRUNCATED, Flaw.TRAILING, Flaw.NOT_AN_OBJECT}
+_SALVAGEABLE: Final = {
+    DamageKind.DAMAGED,
+    DamageKind.TRUNCATED,
+    DamageKind.TRAILING,
+    DamageKind.NOT_AN_OBJECT,
+}
 #: Bytes at the beginning of a file where its version is looked for behind garbage.
 _HEADER: Final = 64 * 1024
 #: How a whole file ends: its last run and the map are closed, or the version stands behind them.
@@ -50,26 +56,26 @@ class Outline:
     an array, because a file may have millions.
     """
 
-    passed: Callable[[int], None] = lambda _: None
+    on_progress: Callable[[int], None] = lambda _: None
     version: tuple[int, int] | None = None
-    faults: list[Span] = field(default_factory=list)
+    damage: list[Span] = field(default_factory=list)
     _spans: array[int] = field(default_factory=lambda: array("Q"))
 
     def add(self, start: int, value: int, stop: int) -> None:
         """Note an entry by its range."""
         self._spans.extend((start, value, stop))
-        self.passed(stop)
+        self.on_progress(stop)
 
     def put(self, span: Span) -> None:
         """Note an entry or a fault."""
-        if span.fault is None:
+        if span.damage is None:
             self.add(span.start, span.value, span.stop)
         else:
-            self.faults.append(span)
+            self.damage.append(span)
 
     def clear(self) -> None:
         """Forget all entries and faults."""
-        self._spans, self.faults = array("Q"), []
+        self._spans, self.damage = array("Q"), []
 
     def entries(self) -> Iterator[Span]:
         """The entries, complete ones and such as only look so."""
@@ -81,27 +87,27 @@ class Outline:
         return len(self._spans) // 3
 
 
-def outline(data: Buffer, passed: Callable[[int], None] = lambda _: None) -> Outline:
+def outline(data: Buffer, on_progress: Callable[[int], None] = lambda _: None) -> Outline:
     """Cut a hot file, archive or map of version 0 into entries; never raises for damage.
 
-    ``passed`` is told how far it has come, in bytes, after each entry.
+    ``on_progress`` is called after each entry with the number of bytes read so far.
     """
-    found = Outline(passed)
+    found = Outline(on_progress)
     start = skip_space(data, 3 if data[:3] == BOM else 0)
     if start < len(data) and data[start] != ord("{"):
-        found.faults.append(Span(start, start, len(data), Flaw.NOT_AN_OBJECT))
+        found.damage.append(Span.of_damage(start, len(data), DamageKind.NOT_AN_OBJECT))
         if version := VERSION.search(data, start, start + _HEADER):
             found.version = version.span(1)  # garbage before a newer file does not make it older
     elif start < len(data):
         _outline_object(data, start, found)
-    if found.faults:
+    if found.damage:
         _salvage_faults(data, found)
         _look_for_version(data, found)
     return found
 
 
 def _outline_object(data: Buffer, start: int, found: Outline) -> None:
-    top = Members(data, start + 1, found.faults)
+    top = Members(data, start + 1, found.damage)
     loose = array("Q")
     maps = 0
     while head := top.head():
@@ -114,20 +120,22 @@ def _outline_object(data: Buffer, start: int, found: Outline) -> None:
         elif key == "schema_version" and not _is_run(data, member.value, member.stop):
             found.version = (member.value, member.stop)
         elif key == "runs" and found.version and not ENTRY.match(data, member.start):
-            found.faults.append(Span(member.start, member.value, member.stop, Flaw.NOT_AN_OBJECT))
+            found.damage.append(
+                Span(member.start, member.value, member.stop, DamageKind.NOT_AN_OBJECT)
+            )
         else:
             loose.extend((member.start, member.value, member.stop))
     _add_loose(data, loose, found, versioned=bool(maps or found.version))
     rest = skip_space(data, top.position)
     if rest < len(data):
-        found.faults.append(Span(rest, rest, len(data), Flaw.TRAILING))
-    if found.version and not (maps or found.faults or len(found)):
-        found.faults.append(Span(start, start, len(data), Flaw.NO_RUNS))
+        found.damage.append(Span.of_damage(rest, len(data), DamageKind.TRAILING))
+    if found.version and not (maps or found.damage or len(found)):
+        found.damage.append(Span.of_damage(start, len(data), DamageKind.NO_RUNS))
 
 
 def _outline_map(data: Buffer, head: Head, found: Outline) -> int:
     """Add the entries of one map of runs; returns where it ends, which damage may have moved."""
-    inside = Members(data, head.value + 1, found.faults)
+    inside = Members(data, head.value + 1, found.damage)
     while entry := inside.head():
         if member := inside.member(entry):
             found.add(member.start, member.value, member.stop)
@@ -140,8 +148,8 @@ def _add_loose(data: Buffer, loose: array[int], found: Outline, *, versioned: bo
         start, value, stop = loose[at : at + 3]
         if not versioned or ENTRY.match(data, start) or _is_run(data, value, stop):
             found.add(start, value, stop)
-        elif found.faults and data[value] == ord("{"):
-            found.faults.append(Span(start, value, stop, Flaw.DAMAGED))
+        elif found.damage and data[value] == ord("{"):
+            found.damage.append(Span(start, value, stop, DamageKind.DAMAGED))
 
 
 def _is_run(data: Buffer, value: int, stop: int) -> bool:
@@ -162,7 +170,7 @@ def _salvage_faults(data: Buffer, found: Outline) -> None:
     the next entries, wherever the fault shows at last: only all that does not parse, up to the next
     entry that does, shows them.
     """
-    spans = sorted((*found.entries(), *found.faults), key=lambda span: (span.start, span.stop))
+    spans = sorted((*found.entries(), *found.damage), key=lambda span: (span.start, span.stop))
     found.clear()
     groups = [
         (damaged, list(group))
@@ -184,21 +192,21 @@ def _look_for_version(data: Buffer, found: Outline) -> None:
 
 
 def _is_damaged(data: Buffer, span: Span, found: Outline) -> bool:
-    if span.fault is not None:
-        return span.fault in _SALVAGEABLE
-    found.passed(span.start)
+    if span.damage is not None:
+        return span.damage in _SALVAGEABLE
+    found.on_progress(span.start)
     return not is_whole(data, span.value, span.stop)
 
 
 def _salvage_group(data: Buffer, group: list[Span], limit: int, found: Outline) -> None:
     """Find what is whole from the first of the spans up to the next that is whole."""
     start, stop = group[0].start, max(span.stop for span in group)
-    faults = [span.fault for span in group if span.fault is not None]
-    fault = next((one for one in faults if one is not Flaw.TRUNCATED), Flaw.DAMAGED)
-    at_end = Flaw.TRUNCATED in faults
-    last = Flaw.TRUNCATED if not _is_closed(data) else fault
+    kinds = [span.damage for span in group if span.damage is not None]
+    kind = next((one for one in kinds if one is not DamageKind.TRUNCATED), DamageKind.DAMAGED)
+    at_end = DamageKind.TRUNCATED in kinds
+    last = DamageKind.TRUNCATED if not _is_closed(data) else kind
     for span in salvage(data, start, limit):
-        if span.fault is None:
+        if span.damage is None:
             found.put(span)
             continue
         end = min(span.stop, stop)  # what separates two entries is no damage
@@ -206,9 +214,9 @@ def _salvage_group(data: Buffer, group: list[Span], limit: int, found: Outline) 
             continue
         is_last = at_end and end == len(data)
         at_end = at_end and not is_last
-        found.put(Span(span.start, span.start, end, last if is_last else fault))
+        found.put(Span.of_damage(span.start, end, last if is_last else kind))
     if at_end:
-        found.put(Span(len(data), len(data), len(data), last))
+        found.put(Span.of_damage(len(data), len(data), last))
 
 
 def _is_closed(data: Buffer) -> bool:

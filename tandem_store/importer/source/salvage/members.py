@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Final
 
 from tandem_store.importer.source.salvage.tokens import (
@@ -15,34 +14,10 @@ from tandem_store.importer.source.salvage.tokens import (
     skip_space,
     value_end,
 )
+from tandem_store.importer.source.spans import DamageKind, Span
 
 #: How often all of the data may be read again to see whether a suspicious entry is whole after all.
 _LOOKS: Final = 4
-
-
-class Flaw(StrEnum):
-    """What is wrong with a range of bytes that is no entry."""
-
-    NOT_AN_OBJECT = "not_an_object"
-    DAMAGED = "damaged_json"
-    TRUNCATED = "truncated"
-    TRAILING = "trailing_data"
-    NO_RUNS = "no_runs"
-    BAD_VERSION = "bad_schema_version"
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A range of bytes: an entry from its key to the end of its value, or a fault.
-
-    ``value`` is where the value begins; for a fault there is none, and ``fault`` says what is
-    wrong.
-    """
-
-    start: int
-    value: int
-    stop: int
-    fault: Flaw | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +31,10 @@ class Head:
 class Members:
     """The members of the object whose inside starts at ``position``, one after the other."""
 
-    def __init__(self, data: Buffer, position: int, faults: list[Span]) -> None:
+    def __init__(self, data: Buffer, position: int, damage: list[Span]) -> None:
         self.position = position
         self._data = data
-        self._faults = faults
+        self._damage = damage
         # A line end and the indent of the members, if each begins a line and what is inside them
         # is indented deeper. The engine writes so; there, no line inside a member begins like one.
         self._left = _LOOKS * len(data)
@@ -73,7 +48,7 @@ class Members:
                 return None
             if name := MEMBER.match(self._data, start):
                 return Head(start, name.end())
-            self._fault(start, self._neighbour(start, len(self._data)), Flaw.DAMAGED)
+            self._note_damage(start, self._neighbour(start, len(self._data)), DamageKind.DAMAGED)
         self._ends_too_early(start)
         return None
 
@@ -89,10 +64,10 @@ class Members:
         if neighbour is not None and (stop is None or neighbour < stop):
             self._left -= (len(self._data) if stop is None else stop) - head.value
             if stop is None or not parses(self._data, head.value, stop):
-                self._fault(head.start, neighbour, Flaw.DAMAGED)
+                self._note_damage(head.start, neighbour, DamageKind.DAMAGED)
                 return None
         if stop is None:
-            self._fault(head.start, None, Flaw.TRUNCATED)
+            self._note_damage(head.start, None, DamageKind.TRUNCATED)
             return None
         self.go_to(stop)
         return Span(head.start, head.value, stop)
@@ -108,16 +83,16 @@ class Members:
         at = self._data.find(self._line + b'"', start, stop)
         return at + len(self._line) if at >= 0 else None
 
-    def _fault(self, start: int, stop: int | None, code: Flaw) -> None:
+    def _note_damage(self, start: int, stop: int | None, kind: DamageKind) -> None:
         self.position = len(self._data) if stop is None else stop
-        self._faults.append(Span(start, start, self.position, code))
+        self._damage.append(Span.of_damage(start, self.position, kind))
 
     def _ends_too_early(self, end: int) -> None:
         self.position = end
-        if self._faults and self._faults[-1].stop == end:
-            self._faults[-1] = replace(self._faults[-1], fault=Flaw.TRUNCATED)
+        if self._damage and self._damage[-1].stop == end:
+            self._damage[-1] = replace(self._damage[-1], damage=DamageKind.TRUNCATED)
         else:
-            self._faults.append(Span(end, end, end, Flaw.TRUNCATED))
+            self._damage.append(Span.of_damage(end, end, DamageKind.TRUNCATED))
 
 
 def line_of_members(data: Buffer, start: int) -> bytes | None:

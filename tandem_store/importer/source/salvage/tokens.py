@@ -90,7 +90,7 @@ def parses(data: Buffer, start: int, stop: int) -> bool:
     return True
 
 
-def has_swallowed(record: Any) -> bool:
+def contains_other_runs(record: Any) -> bool:
     """Whether a record holds other runs as if they were fields: a brace is missing between them."""
     return isinstance(record, dict) and any(
         isinstance(value, dict) and value.get("run_id") == key and "automation_id" in value

@@ -84,9 +84,9 @@ def copies_in(data: bytes) -> list[Copy]:
 def lost(file: Spoilt) -> list[str]:
     """The ids of whole entries that were not found byte for byte."""
     found = [
-        file.data[copy.range.start : copy.range.stop]
+        file.data[copy.span.start : copy.span.stop]
         for copy in copies_in(file.data)
-        if copy.range is not None and copy.facts is not None and copy.fault is None
+        if copy.span is not None and copy.facts is not None and copy.fault is None
     ]
     return [run_id for run_id, entry in file.whole.items() if found.count(entry) != 1]
 

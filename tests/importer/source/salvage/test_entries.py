@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tandem_store.importer.source.salvage.damaged_ranges import salvage
 from tandem_store.importer.source.salvage.entries import outline
-from tandem_store.importer.source.salvage.members import Flaw
-from tandem_store.importer.source.salvage.tokens import has_swallowed, value_at
+from tandem_store.importer.source.salvage.tokens import contains_other_runs, value_at
+from tandem_store.importer.source.spans import DamageKind
 
 _KEYS = st.text(max_size=8)
 _JSON = st.recursive(
@@ -46,7 +46,7 @@ def test_the_entries_are_those_of_the_document_in_every_layout(
     data = json.dumps(document, indent=indent, ensure_ascii=ascii_only).encode()
 
     assert _entries(data) == runs
-    assert outline(data).faults == []
+    assert outline(data).damage == []
 
 
 @given(_RUNS, _LAYOUTS)
@@ -72,8 +72,8 @@ def test_a_file_cut_off_anywhere_gives_all_complete_entries(
     found = outline(whole[:cut])
 
     assert [span.stop for span in found.entries()] == [end for end in ends if end <= cut]
-    assert found.faults
-    assert found.faults[-1].stop == cut
+    assert found.damage
+    assert found.damage[-1].stop == cut
 
 
 @given(_RUNS.filter(lambda runs: len(runs) > 1), st.sampled_from([None, 2]), st.data())
@@ -105,8 +105,8 @@ def _complete(data: bytes) -> dict[str, Any]:
     for span in outline(data).entries():
         piece = data[span.start : span.stop]
         values = [_value(piece[span.value - span.start :])]
-        if values[0] is None or has_swallowed(values[0]):
-            whole = [part for part in salvage(piece, 0, len(piece)) if part.fault is None]
+        if values[0] is None or contains_other_runs(values[0]):
+            whole = [part for part in salvage(piece, 0, len(piece)) if part.damage is None]
             values = [_value(piece[part.value : part.stop]) for part in whole]
         found |= {value["run_id"]: value for value in values if _has_id(value)}
     return found
@@ -124,23 +124,23 @@ def _has_id(value: Any) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("data", "fault"),
+    ("data", "kind"),
     [
-        (b"[]", Flaw.NOT_AN_OBJECT),
-        (b"\0" * 64, Flaw.NOT_AN_OBJECT),
-        ('{"a": 1}'.encode("utf-16"), Flaw.NOT_AN_OBJECT),
-        (b'{"schema_version": 1}', Flaw.NO_RUNS),
-        (b'{"schema_version": 1, "runs": []}', Flaw.NOT_AN_OBJECT),
-        (b'{"schema_version": 1, "runs": {}} x', Flaw.TRAILING),
-        (b'{"schema_version": 1, "runs": {', Flaw.TRUNCATED),
-        (b'{"schema_version": 1, "runs": {nonsense}}', Flaw.DAMAGED),
+        (b"[]", DamageKind.NOT_AN_OBJECT),
+        (b"\0" * 64, DamageKind.NOT_AN_OBJECT),
+        ('{"a": 1}'.encode("utf-16"), DamageKind.NOT_AN_OBJECT),
+        (b'{"schema_version": 1}', DamageKind.NO_RUNS),
+        (b'{"schema_version": 1, "runs": []}', DamageKind.NOT_AN_OBJECT),
+        (b'{"schema_version": 1, "runs": {}} x', DamageKind.TRAILING),
+        (b'{"schema_version": 1, "runs": {', DamageKind.TRUNCATED),
+        (b'{"schema_version": 1, "runs": {nonsense}}', DamageKind.DAMAGED),
     ],
 )
-def test_what_is_no_entry_is_a_fault_with_its_range(data: bytes, fault: Flaw) -> None:
+def test_what_is_no_entry_is_a_fault_with_its_range(data: bytes, kind: DamageKind) -> None:
     """Nothing that was read goes unsaid."""
     found = outline(data)
 
-    assert [one.fault for one in found.faults] == [fault]
+    assert [one.damage for one in found.damage] == [kind]
     assert len(found) == 0
 
 
@@ -148,14 +148,14 @@ def test_a_byte_order_mark_is_no_fault() -> None:
     """Everything behind it is read."""
     found = outline(b'\xef\xbb\xbf{"schema_version": 1, "runs": {"a": {"run_id": "a"}}}')
 
-    assert (len(found), found.faults) == (1, [])
+    assert (len(found), found.damage) == (1, [])
 
 
 def test_an_object_that_looks_like_a_run_inside_an_output_is_not_taken_for_one() -> None:
     """Only an entry whose key is its run id is salvaged."""
     piece = b'"a": {"run_id": "a", "out": {"copy": {"run_id": "b", "x": 1}}, broken'
 
-    assert [span.fault for span in salvage(piece, 0, len(piece))] == [Flaw.DAMAGED]
+    assert [span.damage for span in salvage(piece, 0, len(piece))] == [DamageKind.DAMAGED]
 
 
 def test_where_a_value_begins_is_known_only_of_a_whole_member() -> None:
@@ -181,7 +181,7 @@ def test_a_missing_brace_hides_no_neighbour(indent: int | None) -> None:
     found = outline(broken.encode())
 
     assert {"b", "c"} <= set(_complete(broken.encode()))
-    assert found.faults
+    assert found.damage
 
 
 def test_runs_that_fell_out_of_their_map_are_entries_in_any_order_of_fields() -> None:
@@ -198,8 +198,8 @@ def test_garbage_before_the_file_costs_no_entry(garbage: bytes) -> None:
     data = json.dumps({"schema_version": 1, "runs": {k: _run(k) for k in "abc"}}).encode()
 
     assert set(_complete(garbage + data)) == {"a", "b", "c"}
-    faults = outline(garbage + data).faults
-    assert [(garbage + data)[fault.start : fault.stop] for fault in faults] == [
+    damage = outline(garbage + data).damage
+    assert [(garbage + data)[span.start : span.stop] for span in damage] == [
         garbage + b'{"schema_version": 1, "runs": {',
         b"}}",
     ]

@@ -1,0 +1,134 @@
+"""Hypothesis strategies: runs that a store takes, and JSON of every record of the engine.
+
+They draw what careless code stumbles over: empty ids, U+0000, characters of four bytes, counters
+at the limits of 64 bits, absent and unknown fields at every level.
+"""
+
+from __future__ import annotations
+
+import types
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from tandem_store.mapping import LARGEST_BIGINT
+from tandem_store.month import LAST_MILLISECOND
+from tandem_store.records import Record, RunRecord
+from tandem_store.records.base import MAX_U64, U32
+
+_TEXT: Final = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.just("\0")
+#: Names that a careless model would mix up with its own.
+_UNKNOWN_NAMES: Final = st.sampled_from(
+    [
+        "zz",
+        "",
+        "é",
+        "self",
+        "copy",
+        "schema_",
+        "output_schema",
+        "created_at",
+        "is_terminal",
+        "month_ms",
+        "model_dump",
+        "model_fields_set",
+        "__class__",
+        "__dict__",
+        "__pydantic_extra__",
+    ]
+)
+#: Any JSON value: small, with numbers at the limits of what the engine reads.
+FREE_JSON: Final[SearchStrategy[Any]] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.sampled_from([0, 1, -1, 2**63 - 1, 2**63, MAX_U64, -(2**63), 1.0, -0.0, 0.0, 1e16, 5e-324])
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | _TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXT, inner, max_size=3),
+    max_leaves=5,
+)
+#: Times that a column holds: the first and last millisecond, those around a change of month, any.
+_TIMES: Final = st.sampled_from(
+    [0, 1, 1_782_863_999_999, 1_782_864_000_000, LAST_MILLISECOND]
+) | st.integers(0, LAST_MILLISECOND)
+_COUNTERS: Final = st.sampled_from([0, 1, LARGEST_BIGINT]) | st.integers(0, LARGEST_BIGINT)
+#: Fields of a run that become columns, which hold less than the engine's JSON does.
+_COLUMNS: Final[dict[str, SearchStrategy[Any]]] = {
+    "created_at_ms": _TIMES,
+    "updated_at_ms": _TIMES,
+    "started_at_ms": st.none() | _TIMES,
+    "finished_at_ms": st.none() | _TIMES,
+    "prompt_tokens": _COUNTERS,
+    "completion_tokens": _COUNTERS,
+    "total_tokens": _COUNTERS,
+}
+
+
+@st.composite
+def runs(draw: st.DrawFn, /, **fields: SearchStrategy[Any]) -> RunRecord:
+    """Draw runs that ``add`` takes; ``fields`` are strategies for the fields that you name.
+
+    Ids repeat, as drawn ids do; for several runs in one store make them differ yourself:
+    ``st.lists(runs(), unique_by=lambda run: run.run_id)``.
+    """
+    value = draw(run_values())
+    for name, strategy in {**_COLUMNS, **fields}.items():
+        if name in value or name in fields:
+            value[name] = draw(strategy)
+    run = RunRecord.model_validate(value)
+    # The engine never keeps a context run that has not ended, and neither does the store.
+    return run.changed(trigger_type="manual") if run.is_open_context_run else run
+
+
+def run_values() -> SearchStrategy[dict[str, Any]]:
+    """Draw well-formed runs as parsed JSON, as the engine may have written them.
+
+    Some hold times and counters beyond what the columns of a store take.
+    """
+    return record_values(RunRecord)
+
+
+@st.composite
+def record_values(draw: st.DrawFn, record: type[Record]) -> dict[str, Any]:
+    """Draw well-formed JSON objects of one kind of record, with unknown fields at every level."""
+    hints = get_type_hints(record, include_extras=True)
+    value: dict[str, Any] = {}
+    for name, field in record.model_fields.items():
+        is_tag = get_origin(hints[name]) is Literal
+        if field.is_required() or is_tag or draw(st.integers(0, 3)) == 0:
+            value[field.alias or name] = draw(_value(hints[name]))
+    known = set(value) | {field.alias or name for name, field in record.model_fields.items()}
+    if draw(st.integers(0, 3)) == 0:
+        unknown = draw(st.dictionaries(_UNKNOWN_NAMES, FREE_JSON, max_size=2))
+        value |= {name: one for name, one in unknown.items() if name not in known}
+    return value
+
+
+def _value(expected: Any) -> SearchStrategy[Any]:
+    if expected == U32:
+        return st.sampled_from([0, 1, 2**32 - 1])
+    if get_origin(expected) is Annotated:
+        return _value(get_args(expected)[0])
+    if get_origin(expected) in {Union, types.UnionType}:
+        return st.one_of([_value(one) for one in get_args(expected)])
+    if get_origin(expected) is Literal:
+        return st.sampled_from(get_args(expected))
+    if get_origin(expected) is list:
+        return st.lists(_value(get_args(expected)[0]), max_size=2)
+    if get_origin(expected) is dict:
+        return st.dictionaries(_TEXT, _value(get_args(expected)[1]), max_size=2)
+    if isinstance(expected, type) and issubclass(expected, Record):
+        return st.deferred(lambda: record_values(expected))
+    if isinstance(expected, type) and issubclass(expected, StrEnum):
+        return st.sampled_from([str(name) for name in expected])
+    scalars: dict[Any, SearchStrategy[Any]] = {
+        int: st.sampled_from([0, 1, 2**63 - 1, MAX_U64]) | st.integers(0, MAX_U64),
+        float: st.floats(allow_nan=False, allow_infinity=False) | st.integers(0, MAX_U64),
+        str: _TEXT,
+        bool: st.booleans(),
+        type(None): st.none(),
+        Any: FREE_JSON,
+    }
+    return scalars[expected]
