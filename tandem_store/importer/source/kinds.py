@@ -86,7 +86,7 @@ class SourceFile:
 
     @property
     def is_dated(self) -> bool:
-        """Whether the time of change shows that the file has changed; a time at a limit does not."""
+        """Whether the time of change is within the limits, so that it shows changes of the file."""
         return EARLIEST_NS < self.mtime_ns < LATEST_NS
 
 
