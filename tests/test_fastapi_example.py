@@ -10,7 +10,7 @@ import pytest
 from tandem_store import open_store
 from tandem_store.records import TenantContext
 from tandem_store.testing import sample_run
-from tests.conftest import REPOSITORY
+from tests.support import REPOSITORY
 
 pytest.importorskip("fastapi")
 
@@ -20,15 +20,15 @@ ACME = {"X-Org": "acme", "X-Workspace": "north"}
 
 
 @pytest.fixture
-def client(any_store_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+def client(store_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """The example over a store with three runs of one tenant and one of another."""
     tenant = TenantContext(org_id="acme", workspace_id="north")
-    with open_store(any_store_url) as store, store.begin() as tx:
+    with open_store(store_url) as store, store.begin() as tx:
         for number, status in enumerate(["completed", "failed", "queued"], start=1):
             run = sample_run(f"run-{number}", status=status, tenant_context=tenant)
             tx.runs.add(run.changed(created_at_ms=run.created_at_ms + number))
         tx.runs.add(sample_run("secret"))
-    monkeypatch.setenv("TANDEM_STORE_URL", any_store_url)
+    monkeypatch.setenv("TANDEM_STORE_URL", store_url)
     app = runpy.run_path(str(REPOSITORY / "examples" / "fastapi" / "app.py"))["app"]
     with TestClient(app) as opened:
         yield opened

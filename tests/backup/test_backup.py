@@ -24,19 +24,24 @@ from tandem_store.backup.atomic_file import PREFIX
 from tandem_store.database import partitions, version_table
 from tandem_store.database.locks.files import file_lock
 from tandem_store.database.urls import DEFAULT_SCHEMA, database_url, sqlite_path
-from tests.backup.looking import behind_its_back, command, downgrade, dump, names, path_of
-from tests.copying.conftest import NewTarget
-from tests.store.new_run import new_run
+from tests.backup.contents import names
+from tests.support.databases import NewDatabase, file_of
+from tests.support.migrating import downgrade
+from tests.support.program import command
+from tests.support.run_records import new_run
+from tests.support.stored import dump
+from tests.support.tampering import tampering
 
 
 @pytest.mark.parametrize("name", ["b.db", "b.db.zst"])
-def test_only_the_owner_can_read_it(any_store_url: str, folder: Path, name: str) -> None:
+def test_only_the_owner_can_read_it(store_url: str, folder: Path, name: str) -> None:
     """It holds what the store holds."""
-    backup_store(any_store_url, folder / name)
+    backup_store(store_url, folder / name)
 
     assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("what", ["file", "link"])
 def test_is_never_written_over_anything(store_url: str, folder: Path, what: str) -> None:
     """Not over a link that leads nowhere, either."""
@@ -54,6 +59,7 @@ def test_is_never_written_over_anything(store_url: str, folder: Path, what: str)
     assert target.is_symlink() if what == "link" else target.read_text() == "theirs"
 
 
+@pytest.mark.sqlite
 def test_a_file_that_appears_meanwhile_is_not_written_over(store_url: str, folder: Path) -> None:
     """The name is looked at again by what gives it."""
 
@@ -67,6 +73,7 @@ def test_a_file_that_appears_meanwhile_is_not_written_over(store_url: str, folde
     assert names(folder) == ["b.db"]
 
 
+@pytest.mark.sqlite
 def test_works_without_hard_links(
     store_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,15 +91,15 @@ def test_works_without_hard_links(
     assert names(folder) == ["b.db", "c.db", "new.db"]
 
 
-def test_is_known_to_the_store(any_store_url: str, folder: Path) -> None:
+def test_is_known_to_the_store(store_url: str, folder: Path) -> None:
     """Where it is, what it holds and its digest, but in itself."""
-    with open_store(any_store_url) as store, store.begin() as tx:
+    with open_store(store_url) as store, store.begin() as tx:
         tx.runs.add(new_run("r"))
 
-    report = backup_store(any_store_url, folder / "b.db.zst")
+    report = backup_store(store_url, folder / "b.db.zst")
 
     digest = hashlib.sha256((folder / "b.db.zst").read_bytes())
-    with open_store(any_store_url) as store, store.read() as tx:
+    with open_store(store_url) as store, store.read() as tx:
         (row,) = tx.connection.execute(select(models.backups)).all()
     assert (row.location, row.runs) == (str(folder / "b.db.zst"), 1)
     assert row.digest == digest.digest()
@@ -104,26 +111,27 @@ def test_is_known_to_the_store(any_store_url: str, folder: Path) -> None:
         assert tx.connection.execute(select(models.backups)).all() == []
 
 
-def test_makes_no_month(any_store_url: str, folder: Path) -> None:
+def test_makes_no_month(store_url: str, folder: Path) -> None:
     """A backup changes nothing in the store but the list of backups."""
-    before = dump(any_store_url)
-    backup_store(any_store_url, folder)
+    before = dump(store_url)
+    backup_store(store_url, folder)
 
-    with open_store(any_store_url) as store, store.read() as tx:
+    with open_store(store_url) as store, store.read() as tx:
         assert tx.months.list() == ()
-    assert dump(any_store_url) == before
+    assert dump(store_url) == before
 
 
+@pytest.mark.postgresql
 def test_a_store_that_cannot_be_written_to_is_backed_up(
-    postgresql_user_url: URL, postgresql_url: str, folder: Path
+    postgresql_user_url: URL, store_url: str, folder: Path
 ) -> None:
     """It is said that the store does not know of it, and no other backup is removed for it."""
-    with behind_its_back(postgresql_url) as connection:
+    with tampering(store_url) as connection:
         connection.exec_driver_sql(
             f"REVOKE INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {DEFAULT_SCHEMA} "
             f"FROM {postgresql_user_url.username}"
         )
-    backup_store(postgresql_url, folder)
+    backup_store(store_url, folder)
     url = postgresql_user_url.render_as_string(hide_password=False)
 
     done = command("--db", url, "backup", folder, "--keep", "1")
@@ -133,19 +141,20 @@ def test_a_store_that_cannot_be_written_to_is_backed_up(
     assert len(names(folder)) == 2
 
 
-def test_in_a_folder_it_is_called_after_store_and_moment(any_store_url: str, folder: Path) -> None:
+def test_in_a_folder_it_is_called_after_store_and_moment(store_url: str, folder: Path) -> None:
     """Compressed, and two at one moment have two names."""
-    first = backup_store(any_store_url, folder).file
-    second = backup_store(any_store_url, f"{folder}/").file
+    first = backup_store(store_url, folder).file
+    second = backup_store(store_url, f"{folder}/").file
 
     assert sorted([first.name, second.name]) == names(folder)
-    path = sqlite_path(database_url(any_store_url))
+    path = sqlite_path(database_url(store_url))
     store = "test_" if path is None else f"{path.stem}-"
     assert first.name.startswith(store)
     assert first.name.endswith("Z.db.zst")
     assert first.name < second.name
 
 
+@pytest.mark.sqlite
 def test_a_folder_that_is_not_there_is_not_made(store_url: str, tmp_path: Path) -> None:
     """It may be a disk that is not mounted."""
     for target in (f"{tmp_path}/away/", tmp_path / "away" / "b.db"):
@@ -155,6 +164,7 @@ def test_a_folder_that_is_not_there_is_not_made(store_url: str, tmp_path: Path) 
     assert not (tmp_path / "away").exists()
 
 
+@pytest.mark.sqlite
 def test_what_a_dead_process_left_is_removed(store_url: str, folder: Path) -> None:
     """What a living one is at work on stays."""
     dead, alive = folder / f"{PREFIX}dead", folder / f"{PREFIX}alive"
@@ -192,24 +202,25 @@ def test_an_older_revision_is_backed_up_as_it_is(source_url: str, folder: Path) 
     assert "0002" in report.not_recorded
 
 
-def test_an_older_revision_on_postgresql_is_refused(postgresql_url: str, folder: Path) -> None:
+@pytest.mark.postgresql
+def test_an_older_revision_on_postgresql_is_refused(store_url: str, folder: Path) -> None:
     """Rows are copied, which takes tables that this version knows."""
-    downgrade(postgresql_url)
+    downgrade(store_url)
 
     with pytest.raises(SchemaBehindError, match="pg_dump"):
-        backup_store(postgresql_url, folder / "b.db")
+        backup_store(store_url, folder / "b.db")
 
     assert names(folder) == []
 
 
-def test_half_a_store_is_refused(any_store_url: str, folder: Path) -> None:
+def test_half_a_store_is_refused(store_url: str, folder: Path) -> None:
     """A copy into it was interrupted."""
-    with behind_its_back(any_store_url) as connection:
+    with tampering(store_url) as connection:
         mark = version_table.copying_mark("0003", "0" * 16)
         connection.execute(update(version_table.TABLE).values(version_num=mark))
 
     with pytest.raises(UnfinishedCopyError):
-        backup_store(any_store_url, folder / "b.db")
+        backup_store(store_url, folder / "b.db")
 
     assert names(folder) == []
 
@@ -230,7 +241,7 @@ def test_what_is_no_store_is_refused(tmp_path: Path, folder: Path, content: byte
 
 def test_a_damaged_store_is_refused(source_url: str, folder: Path) -> None:
     """A backup of damage would take the place of a good one."""
-    path = path_of(source_url)
+    path = file_of(source_url)
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         query = "SELECT rootpage FROM sqlite_master WHERE name = 'run_documents_2026_05'"
@@ -247,18 +258,16 @@ def test_a_damaged_store_is_refused(source_url: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("table", ["runs", "run_documents"])
-def test_a_store_that_lacks_a_table_is_damaged(
-    any_store_url: str, folder: Path, table: str
-) -> None:
+def test_a_store_that_lacks_a_table_is_damaged(store_url: str, folder: Path, table: str) -> None:
     """Whoever dropped it; it is one sentence without SQL on either database."""
     if table == "run_documents":
-        with open_store(any_store_url) as store, store.begin() as tx:
+        with open_store(store_url) as store, store.begin() as tx:
             tx.runs.add(new_run("r"))
-    with behind_its_back(any_store_url) as connection:
+    with tampering(store_url) as connection:
         cascade = "" if connection.dialect.name == "sqlite" else "CASCADE"
         connection.exec_driver_sql(f"DROP TABLE {table} {cascade}")
 
-    done = command("--db", any_store_url, "backup", folder)
+    done = command("--db", store_url, "backup", folder)
 
     assert done.exit_code == 1
     assert "The store is damaged, so no backup was made" in done.stderr
@@ -267,17 +276,15 @@ def test_a_store_that_lacks_a_table_is_damaged(
 
 
 @pytest.mark.parametrize("drop", [True, False], ids=["table", "rows"])
-def test_a_store_that_lacks_documents_is_damaged(
-    any_store_url: str, folder: Path, drop: bool
-) -> None:
+def test_a_store_that_lacks_documents_is_damaged(store_url: str, folder: Path, drop: bool) -> None:
     """A comparison finds store and copy equal, because both lack them."""
-    with open_store(any_store_url) as store, store.begin() as tx:
+    with open_store(store_url) as store, store.begin() as tx:
         tx.runs.add(new_run("r"))
         table = partitions.table_name(tx.runs.list().items[0].month)
-    with behind_its_back(any_store_url) as connection:
+    with tampering(store_url) as connection:
         connection.exec_driver_sql(f"DROP TABLE {table}" if drop else f"DELETE FROM {table}")
 
-    done = command("--db", any_store_url, "backup", folder)
+    done = command("--db", store_url, "backup", folder)
 
     assert done.exit_code == 1
     assert done.stderr.endswith("doctor --deep\n")
@@ -286,7 +293,7 @@ def test_a_store_that_lacks_documents_is_damaged(
 
 def test_an_index_that_lacks_a_row_is_damage(source_url: str, folder: Path) -> None:
     """SQLite's own check is made as well, for what the rows do not show."""
-    with sqlite3.connect(path_of(source_url)) as connection:
+    with sqlite3.connect(file_of(source_url)) as connection:
         connection.execute("PRAGMA writable_schema=ON")
         connection.execute(
             "UPDATE sqlite_master SET sql = replace(sql, 'created_at_ms', 'updated_at_ms') "
@@ -298,11 +305,12 @@ def test_an_index_that_lacks_a_row_is_damage(source_url: str, folder: Path) -> N
         backup_store(source_url, folder / "b.db")
 
 
+@pytest.mark.postgresql
 def test_says_whose_documents_are_not_in_it(
-    postgresql_url: str, new_target: NewTarget, folder: Path
+    store_url: str, new_database_on: NewDatabase, folder: Path
 ) -> None:
     """Of PostgreSQL, documents of a detached month that lie in the database are left out."""
-    with open_store(postgresql_url) as store:
+    with open_store(store_url) as store:
         with store.begin() as tx:
             tx.runs.add(new_run("r"))
         with store.begin() as tx:
@@ -313,7 +321,7 @@ def test_says_whose_documents_are_not_in_it(
                 .values(state="detached")
             )
 
-    done = command("--db", postgresql_url, "backup", folder)
+    done = command("--db", store_url, "backup", folder)
 
     assert done.exit_code == 0
     assert "The documents of 2026-05 are not in it" in done.stdout

@@ -7,18 +7,21 @@ import shlex
 from pathlib import Path
 
 import orjson
+import pytest
 
 from tandem_store import open_store
-from tests.backup.looking import command, dump, path_of
-from tests.store.new_run import new_run
+from tests.support.databases import file_of
+from tests.support.program import command
+from tests.support.run_records import new_run
+from tests.support.stored import dump
 
 
-def test_the_last_line_says_how_to_restore_it(any_store_url: str, folder: Path) -> None:
+def test_the_last_line_says_how_to_restore_it(store_url: str, folder: Path) -> None:
     """And what it holds; typed as it stands, it works."""
-    with open_store(any_store_url) as store, store.begin() as tx:
+    with open_store(store_url) as store, store.begin() as tx:
         tx.runs.add(new_run("r"))
 
-    done = command("--db", any_store_url, "backup", folder / "with space.db")
+    done = command("--db", store_url, "backup", folder / "with space.db")
 
     held, _, advice = done.stdout.splitlines()[-1].partition(" To restore it: tandem-store ")
     assert held.startswith("1 run in 1 month, ")
@@ -27,15 +30,15 @@ def test_the_last_line_says_how_to_restore_it(any_store_url: str, folder: Path) 
     assert restored.exit_code == 0, restored.stderr
     assert restored.stdout.startswith("1 run in 1 month, ")
     assert restored.stdout.endswith(f"The store is now at: {folder / 'new.db'}\n")
-    assert dump(str(folder / "new.db")) == dump(any_store_url)
+    assert dump(str(folder / "new.db")) == dump(store_url)
 
 
-def test_json_has_it_all(any_store_url: str, folder: Path) -> None:
+def test_json_has_it_all(store_url: str, folder: Path) -> None:
     """For scripts."""
-    with open_store(any_store_url) as store, store.begin() as tx:
+    with open_store(store_url) as store, store.begin() as tx:
         tx.runs.add(new_run("r"))
 
-    done = command("--db", any_store_url, "backup", folder / "b.db.zst", "--json")
+    done = command("--db", store_url, "backup", folder / "b.db.zst", "--json")
     told = orjson.loads(done.stdout_bytes)
     back = orjson.loads(
         command("--db", folder / "new.db", "restore", folder / "b.db.zst", "--json").stdout_bytes
@@ -52,9 +55,10 @@ def test_json_has_it_all(any_store_url: str, folder: Path) -> None:
     assert told["seconds"] > 0 < back["seconds"]
 
 
+@pytest.mark.sqlite
 def test_what_the_system_refuses_is_a_sentence(store_url: str, tmp_path: Path) -> None:
     """A file as a folder."""
-    path = path_of(store_url)
+    path = file_of(store_url)
 
     for words in (["backup", path / "b.db"], ["restore", path / "b.db"]):
         done = command("--db", tmp_path / "store.db", *words)

@@ -9,21 +9,22 @@ import pytest
 
 from tandem_store import open_store
 from tandem_store.backup import backup_store, restore_store
-from tests.backup.looking import dump, names, rows
-from tests.copying.conftest import NewTarget
-from tests.store.new_run import new_run
+from tests.backup.contents import names, rows
+from tests.support.databases import NewDatabase
+from tests.support.run_records import new_run
+from tests.support.stored import dump
 
 
 @pytest.mark.parametrize("name", ["b.db", "b.db.zst"])
 @pytest.mark.parametrize("target", ["sqlite", "postgresql"])
 def test_restores_to_the_same_store(
-    full_url: str, new_target: NewTarget, folder: Path, name: str, target: str
+    full_url: str, new_database_on: NewDatabase, folder: Path, name: str, target: str
 ) -> None:
     """The same dump, and every row of every table: claims, ledger, quarantine, months."""
     expected, wanted = dump(full_url), rows(full_url)
 
     made = backup_store(full_url, folder / name)
-    restored = new_target(target)
+    restored = new_database_on(target)
     report = restore_store(restored, folder / name)
 
     assert dump(restored) == expected
@@ -35,37 +36,37 @@ def test_restores_to_the_same_store(
     assert report.sealed
 
 
-def test_there_and_back_again(source_url: str, new_target: NewTarget, folder: Path) -> None:
+def test_there_and_back_again(source_url: str, new_database_on: NewDatabase, folder: Path) -> None:
     """A store moves to PostgreSQL and back by backups alone."""
     expected = dump(source_url)
     backup_store(source_url, folder / "1.zst")
-    server = new_target("postgresql")
+    server = new_database_on("postgresql")
     restore_store(server, folder / "1.zst")
     backup_store(server, folder / "2.db")
-    back = new_target("sqlite")
+    back = new_database_on("sqlite")
     restore_store(back, folder / "2.db")
 
     assert dump(back) == dump(server) == expected
 
 
 def test_an_empty_store_is_restored(
-    any_store_url: str, new_target: NewTarget, folder: Path
+    store_url: str, new_database_on: NewDatabase, folder: Path
 ) -> None:
     """Nothing is something, too."""
-    backup_store(any_store_url, folder / "b.zst")
+    backup_store(store_url, folder / "b.zst")
 
     for kind in ("postgresql", "sqlite"):
-        target = new_target(kind)
+        target = new_database_on(kind)
         assert restore_store(target, folder / "b.zst").content.runs == 0
         assert dump(target) == b""
 
 
 def test_work_goes_on_in_the_restored_store(
-    full_url: str, new_target: NewTarget, folder: Path
+    full_url: str, new_database_on: NewDatabase, folder: Path
 ) -> None:
     """It takes runs while others read it, as if it had never been away."""
     backup_store(full_url, folder / "b.db")
-    target = new_target("sqlite")
+    target = new_database_on("sqlite")
     restore_store(target, folder / "b.db")
 
     with open_store(target) as store, store.read() as reading:

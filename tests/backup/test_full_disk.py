@@ -13,7 +13,8 @@ import pytest
 
 from tandem_store import StoreError
 from tandem_store.backup import backup_store, restore_store
-from tests.backup.looking import command, names
+from tests.backup.contents import names
+from tests.support.program import command
 
 #: Runs a command with a limit to the size of the files that it may write, in bytes.
 LIMITED = """

@@ -10,19 +10,21 @@ import pytest
 from tandem_store import StoreError
 from tandem_store.backup import backup_store
 from tandem_store.database.urls import database_url
-from tests.backup.looking import command, names
+from tests.backup.contents import names
+from tests.support.program import command
 
 
-def test_keeps_the_newest(any_store_url: str, folder: Path) -> None:
+def test_keeps_the_newest(store_url: str, folder: Path) -> None:
     """And says what it removed."""
-    made = [backup_store(any_store_url, folder).file for _ in range(3)]
+    made = [backup_store(store_url, folder).file for _ in range(3)]
 
-    report = backup_store(any_store_url, folder, keep=2)
+    report = backup_store(store_url, folder, keep=2)
 
     assert report.removed == [made[1], made[0]]
     assert names(folder) == [made[2].name, report.file.name]
 
 
+@pytest.mark.sqlite
 def test_touches_nothing_else(store_url: str, tmp_path: Path, folder: Path) -> None:
     """Not what was named by hand, nor another store's, nor what only looks like one of ours."""
     backup_store(store_url, folder / "by-hand.db.zst")
@@ -40,6 +42,7 @@ def test_touches_nothing_else(store_url: str, tmp_path: Path, folder: Path) -> N
     assert names(folder) == sorted([alike.name, "by-hand.db.zst", theirs.name, report.file.name])
 
 
+@pytest.mark.sqlite
 def test_leaves_what_is_not_as_it_was_written(store_url: str, folder: Path) -> None:
     """A file of that name with another content is somebody's."""
     first = backup_store(store_url, folder).file
@@ -52,6 +55,7 @@ def test_leaves_what_is_not_as_it_was_written(store_url: str, folder: Path) -> N
     assert first.exists()
 
 
+@pytest.mark.sqlite
 def test_removes_nothing_if_the_new_one_fails(store_url: str, folder: Path) -> None:
     """The old ones go after the new one was verified."""
     first = backup_store(store_url, folder).file
@@ -66,6 +70,7 @@ def test_removes_nothing_if_the_new_one_fails(store_url: str, folder: Path) -> N
     assert names(folder) == [first.name]
 
 
+@pytest.mark.sqlite
 def test_knows_them_when_the_folder_was_moved(store_url: str, folder: Path) -> None:
     """It may be mounted elsewhere today."""
     first = backup_store(store_url, folder).file
@@ -74,6 +79,7 @@ def test_knows_them_when_the_folder_was_moved(store_url: str, folder: Path) -> N
     assert backup_store(store_url, moved, keep=1).removed == [moved / first.name]
 
 
+@pytest.mark.sqlite
 def test_two_at_once_are_fine(store_url: str, folder: Path) -> None:
     """Each is made in a place of its own, and one removes what both may remove."""
     first = backup_store(store_url, folder).file
@@ -90,6 +96,7 @@ def test_two_at_once_are_fine(store_url: str, folder: Path) -> None:
     assert names(folder) == sorted([inner[0].name, report.file.name])
 
 
+@pytest.mark.sqlite
 def test_needs_a_folder(store_url: str, folder: Path) -> None:
     """Else it is a usage error, and no backup is made."""
     done = command("--db", store_url, "backup", folder / "b.db", "--keep", "2")
@@ -103,8 +110,9 @@ def test_needs_a_folder(store_url: str, folder: Path) -> None:
     assert names(folder) == []
 
 
-def test_the_name_is_the_servers_database(postgresql_url: str, folder: Path) -> None:
+@pytest.mark.postgresql
+def test_the_name_is_the_servers_database(store_url: str, folder: Path) -> None:
     """So that several stores can share a folder."""
-    name = database_url(postgresql_url).database
+    name = database_url(store_url).database
 
-    assert backup_store(postgresql_url, os.fspath(folder)).file.name.startswith(f"{name}-")
+    assert backup_store(store_url, os.fspath(folder)).file.name.startswith(f"{name}-")

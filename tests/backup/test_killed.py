@@ -16,10 +16,11 @@ import pytest
 from tandem_store import UnfinishedCopyError, open_store
 from tandem_store.backup import backup_store, restore_store, upgrade_after_backup
 from tandem_store.backup.atomic_file import PREFIX
-from tandem_store.copying import copy_store
 from tandem_store.database import revisions
-from tests.backup.looking import downgrade, dump, names
-from tests.copying.conftest import NewTarget
+from tests.backup.contents import names
+from tests.support.databases import NewDatabase
+from tests.support.migrating import downgrade
+from tests.support.stored import dump
 
 #: Does what a command does, each time in a child of its own, which kills itself when it was told
 #: of progress so often, or as it is about to give the file its name, or when it has just done so.
@@ -104,11 +105,11 @@ def test_a_restore_that_was_killed_leaves_no_store(source_url: str, folder: Path
 
 
 def test_a_restore_into_a_server_that_was_killed_goes_on(
-    source_url: str, folder: Path, new_target: NewTarget
+    source_url: str, folder: Path, new_database_on: NewDatabase
 ) -> None:
     """Until then nobody gets in."""
     backup_store(source_url, folder / "b.db")
-    target = new_target("postgresql")
+    target = new_database_on("postgresql")
 
     killed("restore", folder / "b.db", target, 12, 30)
 
@@ -140,17 +141,11 @@ def test_an_upgrade_that_was_killed_at_its_backup_begins_again(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("name", ["b.db", "b.db.zst"])
-def test_killed_at_any_moment(
-    source_url: str, new_target: NewTarget, folder: Path, kind: str, name: str
-) -> None:
+def test_killed_at_any_moment(full_url: str, folder: Path, database: str, name: str) -> None:
     """By the clock, 60 times: a file of that name restores to the whole store, always."""
-    source = source_url
-    if kind == "postgresql":
-        source = new_target("postgresql")
-        copy_store(source_url, source)
-    expected, target, draw = dump(source), folder / name, random.Random(kind + name)
+    source = full_url
+    expected, target, draw = dump(source), folder / name, random.Random(database + name)
     line = [sys.executable, "-m", "tandem_store", "--db", source, "backup", str(target)]
     began = time.monotonic()
     subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
@@ -168,7 +163,7 @@ def test_killed_at_any_moment(
         restore_store(str(restored), target)
         assert dump(str(restored)) == expected
         restored.unlink()
-    print(f"{kind}, {name}: killed {none} times before it had its name, {whole} times after")
+    print(f"{database}, {name}: killed {none} times before it had its name, {whole} times after")
     assert none
     target.unlink(missing_ok=True)
     backup_store(source, target)

@@ -21,9 +21,13 @@ from tandem_store import (
 from tandem_store.backup import backup_store, restore_store
 from tandem_store.backup.atomic_file import PREFIX
 from tandem_store.database import revisions, version_table
-from tests.backup.looking import behind_its_back, command, downgrade, dump, names, path_of, rows
-from tests.copying.conftest import NewTarget
-from tests.store.new_run import new_run
+from tests.backup.contents import names, rows
+from tests.support.databases import NewDatabase, file_of
+from tests.support.migrating import downgrade
+from tests.support.program import command
+from tests.support.run_records import new_run
+from tests.support.stored import dump
+from tests.support.tampering import tampering
 
 ZST = "b.db.zst"
 
@@ -114,17 +118,17 @@ def test_a_few_bytes_that_stand_for_many_are_refused(tmp_path: Path) -> None:
     assert "are free" in refused(tmp_path / "b.zst", tmp_path / "new.db")
 
 
-def test_a_store_that_is_there_is_never_written_over(backup: Path, any_store_url: str) -> None:
+def test_a_store_that_is_there_is_never_written_over(backup: Path, store_url: str) -> None:
     """It stays as it is, on either database."""
-    with open_store(any_store_url) as store, store.begin() as tx:
+    with open_store(store_url) as store, store.begin() as tx:
         tx.runs.add(new_run("theirs"))
-    before = dump(any_store_url)
+    before = dump(store_url)
 
-    done = command("--db", any_store_url, "restore", backup)
+    done = command("--db", store_url, "restore", backup)
 
     assert done.exit_code == 1
     assert "new" in done.stderr
-    assert dump(any_store_url) == before
+    assert dump(store_url) == before
 
 
 def test_a_file_that_appears_meanwhile_is_not_written_over(backup: Path, tmp_path: Path) -> None:
@@ -205,7 +209,7 @@ def test_a_store_in_use_is_no_backup(source_url: str, tmp_path: Path) -> None:
     with open_store(source_url) as store:
         with store.begin() as tx:
             tx.runs.add(new_run("new"))
-        assert "tandem-store copy" in refused(path_of(source_url), tmp_path / "new.db")
+        assert "tandem-store copy" in refused(file_of(source_url), tmp_path / "new.db")
 
 
 def test_a_store_file_without_checksum_is_restored_and_said_so(
@@ -216,7 +220,7 @@ def test_a_store_file_without_checksum_is_restored_and_said_so(
     with open_store(str(tmp_path / "used.db")) as store, store.begin() as tx:
         tx.runs.add(new_run("new"))
 
-    for file in (path_of(source_url), tmp_path / "used.db"):
+    for file in (file_of(source_url), tmp_path / "used.db"):
         target = tmp_path / f"new-{file.name}"
         done = command("--db", target, "restore", file)
         assert done.exit_code == 0, done.stderr
@@ -224,33 +228,32 @@ def test_a_store_file_without_checksum_is_restored_and_said_so(
         assert dump(str(target)) == dump(str(file))
 
 
-@pytest.mark.parametrize("target", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("name", ["b.db", ZST])
 def test_an_older_backup_is_upgraded(
-    source_url: str, new_target: NewTarget, folder: Path, target: str, name: str
+    source_url: str, target_url: str, folder: Path, name: str
 ) -> None:
     """In the store; the backup stays as it is."""
     expected = dump(source_url)
     downgrade(source_url)
     backup_store(source_url, folder / name)
-    before, restored = (folder / name).read_bytes(), new_target(target)
+    before = (folder / name).read_bytes()
 
-    done = command("--db", restored, "restore", folder / name)
+    done = command("--db", target_url, "restore", folder / name)
 
     assert done.exit_code == 0, done.stderr
     assert "Upgraded from revision 0002" in done.stdout
-    assert dump(restored) == expected
+    assert dump(target_url) == expected
     assert (folder / name).read_bytes() == before
-    revisions.check(restored)
+    revisions.check(target_url)
 
 
 def test_a_newer_backup_is_refused(source_url: str, folder: Path, tmp_path: Path) -> None:
     """By the command with exit code 5, and before anything is made."""
-    with behind_its_back(source_url) as connection:
+    with tampering(source_url) as connection:
         connection.execute(update(version_table.TABLE).values(version_num="9999"))
 
-    refused(path_of(source_url), tmp_path / "new.db", SchemaAheadError)
-    done = command("--db", tmp_path / "new.db", "restore", path_of(source_url))
+    refused(file_of(source_url), tmp_path / "new.db", SchemaAheadError)
+    done = command("--db", tmp_path / "new.db", "restore", file_of(source_url))
     assert done.exit_code == 5
 
 
@@ -288,11 +291,11 @@ def test_stopped_there_is_no_file(backup: Path, tmp_path: Path, phase: str) -> N
 
 @pytest.mark.parametrize("phase", ["copying", "comparing"])
 def test_stopped_a_server_stays_closed_and_the_same_call_goes_on(
-    source_url: str, folder: Path, new_target: NewTarget, phase: str
+    source_url: str, folder: Path, new_database_on: NewDatabase, phase: str
 ) -> None:
     """Half a store is never taken for a whole one."""
     backup_store(source_url, folder / ZST)
-    target = new_target("postgresql")
+    target = new_database_on("postgresql")
 
     def stop(now: str, done: int, total: int) -> None:
         if now == phase and done:

@@ -14,7 +14,10 @@ from sqlalchemy import select
 from tandem_store import SchemaBehindError, models, open_store
 from tandem_store.backup import restore_store
 from tandem_store.database import revisions
-from tests.backup.looking import command, downgrade, dump, path_of
+from tests.support.databases import file_of
+from tests.support.migrating import downgrade
+from tests.support.program import command
+from tests.support.stored import dump
 
 
 @pytest.fixture
@@ -26,7 +29,7 @@ def old_url(source_url: str) -> str:
 
 def saved(url: str) -> list[Path]:
     """The backups beside a store."""
-    path = path_of(url)
+    path = file_of(url)
     return sorted(path.parent.glob(f"{path.name}.before-*"))
 
 
@@ -63,6 +66,7 @@ def test_can_be_left_out(old_url: str) -> None:
     assert revisions.current(old_url) == revisions.HEAD
 
 
+@pytest.mark.sqlite
 def test_what_is_new_or_at_head_needs_none(store_url: str, empty_url: str, tmp_path: Path) -> None:
     """There is nothing to lose."""
     for url in (store_url, f"sqlite:///{tmp_path / 'new.db'}"):
@@ -70,11 +74,12 @@ def test_what_is_new_or_at_head_needs_none(store_url: str, empty_url: str, tmp_p
         assert saved(url) == []
 
 
-def test_on_postgresql_there_is_none(postgresql_url: str) -> None:
+@pytest.mark.postgresql
+def test_on_postgresql_there_is_none(store_url: str) -> None:
     """A server has tools of its own."""
-    downgrade(postgresql_url)
+    downgrade(store_url)
 
-    told = orjson.loads(command("--db", postgresql_url, "db", "upgrade", "--json").stdout_bytes)
+    told = orjson.loads(command("--db", store_url, "db", "upgrade", "--json").stdout_bytes)
 
     assert told == {"before": "0002", "revision": revisions.HEAD, "backup": None}
 
@@ -83,7 +88,7 @@ def test_the_upgrade_does_not_begin_without_its_backup(
     old_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database stays as it was, and the sentence says how to go on."""
-    full = shutil.disk_usage(path_of(old_url).parent)._replace(free=0)
+    full = shutil.disk_usage(file_of(old_url).parent)._replace(free=0)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
 
     done = command("--db", old_url, "db", "upgrade")

@@ -14,15 +14,15 @@ from typing import Final
 
 from tandem_store import open_store
 from tandem_store.backup import backup_store, restore_store
-from tests.conftest import REPOSITORY
-from tests.store.new_run import new_run
+from tests.support import REPOSITORY
+from tests.support.run_records import new_run
 
 #: Adds two runs in each transaction and counts on in a third that all writers share; every number
 #: that it has printed is stored for good.
 WRITER: Final = """
 import itertools, sys
 from tandem_store import open_store
-from tests.store.new_run import new_run
+from tests.support.run_records import new_run
 url, writer = sys.argv[1:]
 with open_store(url) as store:
     for number in itertools.count():
@@ -67,15 +67,15 @@ def acknowledged(path: Path) -> int:
 
 
 def test_has_every_write_acknowledged_before_it_began(
-    any_store_url: str, folder: Path, tmp_path: Path
+    store_url: str, folder: Path, tmp_path: Path
 ) -> None:
     """And of the later ones a beginning, the same in every table: no half transaction."""
-    with open_store(any_store_url) as store, store.begin() as tx:
+    with open_store(store_url) as store, store.begin() as tx:
         tx.runs.add(new_run("shared", total_tokens=0))
-    with writing(any_store_url, tmp_path) as told:
+    with writing(store_url, tmp_path) as told:
         for _ in range(2):
             before = {path.name: acknowledged(path) for path in told}
-            report = backup_store(any_store_url, folder)
+            report = backup_store(store_url, folder)
             after = {path.name: acknowledged(path) for path in told}
             assert sum(after.values()) > sum(before.values()), "nobody wrote meanwhile"
             target = f"{report.file}.restored"

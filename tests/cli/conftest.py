@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from tandem_store import RunRecord, Store, open_store
+from tandem_store import RunRecord, Store
 from tandem_store.cli.program import program
-from tests import legacy_runs
 from tests.cli.terminals import on_terminal
+from tests.support import legacy_runs
 
 Run = Callable[..., Result]
 
@@ -19,21 +19,14 @@ __all__ = ["on_terminal"]
 
 
 @pytest.fixture
-def cli(any_store_url: str) -> Callable[..., Result]:
+def cli(store_url: str) -> Callable[..., Result]:
     """Runs the program with arguments on a store at head, on either database."""
 
     def run(*arguments: str, **options: Any) -> Result:
-        environment = {"TANDEM_STORE_URL": any_store_url, "TANDEM_STORE_TRACEBACK": "1"}
+        environment = {"TANDEM_STORE_URL": store_url, "TANDEM_STORE_TRACEBACK": "1"}
         return CliRunner().invoke(program, arguments, env=environment, **options)
 
     return run
-
-
-@pytest.fixture
-def store(any_store_url: str) -> Iterator[Store]:
-    """The store that ``cli`` works on."""
-    with open_store(any_store_url) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -17,8 +17,10 @@ import tandem_store_command
 from tandem_store.cli.program import program
 from tandem_store.cli.suggested_commands import suggest_for, url_as_typed, with_store
 from tandem_store.importer import ImportOptions, plan_import
-from tests.legacy_runs import damaged, full_run
-from tests.states import StateDir
+from tests.support.legacy_runs import damaged, full_run
+from tests.support.state_directories import StateDir
+
+pytestmark = pytest.mark.sqlite
 
 PACKAGE = Path(tandem_store.__file__).parent
 MIGRATIONS = PACKAGE.parent / "migrations"

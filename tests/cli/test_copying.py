@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 from click.testing import Result
 
-from tests.copying.looking import dump
+from tests.support.databases import NewDatabase
+from tests.support.stored import dump
 
 Cli = Callable[..., Result]
 
@@ -29,20 +30,20 @@ def test_prints_tables_months_and_where_the_store_is_now(
 
 
 def test_json_has_counts_and_seconds(
-    cli: Cli, add: Callable[..., Any], any_store_url: str, tmp_path: Path
+    cli: Cli, add: Callable[..., Any], store_url: str, tmp_path: Path
 ) -> None:
     """For scripts that compare them with their own."""
     add("r")
     target = str(tmp_path / "new.db")
 
-    told = orjson.loads(cli("copy", "--from", any_store_url, "--to", target, "--json").stdout_bytes)
+    told = orjson.loads(cli("copy", "--from", store_url, "--to", target, "--json").stdout_bytes)
 
     assert told["tables"]["runs"] == told["tables"]["run_documents"] == 1
     # On PostgreSQL there is the present month as well, made beforehand.
     assert {month: runs for month, runs in told["months"].items() if runs} == {"2026-05": 1}
     assert (told["differences"], told["left_behind"]) == ([], [])
     assert told["seconds"] > 0
-    assert dump(target) == dump(any_store_url)
+    assert dump(target) == dump(store_url)
 
 
 def test_a_password_is_not_printed(cli: Cli) -> None:
@@ -55,11 +56,11 @@ def test_a_password_is_not_printed(cli: Cli) -> None:
 
 
 def test_a_target_with_rows_is_named_without_its_password(
-    cli: Cli, add: Callable[..., Any], new_postgresql_store: Callable[[], str]
+    cli: Cli, add: Callable[..., Any], new_store_on: NewDatabase
 ) -> None:
     """The sentence says which database it was."""
     add("r")
-    target = new_postgresql_store().replace("postgres:@", "postgres:secret@")
+    target = new_store_on("postgresql").replace("postgres:@", "postgres:secret@")
     assert cli("copy", "--to", target, "--json").exit_code == 0
     add("another")
 

@@ -12,8 +12,8 @@ import pytest
 from click.testing import Result
 
 from tandem_store.database.urls import shown
-from tests.legacy_runs import damaged, full_run
-from tests.states import StateDir
+from tests.support.legacy_runs import damaged, full_run
+from tests.support.state_directories import StateDir
 
 Cli = Callable[..., Result]
 
@@ -48,13 +48,11 @@ def test_the_summary_accounts_for_every_copy(cli: Cli, state: StateDir) -> None:
     assert "2 runs in 2 months" in done.stdout
 
 
-def test_the_summary_ends_with_the_next_command(
-    cli: Cli, state: StateDir, any_store_url: str
-) -> None:
+def test_the_summary_ends_with_the_next_command(cli: Cli, state: StateDir, store_url: str) -> None:
     """It can be pasted into a shell as it stands."""
-    done = cli("--db", any_store_url, "import", str(state.root), "--jobs", "1")
+    done = cli("--db", store_url, "import", str(state.root), "--jobs", "1")
 
-    command = shlex.join(["tandem-store", "--db", shown(any_store_url), "verify", str(state.root)])
+    command = shlex.join(["tandem-store", "--db", shown(store_url), "verify", str(state.root)])
     assert command in done.stdout
 
 

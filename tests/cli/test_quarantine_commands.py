@@ -120,10 +120,10 @@ def test_a_name_with_line_ends_forges_no_lines(cli: Cli, forged: int) -> None:
 
 
 def test_a_terminal_shows_records_and_what_to_do(
-    any_store_url: str, on_terminal: OnTerminal, item: int
+    store_url: str, on_terminal: OnTerminal, item: int
 ) -> None:
     """Number, reason and size, the path, the entry, the sentence; then the commands."""
-    shown = without_style(on_terminal("--db", any_store_url, "quarantine", "list"))
+    shown = without_style(on_terminal("--db", store_url, "quarantine", "list"))
 
     assert shown.splitlines()[:4] == [
         f"5  damaged, {len(RAW)} bytes",

@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 
 from tandem_store import RunRecord, Store
-from tests.legacy_runs import CREATED_MS, HOUR_MS, LOCAL_TENANT, checkpoint
+from tests.support.legacy_runs import CREATED_MS, HOUR_MS, LOCAL_TENANT, checkpoint
 
 Cli = Callable[..., Result]
 Add = Callable[..., RunRecord]

@@ -11,8 +11,8 @@ from click.testing import Result
 
 from tandem_store import RunRecord, Store
 from tandem_store.cli.run_ids import shorten
-from tests.legacy_runs import checkpoint, context_stub, damaged, full_run
-from tests.states import StateDir
+from tests.support.legacy_runs import checkpoint, context_stub, damaged, full_run
+from tests.support.state_directories import StateDir
 
 Cli = Callable[..., Result]
 Add = Callable[..., RunRecord]

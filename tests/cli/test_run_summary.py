@@ -10,7 +10,7 @@ from click.testing import Result
 
 from tandem_store import RunRecord
 from tandem_store.cli.views.run_nodes import in_order, nodes_of
-from tests.legacy_runs import CREATED_MS, checkpoint, definition, full_run
+from tests.support.legacy_runs import CREATED_MS, checkpoint, definition, full_run
 
 Cli = Callable[..., Result]
 Add = Callable[..., RunRecord]

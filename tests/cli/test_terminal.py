@@ -11,9 +11,11 @@ from rich.cells import cell_len
 from tandem_store import RunRecord, open_store
 from tandem_store.cli.terminal import folded
 from tests.cli.terminals import OnTerminal, Terminal, without_style
-from tests.legacy_runs import damaged, full_run
-from tests.states import StateDir
-from tests.store.new_run import new_run
+from tests.support.legacy_runs import damaged, full_run
+from tests.support.run_records import new_run
+from tests.support.state_directories import StateDir
+
+pytestmark = pytest.mark.sqlite
 
 ID = "automation-v2-run-7815de76-9a82-d52b-d32c-a3b059f0dd4f"
 BAD = "automation-v2-run-51624f23-301e-636f-5957-ba6ebf144c6a"

@@ -2,55 +2,42 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL
 
-from tests.conftest import REPOSITORY, _database
+from tandem_store.copying import copy_store
 from tests.copying.hard_cases import fill
-
-NewTarget = Callable[[str], str]
+from tests.support import REPOSITORY
+from tests.support.databases import NewDatabase, copied_file
 
 
 @pytest.fixture(scope="session")
-def filled(template_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def hard_cases(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One SQLite store with every hard case, made once a session."""
     folder = tmp_path_factory.mktemp("filled")
     path = folder / "store.db"
-    shutil.copy2(template_database, path)
-    fill(f"sqlite:///{path}", REPOSITORY / "examples" / "state", folder / "state")
+    fill(copied_file(sqlite_template, path), REPOSITORY / "examples" / "state", folder / "state")
     return path
 
 
 @pytest.fixture
-def source_url(filled: Path, tmp_path: Path) -> str:
-    """A store with every hard case, the test's own."""
-    path = tmp_path / "source.db"
-    shutil.copy2(filled, path)
-    return f"sqlite:///{path}"
+def source_url(hard_cases: Path, tmp_path: Path) -> str:
+    """An SQLite store with every hard case, the test's own."""
+    return copied_file(hard_cases, tmp_path / "source.db")
 
 
 @pytest.fixture
-def new_target(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[NewTarget]:
-    """Gives the URL of a new database, without tables, for a kind: sqlite or postgresql."""
-    databases: list[Iterator[str]] = []
-
-    def make(kind: str) -> str:
-        if kind == "sqlite":
-            return f"sqlite:///{tmp_path / f'target-{len(list(tmp_path.iterdir()))}.db'}"
-        server: URL = request.getfixturevalue("postgresql_server")
-        databases.append(_database(server, "template1"))
-        return next(databases[-1])
-
-    yield make
-    for database in databases:
-        next(database, None)
+def target_url(empty_url: str) -> str:
+    """A new database without tables, to copy to."""
+    return empty_url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def target_url(request: pytest.FixtureRequest, new_target: NewTarget) -> str:
-    """A new database without tables, of each kind."""
-    return new_target(request.param)
+@pytest.fixture
+def full_url(database: str, source_url: str, new_database_on: NewDatabase) -> str:
+    """A store with every hard case, on either database."""
+    if database == "sqlite":
+        return source_url
+    url = new_database_on(database)
+    copy_store(source_url, url)
+    return url

@@ -10,9 +10,9 @@ from sqlalchemy import update
 from tandem_store import AutomationSpec, Store, models, open_store
 from tandem_store.importer import ImportOptions, import_state
 from tests.importer.traps import lay_all
-from tests.legacy_runs import definition
-from tests.states import StateDir
-from tests.store.new_run import add_all, new_run
+from tests.support.legacy_runs import definition
+from tests.support.run_records import add_all, new_run
+from tests.support.state_directories import StateDir
 
 #: In an order of code points that is neither that of UTF-16 nor that of any language.
 _ODD: Final = ("\0", "B", "a", "a\0b", "a b", "é", "\ud7ff", "\uffff", "\U00010000", "\U0001f600")

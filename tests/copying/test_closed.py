@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from sqlalchemy import func, select, text, update
 
 from tandem_store import (
@@ -23,7 +23,6 @@ from tandem_store import (
     open_store,
 )
 from tandem_store.cli import exits
-from tandem_store.cli.program import program
 from tandem_store.column_types import AsStored
 from tandem_store.copying import Tally, copy_store
 from tandem_store.copying.parts import Batch
@@ -32,10 +31,12 @@ from tandem_store.database.engines import create_engines
 from tandem_store.database.locks.jobs import bulk_load_lock
 from tandem_store.database.urls import database_url
 from tandem_store.month import Month
-from tests.conftest import REPOSITORY
-from tests.copying.conftest import NewTarget
-from tests.copying.looking import behind_its_back, dump
-from tests.store.new_run import new_run
+from tests.support import REPOSITORY
+from tests.support.databases import NewDatabase, file_of
+from tests.support.program import command
+from tests.support.run_records import new_run
+from tests.support.stored import dump
+from tests.support.tampering import tampering
 
 SMALL = Batch(rows=20, size=100_000)
 
@@ -64,11 +65,6 @@ def altered(target: str, change: Callable[[str], None]) -> Callable[[str, int, i
             left.pop()(target)
 
     return show
-
-
-def command(*arguments: str) -> Result:
-    """A command of the program, in this process."""
-    return CliRunner().invoke(program, arguments, env={"TANDEM_STORE_TRACEBACK": "1"})
 
 
 @pytest.mark.parametrize("at", [0.0, 0.4, 0.99, 1.0])
@@ -132,20 +128,20 @@ def test_goes_on_where_it_stopped(source_url: str, target_url: str) -> None:
 def test_goes_on_after_the_source_was_moved(source_url: str, target_url: str) -> None:
     """The source is known by what is in it, not by where it is."""
     half_copied(source_url, target_url)
-    path = Path(source_url.removeprefix("sqlite:///"))
+    path = file_of(source_url)
     moved = path.rename(path.with_name("moved.db"))
 
     assert exits.of_copy(copy_store(str(moved), target_url)) == 0
 
 
 def test_does_not_go_on_from_another_source(
-    source_url: str, target_url: str, store_url: str
+    source_url: str, target_url: str, new_store_on: NewDatabase
 ) -> None:
     """Two halves make no store."""
     half_copied(source_url, target_url)
 
     with pytest.raises(StoreError, match="unfinished copy of another store"):
-        copy_store(store_url, target_url)
+        copy_store(new_store_on("sqlite"), target_url)
 
 
 def test_does_not_go_on_from_a_source_that_was_written_to(source_url: str, target_url: str) -> None:
@@ -159,7 +155,7 @@ def test_does_not_go_on_from_a_source_that_was_written_to(source_url: str, targe
 
 
 def _flip_a_byte(target: str) -> None:
-    with behind_its_back(target) as connection:
+    with tampering(target) as connection:
         month = connection.scalar(
             select(models.runs.c.month).where(models.runs.c.run_id == "great")
         )
@@ -171,20 +167,20 @@ def _flip_a_byte(target: str) -> None:
 
 
 def _change_a_claim(target: str) -> None:
-    with behind_its_back(target) as connection:
+    with tampering(target) as connection:
         row = models.runs.c.run_id == "great"
         connection.execute(update(models.runs).where(row).values(claim_epoch=9))
 
 
 def _change_the_ledger(target: str) -> None:
-    with behind_its_back(target) as connection:
+    with tampering(target) as connection:
         entries = models.import_entries
         greatest = select(func.max(entries.c.id)).scalar_subquery()
         connection.execute(update(entries).where(entries.c.id == greatest).values(reason="x"))
 
 
 def _rename_an_automation(target: str) -> None:
-    with behind_its_back(target) as connection:
+    with tampering(target) as connection:
         row = models.automations.c.automation_id == "\U0001f600"
         connection.execute(update(models.automations).where(row).values(name="x"))
 
@@ -217,7 +213,7 @@ def test_a_run_too_many_keeps_it_closed(source_url: str, target_url: str) -> Non
     """Somebody had the target open before it was closed, and added a run."""
 
     def add(target: str) -> None:
-        with behind_its_back(target) as connection:
+        with tampering(target) as connection:
             row = connection.execute(select(models.runs).limit(1)).one()._asdict()
             values = {**row, "run_id": "too-many", "month": 190001}
             connection.execute(models.runs.insert().values(values))
@@ -242,16 +238,16 @@ def test_a_run_without_a_document_is_not_lost_in_silence(source_url: str, target
     assert [one.what for one in copy_store(source_url, target_url).differences] == ["runs"]
 
 
-def test_a_target_with_rows_is_refused(source_url: str, any_store_url: str) -> None:
+def test_a_target_with_rows_is_refused(source_url: str, store_url: str) -> None:
     """A single run is too much, and it stays as it was."""
-    with open_store(any_store_url) as store, store.begin() as tx:
+    with open_store(store_url) as store, store.begin() as tx:
         tx.runs.add(new_run("theirs"))
-    before = dump(any_store_url)
+    before = dump(store_url)
 
     with pytest.raises(StoreError, match=r"not empty.*new database"):
-        copy_store(source_url, any_store_url)
+        copy_store(source_url, store_url)
 
-    assert dump(any_store_url) == before
+    assert dump(store_url) == before
 
 
 def test_a_copy_that_was_finished_is_recognised(source_url: str, target_url: str) -> None:
@@ -294,9 +290,10 @@ def test_another_programs_database_is_refused(source_url: str, tmp_path: Path) -
     assert path.read_bytes() == b"not a database, " * 1_000
 
 
-def test_source_and_target_must_be_two(source_url: str, postgresql_url: str) -> None:
+@pytest.mark.sqlite
+def test_source_and_target_must_be_two(source_url: str, store_url: str) -> None:
     """By whatever path the file is named."""
-    path = Path(source_url.removeprefix("sqlite:///"))
+    path = file_of(source_url)
     link = path.with_name("link.db")
     link.symlink_to(path)
 
@@ -304,18 +301,19 @@ def test_source_and_target_must_be_two(source_url: str, postgresql_url: str) -> 
         with pytest.raises(StoreError, match="same database"):
             copy_store(one, other)
     with pytest.raises(StoreError, match="same database"):
-        copy_store(postgresql_url, postgresql_url)
+        copy_store(store_url, store_url)
 
 
-def test_one_database_may_hold_source_and_target(postgresql_url: str) -> None:
+@pytest.mark.postgresql
+def test_one_database_may_hold_source_and_target(store_url: str) -> None:
     """In two schemas."""
-    with open_store(postgresql_url) as store, store.begin() as tx:
+    with open_store(store_url) as store, store.begin() as tx:
         tx.runs.add(new_run("r"))
-    other = f"{postgresql_url}&schema=second"
+    other = f"{store_url}&schema=second"
 
-    copy_store(postgresql_url, other)
+    copy_store(store_url, other)
 
-    assert dump(other) == dump(postgresql_url) != b""
+    assert dump(other) == dump(store_url) != b""
 
 
 @pytest.mark.parametrize(
@@ -325,7 +323,7 @@ def test_a_source_of_another_revision_is_refused(
     source_url: str, target_url: str, revision: str, error: type[StoreError]
 ) -> None:
     """And no target is made for it."""
-    with behind_its_back(source_url) as connection:
+    with tampering(source_url) as connection:
         connection.execute(
             text("UPDATE tandem_store_version SET version_num = :r"), {"r": revision}
         )
@@ -367,9 +365,10 @@ def test_of_two_copies_into_one_target_one_works(source_url: str, target_url: st
     assert report.differences == []
 
 
-def test_copies_into_other_schemas_do_not_wait(source_url: str, postgresql_url: str) -> None:
+@pytest.mark.sqlite
+def test_copies_into_other_schemas_do_not_wait(source_url: str, store_url: str) -> None:
     """Two stores in one database are two stores."""
-    target, other = (f"{postgresql_url}&schema={name}" for name in ("one", "two"))
+    target, other = (f"{store_url}&schema={name}" for name in ("one", "two"))
     inner: list[int] = []
 
     def copy_other(phase: str, done: int, total: int) -> None:
@@ -381,9 +380,11 @@ def test_copies_into_other_schemas_do_not_wait(source_url: str, postgresql_url: 
     assert inner == [0]
 
 
-def test_an_import_stays_out_while_a_copy_runs(source_url: str, new_target: NewTarget) -> None:
+def test_an_import_stays_out_while_a_copy_runs(
+    source_url: str, new_database_on: NewDatabase
+) -> None:
     """Both fill the target, and it is one of them that may."""
-    target = new_target("sqlite")
+    target = new_database_on("sqlite")
     busy = bulk_load_lock(database_url(target), busy="busy")
 
     with busy:
@@ -395,12 +396,12 @@ def test_an_import_stays_out_while_a_copy_runs(source_url: str, new_target: NewT
 
 
 def test_a_row_that_the_target_cannot_hold_is_a_sentence(
-    source_url: str, new_target: NewTarget
+    source_url: str, new_database_on: NewDatabase
 ) -> None:
     """SQLite keeps what PostgreSQL refuses, if somebody wrote it past the store."""
-    with behind_its_back(source_url) as connection:
+    with tampering(source_url) as connection:
         row = models.runs.c.run_id == "great"
         connection.execute(update(models.runs).where(row).values(claimed_by=AsStored("nul\0")))
 
     with pytest.raises(StoreError, match="The target refuses a row of 2026-05"):
-        copy_store(source_url, new_target("postgresql"))
+        copy_store(source_url, new_database_on("postgresql"))

@@ -13,24 +13,26 @@ from tandem_store.copying import copy_store
 from tandem_store.copying.parts import Batch
 from tandem_store.database import revisions
 from tandem_store.importer import ImportOptions, import_state
-from tests.conftest import REPOSITORY
-from tests.copying.conftest import NewTarget
-from tests.copying.looking import all_rows, dump
-from tests.legacy_runs import HOUR_MS, definition
-from tests.store.new_run import new_run
+from tests.support import REPOSITORY
+from tests.support.databases import NewDatabase, file_of
+from tests.support.legacy_runs import HOUR_MS, definition
+from tests.support.run_records import new_run
+from tests.support.stored import all_rows, dump
 
 SAMPLE = REPOSITORY / "examples" / "state"
 YEAR_MS = 365 * 24 * HOUR_MS
 
 
 @pytest.mark.parametrize("way", ["sqlite postgresql sqlite", "postgresql postgresql sqlite"])
-def test_is_the_same_at_every_stage(source_url: str, new_target: NewTarget, way: str) -> None:
+def test_is_the_same_at_every_stage(
+    source_url: str, new_database_on: NewDatabase, way: str
+) -> None:
     """Each copy, and each copy of a copy, has the same dump and the same rows."""
     expected, rows = dump(source_url), all_rows(source_url)
 
     here = source_url
     for kind in way.split():
-        there = new_target(kind)
+        there = new_database_on(kind)
         report = copy_store(here, there, batch=Batch(rows=7, size=20_000))
         assert (report.differences, exits.of_copy(report)) == ([], 0)
         assert dump(there) == expected
@@ -55,7 +57,7 @@ def test_counts_tables_and_months(source_url: str, target_url: str) -> None:
 
 def test_the_source_is_not_written_to(source_url: str, target_url: str) -> None:
     """Not a byte of the file changes."""
-    path = Path(source_url.removeprefix("sqlite:///"))
+    path = file_of(source_url)
     before = path.read_bytes()
 
     copy_store(source_url, target_url)
@@ -103,19 +105,21 @@ def _item() -> dict[str, object]:
     }
 
 
-def test_an_empty_store_is_copied(store_url: str, new_target: NewTarget) -> None:
+@pytest.mark.sqlite
+def test_an_empty_store_is_copied(store_url: str, new_database_on: NewDatabase) -> None:
     """Nothing is something, too."""
     for kind in ("postgresql", "sqlite"):
-        target = new_target(kind)
+        target = new_database_on(kind)
         copy_store(store_url, target)
         assert dump(target) == b""
 
 
-def test_an_empty_target_at_head_is_good(store_url: str, postgresql_url: str) -> None:
+def test_an_empty_target_at_head_is_good(new_store_on: NewDatabase) -> None:
     """A deploy may have made its tables already."""
-    copy_store(store_url, postgresql_url)
+    target = new_store_on("postgresql")
+    copy_store(new_store_on("sqlite"), target)
 
-    with open_store(postgresql_url) as store, store.read() as tx:
+    with open_store(target) as store, store.read() as tx:
         assert tx.runs.count() == 0
 
 
@@ -151,13 +155,14 @@ def test_says_whose_documents_stay_behind(source_url: str, target_url: str) -> N
     assert dump(target_url) == dump(source_url)
 
 
-def test_negative_zero_survives_the_way_back(postgresql_url: str, new_target: NewTarget) -> None:
+@pytest.mark.postgresql
+def test_negative_zero_survives_the_way_back(store_url: str, new_database_on: NewDatabase) -> None:
     """PostgreSQL keeps the sign in its column, SQLite does not: no difference of the stores."""
-    with open_store(postgresql_url) as store, store.begin() as tx:
+    with open_store(store_url) as store, store.begin() as tx:
         tx.runs.add(new_run("r", estimated_cost_usd=-0.0))
-    target = new_target("sqlite")
+    target = new_database_on("sqlite")
 
-    report = copy_store(postgresql_url, target)
+    report = copy_store(store_url, target)
 
     assert exits.of_copy(report) == 0
-    assert dump(target) == dump(postgresql_url)
+    assert dump(target) == dump(store_url)

@@ -17,8 +17,8 @@ from tandem_store import UnfinishedCopyError, models, open_store
 from tandem_store.copying import copy_store
 from tandem_store.database.engines import create_engines
 from tandem_store.errors import StoreError
-from tests.copying.conftest import NewTarget
-from tests.copying.looking import all_rows, dump
+from tests.support.databases import NewDatabase
+from tests.support.stored import all_rows, dump
 
 #: Small batches, so that a copy of some hundred rows has moments to be killed at. With a number it
 #: kills itself when it has been told of progress so often.
@@ -48,14 +48,16 @@ def command_line(source: str, target: str) -> list[str]:
 
 
 @pytest.fixture(params=WAYS)
-def ends(request: pytest.FixtureRequest, source_url: str, new_target: NewTarget) -> tuple[str, str]:
+def ends(
+    request: pytest.FixtureRequest, source_url: str, new_database_on: NewDatabase
+) -> tuple[str, str]:
     """A full source and a new target, of these kinds."""
     kind, target = request.param.split()
     if kind == "sqlite":
-        return source_url, new_target(target)
-    copied = new_target(kind)
+        return source_url, new_database_on(target)
+    copied = new_database_on(kind)
     copy_store(source_url, copied)
-    return copied, new_target(target)
+    return copied, new_database_on(target)
 
 
 def test_killed_again_and_again_between_batches(ends: tuple[str, str]) -> None:

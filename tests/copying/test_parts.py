@@ -9,25 +9,18 @@ import pytest
 from sqlalchemy import Connection
 
 from tandem_store import models, open_store
-from tandem_store.copying import copy_store, parts
+from tandem_store.copying import parts
 from tandem_store.copying.parts import Batch, Part
 from tandem_store.month import Month
-from tests.copying.conftest import NewTarget
 
 #: Every run of the hard cases that is not of the sample is here, the great one too.
 MONTH = Month(2026, 5)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def connection(
-    request: pytest.FixtureRequest, source_url: str, new_target: NewTarget
-) -> Iterator[Connection]:
-    """A reading connection to the hard cases, on each database."""
-    url = source_url
-    if request.param == "postgresql":
-        url = new_target("postgresql")
-        copy_store(source_url, url)
-    with open_store(url) as store, store.read() as tx:
+@pytest.fixture
+def connection(full_url: str) -> Iterator[Connection]:
+    """A reading connection to the hard cases."""
+    with open_store(full_url) as store, store.read() as tx:
         yield tx.connection
 
 

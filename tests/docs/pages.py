@@ -6,7 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
-from tests.conftest import REPOSITORY
+from tests.support import REPOSITORY
 
 README = REPOSITORY / "README.md"
 DOCS = REPOSITORY / "docs"

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from tandem_store import open_store
-from tests.backup.looking import command, dump
 from tests.docs.pages import DOCS, snippets
-from tests.store.new_run import new_run
+from tests.support.program import command
+from tests.support.run_records import new_run
+from tests.support.stored import dump
+
+pytestmark = pytest.mark.sqlite
 
 _PAGE = DOCS / "operations" / "backup.md"
 

@@ -6,8 +6,8 @@ import click
 import pytest
 
 from tandem_store.cli.program import program
-from tests.conftest import REPOSITORY
 from tests.docs.pages import DOCS, all_pages, commands, words
+from tests.support import REPOSITORY
 
 _LINES = [
     pytest.param(line, id=f"{page.relative_to(REPOSITORY)}: {line}")

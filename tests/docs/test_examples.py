@@ -9,8 +9,12 @@ import sys
 from pathlib import Path
 
 import orjson
+import pytest
 
-from tests.conftest import REPOSITORY
+from tests.support import REPOSITORY
+
+pytestmark = pytest.mark.sqlite
+
 
 EXAMPLES = REPOSITORY / "examples"
 

@@ -10,8 +10,8 @@ from itertools import pairwise
 import pytest
 
 import tandem_store
-from tests.conftest import REPOSITORY
 from tests.docs.pages import DOCS
+from tests.support import REPOSITORY
 from tools.command_page import commands
 from tools.module_map import PACKAGE, layers
 from tools.pages import PAGES

@@ -12,8 +12,8 @@ from tandem_store.importer.source.kinds import Source
 from tandem_store.importer.source.spans import DamageKind
 from tandem_store.ledger.outcomes import CopyOutcome
 from tandem_store.verify import Cause
-from tests.conftest import REPOSITORY
 from tests.docs.pages import DOCS, snippets
+from tests.support import REPOSITORY
 
 _PAGE = DOCS / "importing.md"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
 from tests.docs.pages import DOCS, README, all_pages
+from tests.support import REPOSITORY
 
 _LINK = re.compile(r"\]\(([^()\s]+)\)")
 

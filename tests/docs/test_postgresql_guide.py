@@ -22,9 +22,9 @@ from sqlalchemy.exc import DBAPIError
 from tandem_store import StoreError, open_store
 from tandem_store.dump import dump_lines
 from tandem_store.month import Month
-from tests.conftest import OUTSIDE_URL, running_server, server_url
 from tests.docs.pages import DOCS
-from tests.store.new_run import new_run
+from tests.support.databases import OUTSIDE_URL, running_server, server_url
+from tests.support.run_records import new_run
 
 TEXT = (DOCS / "operations" / "postgresql.md").read_text()
 ADMINISTRATOR, OWNER = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)

@@ -9,9 +9,9 @@ from click.testing import CliRunner
 
 from tandem_store import open_store
 from tandem_store.cli.program import program
-from tests.conftest import REPOSITORY
 from tests.docs.pages import DOCS, README, snippets
-from tests.store.new_run import new_run
+from tests.support import REPOSITORY
+from tests.support.run_records import new_run
 from tools.command_page import commands
 
 _TEXT = README.read_text()

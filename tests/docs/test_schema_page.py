@@ -12,7 +12,7 @@ from sqlalchemy import text
 from tandem_store import Store, open_store
 from tandem_store.database.revisions import upgrade
 from tests.docs.pages import DOCS, snippets
-from tests.store.new_run import new_run
+from tests.support.run_records import new_run
 
 PAGE = DOCS / "reference" / "schema.md"
 QUERIES = re.findall(r"```sql\n(.*?)```", PAGE.read_text(), re.DOTALL)
@@ -29,24 +29,25 @@ def fill(store: Store) -> None:
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.splitlines()[0])
-def test_its_sql_finds_something(any_store_url: str, query: str) -> None:
+def test_its_sql_finds_something(store_url: str, query: str) -> None:
     """On either database."""
-    with open_store(any_store_url) as store:
+    with open_store(store_url) as store:
         fill(store)
         with store.read() as tx:
             assert tx.connection.execute(text(query)).all()
 
 
+@pytest.mark.postgresql
 def test_its_python_runs(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    postgresql_url: str,
+    store_url: str,
 ) -> None:
     """Block by block, the one for a server on a server."""
     monkeypatch.chdir(tmp_path)
     upgrade("runs.db")
-    for url in ("runs.db", postgresql_url):
+    for url in ("runs.db", store_url):
         with open_store(url) as store:
             fill(store)
     names: dict[str, Any] = {}
@@ -55,7 +56,7 @@ def test_its_python_runs(
     assert sum(written in one for one in code) == 1
 
     for number, snippet in enumerate(code, start=1):
-        server = snippet.replace(written, repr(postgresql_url))
+        server = snippet.replace(written, repr(store_url))
         exec(compile(server, f"<snippet {number} of {PAGE.name}>", "exec"), names)
         names["engine"].dispose() if "engine" in names else None
 

@@ -17,9 +17,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tandem_store import open_store
-from tests.conftest import REPOSITORY
 from tests.docs.pages import DOCS, commands, snippets, words
-from tests.store.new_run import new_run
+from tests.support import REPOSITORY
+from tests.support.run_records import new_run
+
+pytestmark = pytest.mark.postgresql
 
 PAGE = DOCS / "service.md"
 SNIPPETS = snippets(PAGE)
@@ -82,13 +84,13 @@ def test_its_test_passes_in_another_package(tmp_path: Path) -> None:
 
 
 def test_a_services_own_rows_are_in_the_same_transaction(
-    followed: tuple[dict[str, Any], str], postgresql_url: str
+    followed: tuple[dict[str, Any], str], store_url: str
 ) -> None:
     """Both are stored, or neither."""
     guide = followed[0]
-    engine = create_engine(postgresql_url)
+    engine = create_engine(store_url)
     guide["Base"].metadata.create_all(engine)
-    with open_store(postgresql_url) as store:
+    with open_store(store_url) as store:
         guide["place_order"](store, 1, new_run("ordered"))
         with pytest.raises(IntegrityError):
             guide["place_order"](store, 1, new_run("refused"))
@@ -101,12 +103,12 @@ def test_a_services_own_rows_are_in_the_same_transaction(
 
 
 def test_a_services_own_migrations_leave_the_store_alone(
-    followed: tuple[dict[str, Any], str], postgresql_url: str
+    followed: tuple[dict[str, Any], str], store_url: str
 ) -> None:
     """With the guide's filter, and without schemas at all; without the filter they would not."""
     theirs = MetaData()
     Table("orders", theirs, Column("id", Integer, primary_key=True))
-    engine = create_engine(postgresql_url)
+    engine = create_engine(store_url)
     with engine.begin() as connection:
         theirs.create_all(connection)
 
@@ -121,5 +123,5 @@ def test_a_services_own_migrations_leave_the_store_alone(
         assert changes(include_schemas=True, include_name=include_name) == []
         assert changes(include_schemas=True)
     engine.dispose()
-    with open_store(postgresql_url) as store, store.read() as tx:
+    with open_store(store_url) as store, store.read() as tx:
         assert tx.runs.count() == 0

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tandem_store.importer import import_state
 from tandem_store.importer.options import ImportOptions
-from tests.legacy_runs import CREATED_MS, MONTH_MS, definition, full_run
-from tests.states import StateDir
+from tests.support.databases import copied_file
+from tests.support.legacy_runs import CREATED_MS, MONTH_MS, definition, full_run
+from tests.support.state_directories import StateDir
 
 #: How many runs lie in each of the two months.
 EACH = 30
@@ -37,32 +37,21 @@ def fill(url: str, root: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def sound_file(template_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite store without a flaw, to be copied."""
+def sound_file(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite store without a flaw, to be copied; what it was imported from is beside it."""
     folder = tmp_path_factory.mktemp("sound")
     path = folder / "store.db"
-    shutil.copy2(template_database, path)
-    fill(str(path), folder / "state")
+    fill(copied_file(sqlite_template, path), folder / "state")
     return path
 
 
 @pytest.fixture
-def sound_sqlite(sound_file: Path, tmp_path: Path) -> str:
-    """A copy of it."""
-    path = tmp_path / "store.db"
-    shutil.copy2(sound_file, path)
-    return f"sqlite:///{path}"
-
-
-@pytest.fixture
-def sound_postgresql(postgresql_url: str, tmp_path: Path) -> str:
-    """The same runs on PostgreSQL."""
-    fill(postgresql_url, tmp_path / "state")
-    return postgresql_url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def sound_url(request: pytest.FixtureRequest) -> str:
-    """The same on each of both."""
-    url: str = request.getfixturevalue(f"sound_{request.param}")
+def sound_url(
+    database: str, sound_file: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> str:
+    """A store without a flaw, on either database; on SQLite it is ``store.db`` in ``tmp_path``."""
+    if database == "sqlite":
+        return copied_file(sound_file, tmp_path / "store.db")
+    url: str = request.getfixturevalue("store_url")
+    fill(url, tmp_path / "state")
     return url

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Connection, Table, delete, insert, select, text, update
 
 from tandem_store import models
 from tandem_store.database import partitions
-from tandem_store.database.engines import create_engines
 from tandem_store.database.urls import database_url, sqlite_path
 from tandem_store.month import Month
+from tests.support.tampering import tampering
 
 MAY = Month(2026, 5)
 NEXT_YEAR_MS = 1_900_000_000_000
-
-
-@contextmanager
-def tampering(url: str) -> Iterator[Connection]:
-    """A transaction in which no reference is enforced."""
-    engines = create_engines(url, foreign_keys=False)
-    try:
-        with engines.write.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SET LOCAL session_replication_role = replica"))
-            yield connection
-    finally:
-        engines.dispose()
 
 
 def documents(connection: Connection) -> Table:
@@ -39,20 +25,20 @@ def documents(connection: Connection) -> Table:
 
 def delete_document(url: str) -> None:
     """One document is gone."""
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         table = documents(connection)
         connection.execute(delete(table).where(table.c.run_id == "2026-05-07"))
 
 
 def delete_row(url: str) -> None:
     """The row of a run is gone, its document is not."""
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         connection.execute(delete(models.runs).where(models.runs.c.run_id == "2026-05-07"))
 
 
 def add_row(url: str) -> None:
     """There is a row without a document."""
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         found = connection.execute(
             select(models.runs).where(models.runs.c.run_id == "2026-05-07")
         ).mappings()
@@ -60,7 +46,7 @@ def add_row(url: str) -> None:
 
 
 def _swap(url: str, one: str, other: str) -> None:
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         table = documents(connection)
         held = {
             run_id: connection.execute(
@@ -86,14 +72,14 @@ def swap_unlike_documents(url: str) -> None:
 
 def flip_column(url: str) -> None:
     """One column of a run says something else than was written."""
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         row = models.runs.c.run_id == "2026-05-07"
         connection.execute(update(models.runs).where(row).values(completed_nodes=9))
 
 
 def flip_time(url: str) -> None:
     """A column that stands nowhere else says something else than was written."""
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         row = models.runs.c.run_id == "2026-05-07"
         created = models.runs.c.created_at_ms
         connection.execute(update(models.runs).where(row).values(created_at_ms=created + 1))
@@ -101,7 +87,7 @@ def flip_time(url: str) -> None:
 
 def damage_document(url: str) -> None:
     """Some bytes in the middle of a document are others."""
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         table = documents(connection)
         row = table.c.run_id == "2026-05-07"
         document = bytes(connection.execute(select(table.c.document).where(row)).scalar_one())
@@ -111,14 +97,14 @@ def damage_document(url: str) -> None:
 
 def misplace_document(url: str) -> None:
     """A run moved to June, and its document did not."""
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         row = models.runs.c.run_id == "2026-05-07"
         connection.execute(update(models.runs).where(row).values(month=202606))
 
 
 def delete_snapshot(url: str) -> None:
     """A snapshot that runs have is gone."""
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         connection.execute(
             delete(models.automation_snapshots).where(models.automation_snapshots.c.id == 1)
         )
@@ -126,27 +112,27 @@ def delete_snapshot(url: str) -> None:
 
 def change_digest(url: str) -> None:
     """A snapshot has another digest than its content."""
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         table = models.automation_snapshots
         connection.execute(update(table).where(table.c.id == 1).values(digest=b"\x00" * 32))
 
 
 def damage_snapshot(url: str) -> None:
     """A snapshot cannot be unpacked."""
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         table = models.automation_snapshots
         connection.execute(update(table).where(table.c.id == 1).values(document=b"\xff" * 50))
 
 
 def damage_automation(url: str) -> None:
     """A definition cannot be unpacked."""
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         connection.execute(update(models.automations).values(document=b"\xff" * 50))
 
 
 def drop_month(url: str) -> None:
     """The table of a month is gone."""
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         connection.execute(text("DROP TABLE run_documents_2026_05"))
 
 
@@ -158,14 +144,14 @@ def forget_month(url: str) -> None:
 
 def detach_partition(url: str) -> None:
     """A partition is a table of its own."""
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         connection.execute(text("ALTER TABLE run_documents DETACH PARTITION run_documents_2026_05"))
 
 
 def move_bounds(url: str) -> None:
     """A partition takes the documents of another month."""
     detach_partition(url)
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         connection.execute(text("TRUNCATE run_documents_2026_05"))
         connection.execute(
             text(
@@ -177,14 +163,14 @@ def move_bounds(url: str) -> None:
 
 def alter_month(url: str) -> None:
     """The table of a month has a column more."""
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         table = "run_documents" if "postgresql" in url else "run_documents_2026_05"
         connection.execute(text(f"ALTER TABLE {table} ADD COLUMN colour TEXT"))
 
 
 def fill_parent(url: str) -> None:
     """A document lies where nobody reads it."""
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         table = documents(connection)
         row = connection.execute(select(table).limit(1)).mappings().one()
         connection.execute(insert(models.run_documents).values(dict(row)))
@@ -192,14 +178,14 @@ def fill_parent(url: str) -> None:
 
 def set_clock_wrong(url: str) -> None:
     """A run ended years from now."""
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         row = models.runs.c.run_id == "2026-05-07"
         connection.execute(update(models.runs).where(row).values(finished_at_ms=NEXT_YEAR_MS))
 
 
 def interrupt_import(url: str) -> None:
     """An import was read, and judged but for one run."""
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         connection.execute(update(models.imports).values(state="settling", finished_at_ms=None))
         entries = models.import_entries
         connection.execute(
@@ -209,25 +195,25 @@ def interrupt_import(url: str) -> None:
 
 def add_foreign_table(url: str) -> None:
     """A table of somebody else."""
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         connection.execute(text("CREATE TABLE colours (id INTEGER PRIMARY KEY)"))
 
 
 def drop_table(url: str) -> None:
     """A table is gone."""
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         connection.execute(text("DROP TABLE quarantine"))
 
 
 def drop_index(url: str) -> None:
     """An index is gone."""
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         connection.execute(text("DROP INDEX ix_runs_created"))
 
 
 def break_reference(url: str) -> None:
     """The ledger has a file of a directory that is not there."""
-    with tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         connection.execute(delete(models.import_directories))
 
 

@@ -15,9 +15,10 @@ from tandem_store import open_store
 from tandem_store.cli import exits
 from tandem_store.database import revisions
 from tandem_store.doctor import Finding, Report, Severity, examine
-from tests.conftest import running_server, server_url
 from tests.doctor import damage
 from tests.doctor.conftest import EACH, fill
+from tests.support.databases import running_server, server_url
+from tests.support.tampering import tampering
 
 RESTORE = "tandem-store --db NEW restore FILE"
 #: Of this machine and of a store without a backup, not of the damage.
@@ -56,9 +57,9 @@ def test_a_sound_store_has_no_findings(sound_url: str) -> None:
     }
 
 
-def test_an_empty_store_has_no_findings(any_store_url: str) -> None:
+def test_an_empty_store_has_no_findings(store_url: str) -> None:
     """There is nothing to back up yet."""
-    report = examine(any_store_url, deep=True)
+    report = examine(store_url, deep=True)
 
     assert {finding.code for finding in report.findings} <= BESIDES - {"no_backup"}
 
@@ -151,6 +152,7 @@ def test_unlike_documents_that_were_swapped_are_found(sound_url: str) -> None:
     assert finding.runs == ("2026-05-01", "2026-05-02")
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize(
     ("how", "code"),
     [
@@ -160,27 +162,28 @@ def test_unlike_documents_that_were_swapped_are_found(sound_url: str) -> None:
     ],
 )
 def test_partitions_of_postgresql_are_examined(
-    sound_postgresql: str, how: Callable[[str], None], code: str
+    sound_url: str, how: Callable[[str], None], code: str
 ) -> None:
     """Dropped, detached, or with the bounds of another month."""
-    how(sound_postgresql)
+    how(sound_url)
 
-    finding = the(examine(sound_postgresql), code)
+    finding = the(examine(sound_url), code)
 
     assert finding.severity is Severity.ERROR
     assert finding.month == "2026-05"
 
 
-def test_a_partition_that_was_detached_is_attached_by_the_command(sound_postgresql: str) -> None:
+@pytest.mark.postgresql
+def test_a_partition_that_was_detached_is_attached_by_the_command(sound_url: str) -> None:
     """The statement that it names is the one that helps."""
-    damage.detach_partition(sound_postgresql)
-    command = the(examine(sound_postgresql), "month_not_attached").command or ""
+    damage.detach_partition(sound_url)
+    command = the(examine(sound_url), "month_not_attached").command or ""
     assert command.startswith("psql -c ")
 
-    with damage.tampering(sound_postgresql) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.exec_driver_sql(command.removeprefix("psql -c ").strip("'"))
 
-    assert found(examine(sound_postgresql, deep=True)) == []
+    assert found(examine(sound_url, deep=True)) == []
 
 
 def test_a_month_that_is_not_listed_is_listed_by_the_command(sound_url: str) -> None:
@@ -194,6 +197,7 @@ def test_a_month_that_is_not_listed_is_listed_by_the_command(sound_url: str) -> 
     assert found(examine(sound_url, deep=True)) == []
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("how", "code", "severity"),
     [
@@ -205,24 +209,26 @@ def test_a_month_that_is_not_listed_is_listed_by_the_command(sound_url: str) -> 
     ],
 )
 def test_tables_of_sqlite_are_examined(
-    sound_sqlite: str, how: Callable[[str], None], code: str, severity: Severity
+    sound_url: str, how: Callable[[str], None], code: str, severity: Severity
 ) -> None:
     """What was altered, what is too much, and what refers to nothing."""
-    how(sound_sqlite)
+    how(sound_url)
 
-    assert the(examine(sound_sqlite), code).severity is severity
+    assert the(examine(sound_url), code).severity is severity
 
 
-def test_an_index_that_lacks_a_row_is_found(sound_sqlite: str) -> None:
+@pytest.mark.sqlite
+def test_an_index_that_lacks_a_row_is_found(sound_url: str) -> None:
     """Deep, because it takes every index and every table."""
-    damage.hide_from_index(sound_sqlite)
+    damage.hide_from_index(sound_url)
 
-    finding = the(examine(sound_sqlite, deep=True), "index_damaged")
+    finding = the(examine(sound_url, deep=True), "index_damaged")
 
     assert "ix_runs_created" in finding.what
     assert (finding.command or "").endswith("REINDEX")
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "tree",
     [
@@ -238,11 +244,11 @@ def test_an_index_that_lacks_a_row_is_found(sound_sqlite: str) -> None:
         "tandem_store_version",
     ],
 )
-def test_overwritten_pages_are_found_and_the_rest_is_examined(sound_sqlite: str, tree: str) -> None:
+def test_overwritten_pages_are_found_and_the_rest_is_examined(sound_url: str, tree: str) -> None:
     """Wherever they are; nothing but findings comes of it."""
-    damage.overwrite(tree)(sound_sqlite)
+    damage.overwrite(tree)(sound_url)
 
-    report = examine(sound_sqlite, deep=True)
+    report = examine(sound_url, deep=True)
 
     assert exits.of_examination(report) == 1
     assert "pages_damaged" in {finding.code for finding in report.findings}
@@ -250,24 +256,26 @@ def test_overwritten_pages_are_found_and_the_rest_is_examined(sound_sqlite: str,
         assert "SELECT" not in finding.what
 
 
-def test_runs_on_overwritten_pages_are_named(sound_sqlite: str) -> None:
+@pytest.mark.sqlite
+def test_runs_on_overwritten_pages_are_named(sound_url: str) -> None:
     """The others are read all the same."""
-    damage.overwrite("run_documents_2026_05")(sound_sqlite)
+    damage.overwrite("run_documents_2026_05")(sound_url)
 
-    report = examine(sound_sqlite, deep=True)
+    report = examine(sound_url, deep=True)
 
     lost = the(report, "run_unreadable")
     assert lost.runs == tuple(f"2026-05-{number:02}" for number in range(EACH))
     assert report.checked["documents"] == 2 * EACH
 
 
-def test_a_file_whose_first_page_is_overwritten_is_one_finding(sound_sqlite: str) -> None:
+@pytest.mark.sqlite
+def test_a_file_whose_first_page_is_overwritten_is_one_finding(sound_url: str) -> None:
     """Nothing in it can be read."""
-    path = damage.sqlite_path(damage.database_url(sound_sqlite))
+    path = damage.sqlite_path(damage.database_url(sound_url))
     assert path is not None
     damage.overwrite_page(path, 1)
 
-    report = examine(sound_sqlite, deep=True)
+    report = examine(sound_url, deep=True)
 
     assert [finding.code for finding in report.findings] == ["unreadable"]
     assert exits.of_examination(report) == 1
@@ -280,7 +288,7 @@ def test_runs_on_overwritten_pages_of_a_server_are_named(tmp_path: Path) -> None
         url = server_url(server).render_as_string(hide_password=False)
         revisions.upgrade(url)
         fill(url, tmp_path / "state")
-        with damage.tampering(url) as connection:
+        with tampering(url, references=False) as connection:
             folder, name = connection.execute(
                 text("SELECT current_setting('data_directory'), "
                      "pg_relation_filepath('run_documents_2026_05')")

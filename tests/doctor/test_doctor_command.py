@@ -15,22 +15,15 @@ from sqlalchemy import delete
 
 from tandem_store import models, open_store
 from tandem_store.cli.program import program
-from tandem_store.database.urls import database_url, sqlite_path
 from tests.doctor import damage
-from tests.store.new_run import new_run
+from tests.support.databases import file_of
+from tests.support.run_records import new_run
 
 
 def run(url: str, *arguments: str, width: int = 80) -> Result:
     """The program on a store, as on a terminal of some width, but without its colours."""
     environment = {"TANDEM_STORE_URL": url, "COLUMNS": str(width)}
     return CliRunner().invoke(program, arguments, env=environment)
-
-
-def file_of(url: str) -> Path:
-    """The file of an SQLite store."""
-    path = sqlite_path(database_url(url))
-    assert path is not None
-    return path
 
 
 def test_the_json_is_what_programs_were_promised(sound_url: str) -> None:
@@ -60,6 +53,7 @@ def test_a_sound_store_ends_with_0_and_a_sentence(sound_url: str) -> None:
     assert "60 runs, 60 documents read" in done.stdout
 
 
+@pytest.mark.sqlite
 def test_one_of_a_kind_is_told_as_one(store_url: str) -> None:
     """One run, one document, one thing to do."""
     with open_store(store_url) as store, store.begin() as tx:
@@ -74,6 +68,7 @@ def test_one_of_a_kind_is_told_as_one(store_url: str) -> None:
     assert last == "1 thing must be done, marked with ✗."
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("width", [44, 80])
 def test_the_end_is_broken_between_words(empty_url: str, width: int) -> None:
     """A list of what was not examined, where there are no tables, is longer than a line."""
@@ -88,13 +83,14 @@ def test_the_end_is_broken_between_words(empty_url: str, width: int) -> None:
     assert max(map(len, end)) <= width
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("width", [44, 80, 140])
-def test_the_worst_comes_first_and_commands_can_be_copied(sound_sqlite: str, width: int) -> None:
+def test_the_worst_comes_first_and_commands_can_be_copied(sound_url: str, width: int) -> None:
     """No line but a command is wider than the terminal, and no command is broken."""
-    damage.drop_month(sound_sqlite)
-    damage.interrupt_import(sound_sqlite)
+    damage.drop_month(sound_url)
+    damage.interrupt_import(sound_url)
 
-    lines = run(sound_sqlite, "doctor", width=width).stdout.splitlines()
+    lines = run(sound_url, "doctor", width=width).stdout.splitlines()
 
     headings = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
     assert headings[:2] == ["Must be done:", "Should be done:"]
@@ -106,12 +102,13 @@ def test_the_worst_comes_first_and_commands_can_be_copied(sound_sqlite: str, wid
     assert lines[-1] == "3 things must be done, marked with ✗."
 
 
-def test_what_was_stored_cannot_obey_the_terminal(sound_sqlite: str) -> None:
+@pytest.mark.sqlite
+def test_what_was_stored_cannot_obey_the_terminal(sound_url: str) -> None:
     """An id may be anything; it is spelled out, and is no markup."""
-    with open_store(sound_sqlite) as store, store.begin() as tx:
+    with open_store(sound_url) as store, store.begin() as tx:
         tx.runs.add(new_run("[red]\x1b[31m", finished_at_ms=damage.NEXT_YEAR_MS))
 
-    told = run(sound_sqlite, "doctor").stdout
+    told = run(sound_url, "doctor").stdout
 
     assert "[red]\\x1b[31m" in told
 
@@ -140,31 +137,34 @@ def _state(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
 
 
-def test_nothing_is_changed(sound_sqlite: str) -> None:
+@pytest.mark.sqlite
+def test_nothing_is_changed(sound_url: str) -> None:
     """Neither the file nor what lies beside it, quick or deep."""
-    folder = file_of(sound_sqlite).parent
+    folder = file_of(sound_url).parent
     before = _state(folder)
 
     for arguments in (["doctor"], ["doctor", "--deep"], ["db", "check"]):
-        assert run(sound_sqlite, *arguments).exit_code == 0
+        assert run(sound_url, *arguments).exit_code == 0
 
     after = _state(folder)
     after.pop("store.db-wal", None), after.pop("store.db-shm", None)
     assert after == before
 
 
-def test_no_write_ahead_log_is_left_behind(sound_sqlite: str) -> None:
+@pytest.mark.sqlite
+def test_no_write_ahead_log_is_left_behind(sound_url: str) -> None:
     """A file that nobody has open stays alone."""
-    folder = file_of(sound_sqlite).parent
+    folder = file_of(sound_url).parent
 
-    run(sound_sqlite, "doctor", "--deep")
+    run(sound_url, "doctor", "--deep")
 
     assert [path.name for path in folder.iterdir()] == ["store.db"]
 
 
-def test_a_log_that_was_left_is_not_folded_in(sound_sqlite: str) -> None:
+@pytest.mark.sqlite
+def test_a_log_that_was_left_is_not_folded_in(sound_url: str) -> None:
     """What a killed process had committed is read from where it lies."""
-    path = file_of(sound_sqlite)
+    path = file_of(sound_url)
     if (child := os.fork()) == 0:
         with sqlite3.connect(path) as connection:
             connection.execute("UPDATE runs SET finished_at_ms = ?", [damage.NEXT_YEAR_MS])
@@ -173,7 +173,7 @@ def test_a_log_that_was_left_is_not_folded_in(sound_sqlite: str) -> None:
     before = {name: path.with_name(name).read_bytes() for name in ("store.db", "store.db-wal")}
     assert before["store.db-wal"]
 
-    done = run(sound_sqlite, "doctor")
+    done = run(sound_url, "doctor")
 
     assert "60 runs with a time in the future" in done.stdout
     assert before == {name: path.with_name(name).read_bytes() for name in before}
@@ -201,37 +201,36 @@ def test_the_quick_check_misses_no_table(
     assert "tandem-store doctor" in done.stderr
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize("how", [damage.detach_partition, damage.move_bounds])
-def test_the_quick_check_misses_no_partition(
-    sound_postgresql: str, how: Callable[[str], None]
-) -> None:
+def test_the_quick_check_misses_no_partition(sound_url: str, how: Callable[[str], None]) -> None:
     """Detached, or of another month."""
-    how(sound_postgresql)
+    how(sound_url)
 
-    done = run(sound_postgresql, "db", "check")
+    done = run(sound_url, "db", "check")
 
     assert done.exit_code == 1
     assert "run_documents_2026_05" in done.stderr
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("tree", ["run_documents_2026_05", "runs", "months", "imports"])
-def test_the_quick_check_of_a_damaged_file_ends_with_a_sentence(
-    sound_sqlite: str, tree: str
-) -> None:
+def test_the_quick_check_of_a_damaged_file_ends_with_a_sentence(sound_url: str, tree: str) -> None:
     """It says what to run next."""
-    damage.overwrite(tree)(sound_sqlite)
+    damage.overwrite(tree)(sound_url)
 
-    done = run(sound_sqlite, "db", "check")
+    done = run(sound_url, "db", "check")
 
     assert done.exit_code == 1
     assert done.stderr.startswith("Error: ")
     assert "damaged" in done.stderr
 
 
-def test_the_quick_check_needs_no_right_to_write(sound_sqlite: str) -> None:
+@pytest.mark.sqlite
+def test_the_quick_check_needs_no_right_to_write(sound_url: str) -> None:
     """It makes no lock file, which a read-only user could not."""
-    folder = file_of(sound_sqlite).parent
+    folder = file_of(sound_url).parent
 
-    assert run(sound_sqlite, "db", "check").exit_code == 0
+    assert run(sound_url, "db", "check").exit_code == 0
 
     assert not (folder / "store.db.lock").exists()

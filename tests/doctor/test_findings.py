@@ -20,6 +20,8 @@ from tandem_store.doctor import Finding, Severity, examine, library, settings, s
 from tandem_store.doctor.findings import named
 from tandem_store.month import MILLISECONDS_PER_DAY
 from tests.doctor import damage
+from tests.support import REPOSITORY
+from tests.support.tampering import tampering
 
 
 def by_code(url: str, *, deep: bool = False) -> dict[str, Finding]:
@@ -48,24 +50,23 @@ def test_versions_with_the_bug_are_known(version: tuple[int, int, int], affected
     assert has_wal_reset_bug(version) is affected
 
 
-def test_a_library_with_the_bug_is_told_of(
-    sound_sqlite: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.sqlite
+def test_a_library_with_the_bug_is_told_of(sound_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """And one without is not."""
     monkeypatch.setattr(library, "has_wal_reset_bug", lambda: True)
     for is_locked, severity in ((True, Severity.INFO), (False, Severity.WARNING)):
         monkeypatch.setattr(library.commit_lock, "IS_NEEDED", is_locked)
-        told = by_code(sound_sqlite)["sqlite_wal_reset_bug"]
+        told = by_code(sound_url)["sqlite_wal_reset_bug"]
         assert sqlite3.sqlite_version in told.what
         assert "3.51.3" in told.what
         assert told.severity is severity
 
     monkeypatch.setattr(library, "has_wal_reset_bug", lambda: False)
-    assert "sqlite_wal_reset_bug" not in by_code(sound_sqlite)
+    assert "sqlite_wal_reset_bug" not in by_code(sound_url)
 
 
 def _mark(url: str, value: str) -> None:
-    with damage.tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         connection.execute(update(version_table.TABLE).values(version_num=value))
 
 
@@ -92,10 +93,11 @@ def test_another_revision_is_a_finding_and_the_rest_is_examined(
     assert found["document_missing"].runs == ("2026-05-07",)
 
 
+@pytest.mark.sqlite
 def test_an_old_database_is_examined_as_far_as_it_goes(empty_url: str) -> None:
     """Tables that it does not have yet are no damage."""
     revisions.upgrade(empty_url)
-    with damage.tampering(empty_url) as connection:
+    with tampering(empty_url, references=False) as connection:
         connection.execute(text("DROP TABLE backups"))
         connection.execute(text("DROP TABLE deleted_runs"))
     _mark(empty_url, "0002")
@@ -108,7 +110,7 @@ def test_an_old_database_is_examined_as_far_as_it_goes(empty_url: str) -> None:
 
 def _backed_up(url: str, *, days: int, runs: int = 60, location: str = "/none/b.db") -> None:
     taken = time.time_ns() // 1_000_000 - days * MILLISECONDS_PER_DAY
-    with damage.tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         connection.execute(
             insert(models.backups).values(
                 taken_at_ms=taken, location=location, runs=runs, digest=b"\x00" * 32
@@ -153,7 +155,7 @@ def test_the_last_backup_is_named_where_it_helps(sound_url: str, tmp_path: Path)
 
 def test_copies_in_quarantine_are_counted_and_their_bytes_read(sound_url: str) -> None:
     """Waiting is a warning; bytes that are not those of the source are damage."""
-    with damage.tampering(sound_url) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.execute(
             insert(models.quarantine).values(
                 path="a.json", layout="shard", digest=b"\x00" * 32, reason="unreadable",
@@ -171,7 +173,7 @@ def test_copies_in_quarantine_are_counted_and_their_bytes_read(sound_url: str) -
 
 def test_unused_snapshots_are_mentioned(sound_url: str) -> None:
     """They only take room."""
-    with damage.tampering(sound_url) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.execute(
             insert(models.automation_snapshots).values(
                 digest=b"\x01" * 32, schema_version=1, encoding="json", document=b"{}"
@@ -183,7 +185,7 @@ def test_unused_snapshots_are_mentioned(sound_url: str) -> None:
 
 def test_a_record_of_a_newer_version_is_no_damage(sound_url: str) -> None:
     """The package is to be upgraded, not the store restored."""
-    with damage.tampering(sound_url) as connection:
+    with tampering(sound_url, references=False) as connection:
         row = models.runs.c.run_id == "2026-05-07"
         connection.execute(update(models.runs).where(row).values(schema_version=2))
 
@@ -215,6 +217,7 @@ def _make_small_pages(url: str) -> None:
         connection.execute("VACUUM")
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("how", "code", "command"),
     [
@@ -224,38 +227,40 @@ def _make_small_pages(url: str) -> None:
     ],
 )
 def test_settings_of_a_file_are_examined(
-    sound_sqlite: str, how: Callable[[str], None], code: str, command: str
+    sound_url: str, how: Callable[[str], None], code: str, command: str
 ) -> None:
     """None of them is a reason to fail."""
-    assert code not in by_code(sound_sqlite)
-    how(sound_sqlite)
+    assert code not in by_code(sound_url)
+    how(sound_url)
 
-    report = examine(sound_sqlite)
+    report = examine(sound_url)
 
     (found,) = (finding for finding in report.findings if finding.code == code)
     assert (found.command or "").startswith(command)
     assert report.ok
 
 
+@pytest.mark.sqlite
 def test_a_network_file_system_is_unsafe(
-    sound_sqlite: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sound_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The longest mount that the file is below counts."""
     mounts = tmp_path / "mounts"
     mounts.write_text(f"/dev/sda / ext4 rw 0 0\nhost:/x {tmp_path} nfs4 rw 0 0\n")
     monkeypatch.setattr(settings, "_MOUNTS", mounts)
 
-    assert "nfs4" in by_code(sound_sqlite)["network_file_system"].what
+    assert "nfs4" in by_code(sound_url)["network_file_system"].what
 
 
-def test_settings_of_a_server_are_examined(sound_postgresql: str) -> None:
+@pytest.mark.postgresql
+def test_settings_of_a_server_are_examined(sound_url: str) -> None:
     """As the sessions of this user have them."""
-    name = database_url(sound_postgresql).database
-    with damage.tampering(sound_postgresql) as connection:
+    name = database_url(sound_url).database
+    with tampering(sound_url, references=False) as connection:
         connection.execute(text(f'ALTER DATABASE "{name}" SET synchronous_commit = off'))
         connection.execute(text(f'ALTER DATABASE "{name}" SET statement_timeout = 60000'))
 
-    report = examine(sound_postgresql)
+    report = examine(sound_url)
 
     told = [finding.what for finding in report.findings]
     assert any("synchronous_commit = off" in what for what in told)
@@ -276,13 +281,14 @@ VALUES (99999, 'amcheck', 10, 'public'::regnamespace, false, '1.4');
 """
 
 
-def test_indexes_of_a_server_are_examined_if_it_can(sound_postgresql: str) -> None:
+@pytest.mark.postgresql
+def test_indexes_of_a_server_are_examined_if_it_can(sound_url: str) -> None:
     """By amcheck, which not every server has; the report says that they were not."""
-    assert any("amcheck" in name for name in examine(sound_postgresql, deep=True).not_checked)
-    with damage.tampering(sound_postgresql) as connection:
+    assert any("amcheck" in name for name in examine(sound_url, deep=True).not_checked)
+    with tampering(sound_url, references=False) as connection:
         connection.exec_driver_sql(AMCHECK.format(code="XX002"))
 
-    report = examine(sound_postgresql, deep=True)
+    report = examine(sound_url, deep=True)
 
     (found,) = (finding for finding in report.findings if finding.code == "index_damaged")
     assert "ix_runs_created" in found.what
@@ -290,57 +296,62 @@ def test_indexes_of_a_server_are_examined_if_it_can(sound_postgresql: str) -> No
     assert report.not_checked == []
 
 
-def test_who_may_not_examine_indexes_is_told_so(sound_postgresql: str) -> None:
+@pytest.mark.postgresql
+def test_who_may_not_examine_indexes_is_told_so(sound_url: str) -> None:
     """It is not taken for damage."""
-    with damage.tampering(sound_postgresql) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.exec_driver_sql(AMCHECK.format(code="42501"))
 
-    report = examine(sound_postgresql, deep=True)
+    report = examine(sound_url, deep=True)
 
     assert any("may not use amcheck" in name for name in report.not_checked)
     assert report.ok
 
 
-def test_an_index_that_could_not_be_made_is_found(sound_postgresql: str) -> None:
+@pytest.mark.postgresql
+def test_an_index_that_could_not_be_made_is_found(sound_url: str) -> None:
     """PostgreSQL leaves it behind, unused."""
-    with damage.tampering(sound_postgresql) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.execute(
             text("UPDATE pg_index SET indisvalid = false "
                  "WHERE indexrelid = 'ix_runs_created'::regclass")
         )  # fmt: skip
 
-    found = by_code(sound_postgresql)["index_invalid"]
+    found = by_code(sound_url)["index_invalid"]
 
     assert found.command == 'psql -c \'REINDEX INDEX "tandem_store"."ix_runs_created"\''
 
 
-def test_a_constraint_that_was_never_checked_is_found(sound_postgresql: str) -> None:
+@pytest.mark.postgresql
+def test_a_constraint_that_was_never_checked_is_found(sound_url: str) -> None:
     """The statement that it names checks it."""
-    with damage.tampering(sound_postgresql) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.execute(
             text("UPDATE pg_constraint SET convalidated = false WHERE conname = 'ck_runs_revision'")
         )
 
-    command = by_code(sound_postgresql)["constraint_not_validated"].command or ""
+    command = by_code(sound_url)["constraint_not_validated"].command or ""
 
     assert command.startswith('psql -c \'ALTER TABLE "tandem_store"."runs" ')
-    with damage.tampering(sound_postgresql) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.exec_driver_sql(command.removeprefix("psql -c ").strip("'"))
-    assert "constraint_not_validated" not in by_code(sound_postgresql)
+    assert "constraint_not_validated" not in by_code(sound_url)
 
 
-def test_other_rules_of_sorting_are_mentioned(sound_postgresql: str) -> None:
+@pytest.mark.postgresql
+def test_other_rules_of_sorting_are_mentioned(sound_url: str) -> None:
     """A system update brings them; the ids of the store are sorted without."""
-    with damage.tampering(sound_postgresql) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.execute(
             text("UPDATE pg_database SET datcollversion = '0.1' WHERE datname = current_database()")
         )
 
-    assert by_code(sound_postgresql)["collation_version"].severity is Severity.INFO
+    assert by_code(sound_url)["collation_version"].severity is Severity.INFO
 
 
+@pytest.mark.postgresql
 def test_an_encoding_that_cannot_hold_every_text_is_told(
-    sound_postgresql: str, monkeypatch: pytest.MonkeyPatch
+    sound_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A store in such a database refuses what others take."""
     ask = settings._setting
@@ -350,48 +361,51 @@ def test_an_encoding_that_cannot_hold_every_text_is_told(
         lambda connection, name: "LATIN1" if name == "server_encoding" else ask(connection, name),
     )
 
-    assert "LATIN1" in by_code(sound_postgresql)["server_encoding"].what
+    assert "LATIN1" in by_code(sound_url)["server_encoding"].what
 
 
+@pytest.mark.sqlite
 def test_room_that_nothing_takes_is_mentioned(
-    sound_sqlite: str, monkeypatch: pytest.MonkeyPatch
+    sound_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From 16 MB and a fifth of the file; here from nothing."""
-    with damage.tampering(sound_sqlite) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.execute(text("CREATE TABLE t (b)"))
         connection.execute(text("INSERT INTO t VALUES (zeroblob(1000000))"))
         connection.execute(text("DROP TABLE t"))
-    assert "free_pages" not in by_code(sound_sqlite)
+    assert "free_pages" not in by_code(sound_url)
 
     monkeypatch.setattr(sizes, "_WORTH", 0)
 
-    assert by_code(sound_sqlite)["free_pages"].severity is Severity.INFO
+    assert by_code(sound_url)["free_pages"].severity is Severity.INFO
 
 
+@pytest.mark.sqlite
 def test_a_log_that_grew_too_long_is_warned_of(
-    sound_sqlite: str, monkeypatch: pytest.MonkeyPatch
+    sound_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From 64 MB; here from nothing."""
     monkeypatch.setattr(sizes, "_LONG_LOG", 0)
-    with closing(sqlite3.connect(_file(sound_sqlite))) as connection:
+    with closing(sqlite3.connect(_file(sound_url))) as connection:
         connection.execute("UPDATE runs SET detail = 'x'")
         connection.commit()
 
-        told = by_code(sound_sqlite)["wal_long"]
+        told = by_code(sound_url)["wal_long"]
 
     assert (told.command or "").endswith("'PRAGMA wal_checkpoint(TRUNCATE)'")
 
 
-def test_dead_rows_are_mentioned(sound_postgresql: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.postgresql
+def test_dead_rows_are_mentioned(sound_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """From 10,000 and a fifth of the table; here from one."""
     monkeypatch.setattr(sizes, "_DEAD_ROWS", 0)
-    with damage.tampering(sound_postgresql) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.execute(update(models.runs).values(detail="x"))
         connection.execute(update(models.runs).values(detail="y"))
-    with damage.tampering(sound_postgresql) as connection:
+    with tampering(sound_url, references=False) as connection:
         connection.execute(text("ANALYZE runs"))
 
-    assert "runs" in by_code(sound_postgresql)["dead_rows"].what
+    assert "runs" in by_code(sound_url)["dead_rows"].what
 
 
 def test_sizes_are_told(sound_url: str) -> None:
@@ -410,7 +424,7 @@ def test_long_lists_of_runs_are_cut() -> None:
 
 def test_every_code_is_in_the_guide() -> None:
     """Whoever meets one can look it up."""
-    root = Path(__file__).parents[2]
+    root = REPOSITORY
     sources = [
         *(root / "tandem_store/doctor").glob("*.py"),
         root / "tandem_store/database/table_check.py",

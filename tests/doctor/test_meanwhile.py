@@ -12,7 +12,7 @@ from tandem_store import StoreError, open_store
 from tandem_store.doctor import Severity, contents, examine
 from tests.doctor import damage
 from tests.doctor.conftest import EACH
-from tests.legacy_runs import CREATED_MS, MONTH_MS
+from tests.support.legacy_runs import CREATED_MS, MONTH_MS
 
 
 def test_writers_are_not_taken_for_damage(sound_url: str) -> None:
@@ -57,14 +57,15 @@ def test_a_database_that_cannot_be_reached_is_no_damage(
         examine(sound_url, deep=True)
 
 
-def test_progress_is_told_up_to_the_end(sound_sqlite: str) -> None:
+@pytest.mark.sqlite
+def test_progress_is_told_up_to_the_end(sound_url: str) -> None:
     """For each phase, what is done of how much."""
     told: dict[str, tuple[int, int]] = {}
 
     def note(phase: str, done: int, total: int) -> None:
         told[phase] = done, total
 
-    examine(sound_sqlite, deep=True, progress=note)
+    examine(sound_url, deep=True, progress=note)
 
     assert told == {
         "reading runs": (2 * EACH, 2 * EACH),
@@ -73,13 +74,12 @@ def test_progress_is_told_up_to_the_end(sound_sqlite: str) -> None:
     }
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("tree", ["sqlite_autoindex_runs_1", "sqlite_autoindex_runs_2"])
-def test_runs_are_found_by_another_way_if_their_list_is_damaged(
-    sound_sqlite: str, tree: str
-) -> None:
+def test_runs_are_found_by_another_way_if_their_list_is_damaged(sound_url: str, tree: str) -> None:
     """By the other index, or by the months' own."""
-    damage.overwrite(tree)(sound_sqlite)
+    damage.overwrite(tree)(sound_url)
 
-    report = examine(sound_sqlite, deep=True)
+    report = examine(sound_url, deep=True)
 
     assert report.checked["documents"] == 2 * EACH

@@ -13,6 +13,7 @@ from sqlalchemy import text, update
 from tandem_store import models
 from tandem_store.cli.program import program
 from tests.doctor import damage
+from tests.support.tampering import tampering
 
 #: Everything that reads; STATE and NEW are replaced.
 READING = (
@@ -41,14 +42,14 @@ EXIT_CODES = {0, 1, 2, 3, 4, 5}
 
 def _say_no_month(url: str) -> None:
     """A run says that it belongs to a month that no calendar has."""
-    with damage.tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         row = models.runs.c.run_id == "2026-05-07"
         connection.execute(update(models.runs).where(row).values(month=202613))
 
 
 def _write_a_list(url: str) -> None:
     """A document is JSON, and no record."""
-    with damage.tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         table = damage.documents(connection)
         row = table.c.run_id == "2026-05-07"
         connection.execute(update(table).where(row).values(encoding="json", document=b"[]"))
@@ -56,7 +57,7 @@ def _write_a_list(url: str) -> None:
 
 def _drop_column(url: str) -> None:
     """A column is gone."""
-    with damage.tampering(url) as connection:
+    with tampering(url, references=False) as connection:
         connection.execute(text("ALTER TABLE runs DROP COLUMN detail"))
 
 
@@ -94,26 +95,29 @@ def state(sound_file: Path) -> Path:
     return sound_file.parent / "state"
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("how", ANYWHERE, ids=[how.__name__.strip("_") for how in ANYWHERE])
 def test_damaged_rows_and_tables_are_told_in_sentences(
-    sound_sqlite: str, state: Path, tmp_path: Path, how: Callable[[str], None]
+    sound_url: str, state: Path, tmp_path: Path, how: Callable[[str], None]
 ) -> None:
     """By every command that reads."""
-    how(sound_sqlite)
+    how(sound_url)
 
-    _speaks_plainly(sound_sqlite, state, tmp_path)
+    _speaks_plainly(sound_url, state, tmp_path)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("tree", PAGES)
 def test_damaged_pages_are_told_in_sentences(
-    sound_sqlite: str, state: Path, tmp_path: Path, tree: str
+    sound_url: str, state: Path, tmp_path: Path, tree: str
 ) -> None:
     """By every command that reads."""
-    damage.overwrite(tree)(sound_sqlite)
+    damage.overwrite(tree)(sound_url)
 
-    _speaks_plainly(sound_sqlite, state, tmp_path)
+    _speaks_plainly(sound_url, state, tmp_path)
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize(
     "how",
     [damage.delete_document, damage.drop_month, damage.detach_partition, damage.drop_table,
@@ -121,9 +125,9 @@ def test_damaged_pages_are_told_in_sentences(
     ids=lambda how: how.__name__.strip("_"),
 )  # fmt: skip
 def test_damage_on_a_server_is_told_in_sentences(
-    sound_postgresql: str, state: Path, tmp_path: Path, how: Callable[[str], None]
+    sound_url: str, state: Path, tmp_path: Path, how: Callable[[str], None]
 ) -> None:
     """By every command that reads."""
-    how(sound_postgresql)
+    how(sound_url)
 
-    _speaks_plainly(sound_postgresql, state, tmp_path)
+    _speaks_plainly(sound_url, state, tmp_path)

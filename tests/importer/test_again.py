@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 from tandem_store import open_store
-from tests.importer.conftest import NewStore, on_both
-from tests.importer.reading import dump, exact, imported, stored_runs
-from tests.states import StateDir, full_run
-
-pytestmark = on_both
+from tests.support.databases import NewStore
+from tests.support.importing import imported
+from tests.support.json_values import exact
+from tests.support.state_directories import StateDir, full_run
+from tests.support.stored import dump, stored_runs
 
 
 def rewrite_later(path: Path, seconds: int = 10) -> None:

@@ -19,8 +19,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from tandem_store.importer import reconcile
 from tandem_store.importer.session import ImportSession
-from tests.importer.reading import imported, stored_runs
-from tests.states import Json, StateDir, run
+from tests.support.importing import imported
+from tests.support.state_directories import Json, StateDir, run
+from tests.support.stored import stored_runs
 
 DIRECTORIES: Final = ("north", "south", "west")
 RUNS: Final = ("a", "b", "c")
@@ -246,11 +247,11 @@ def killed_after(commits: int) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("examples", "steps"), [(12, 12), pytest.param(400, 30, marks=pytest.mark.slow)]
 )
-def test_no_run_is_lost_in_any_order(template_database: Path, examples: int, steps: int) -> None:
+def test_no_run_is_lost_in_any_order(sqlite_template: Path, examples: int, steps: int) -> None:
     """Whatever was interrupted or away meanwhile, the newest copy of every run is stored."""
 
     class Machine(AnyOrder):
-        template = template_database
+        template = sqlite_template
 
     run_state_machine_as_test(
         Machine,

@@ -5,10 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import orjson
+import pytest
 
-from tests.importer.reading import command, exact, imported, stored_runs
 from tests.importer.traps import lay_all
-from tests.states import StateDir, damaged, full_run
+from tests.support.importing import imported
+from tests.support.json_values import exact
+from tests.support.program import command
+from tests.support.state_directories import StateDir, damaged, full_run
+from tests.support.stored import stored_runs
+
+pytestmark = pytest.mark.sqlite
 
 
 def test_a_clean_source_ends_with_0(state: StateDir, url: str) -> None:
@@ -16,7 +22,7 @@ def test_a_clean_source_ends_with_0(state: StateDir, url: str) -> None:
     state.shard(full_run("clean"))
     state.write("data/automation-runs/automation_v2_runs/.DS_Store", b"\0")
 
-    done = command(url, "import", str(state.root), "--json")
+    done = command("--db", url, "import", str(state.root), "--json")
 
     assert (done.exit_code, orjson.loads(done.stdout_bytes)["runs"]) == (0, 1)
 
@@ -26,8 +32,8 @@ def test_quarantined_items_end_with_3_until_they_are_gone(state: StateDir, url: 
     state.shard(full_run("good"))
     state.shard(damaged("bad"))
 
-    first = command(url, "import", str(state.root), "--json")
-    second = command(url, "import", str(state.root), "--json")
+    first = command("--db", url, "import", str(state.root), "--json")
+    second = command("--db", url, "import", str(state.root), "--json")
 
     assert (first.exit_code, second.exit_code) == (3, 3)
 
@@ -36,7 +42,7 @@ def test_a_link_out_of_the_root_ends_with_3(state: StateDir, url: str) -> None:
     """What was not read may hold runs."""
     link_outside(state)
 
-    done = command(url, "import", str(state.root), "--json")
+    done = command("--db", url, "import", str(state.root), "--json")
 
     assert (done.exit_code, orjson.loads(done.stdout_bytes)["runs"]) == (3, 0)
 
@@ -45,14 +51,14 @@ def test_an_allowed_root_is_followed(state: StateDir, url: str) -> None:
     """The operator named the target, so its runs are imported."""
     outside = link_outside(state)
 
-    done = command(url, "import", str(state.root), "--allow-root", str(outside), "--json")
+    done = command("--db", url, "import", str(state.root), "--allow-root", str(outside), "--json")
 
     assert (done.exit_code, orjson.loads(done.stdout_bytes)["runs"]) == (0, 1)
 
 
 def test_an_absent_source_ends_with_1_and_creates_nothing(tmp_path: Path, url: str) -> None:
     """The message names the path."""
-    done = command(url, "import", str(tmp_path / "nowhere"))
+    done = command("--db", url, "import", str(tmp_path / "nowhere"))
 
     assert done.exit_code == 1
     assert "nowhere" in done.stderr

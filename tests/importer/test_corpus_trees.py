@@ -13,11 +13,16 @@ import pytest
 
 from tandem_store.errors import LegacyFormatError
 from tandem_store.legacy import parse_shard_file
-from tests.importer.conftest import NewStore
-from tests.importer.reading import exact, imported, stored_runs
-from tests.states import Json
+from tests.support import REPOSITORY
+from tests.support.databases import NewStore
+from tests.support.importing import imported
+from tests.support.json_values import exact
+from tests.support.state_directories import Json
+from tests.support.stored import stored_runs
 
-CORPUS = Path(__file__).parents[1] / "legacy" / "corpus" / "dev.jsonl"
+pytestmark = pytest.mark.sqlite
+
+CORPUS = REPOSITORY / "tests" / "legacy" / "corpus" / "dev.jsonl"
 #: ``data/automation-runs/<stem>/YYYY/MM/<file>``
 SHARD_DEPTH = 5
 

@@ -23,11 +23,10 @@ from tandem_store.importer import (
     retry_quarantined,
 )
 from tandem_store.verify import verify_state
-from tests.importer.conftest import on_both
-from tests.importer.reading import dump, imported, process, scalar, stored_runs
-from tests.states import StateDir, corrupt_stub, pretty, run
-
-pytestmark = on_both
+from tests.support.importing import imported
+from tests.support.program import process
+from tests.support.state_directories import StateDir, corrupt_stub, pretty, run
+from tests.support.stored import dump, scalar, stored_runs
 
 
 def test_runs_newer_in_the_engine_s_database_are_named(state: StateDir, url: str) -> None:
@@ -100,7 +99,7 @@ def test_two_importers_do_not_work_at_once(state: StateDir, url: str) -> None:
     with import_lock(url):
         with pytest.raises(StoreLockedError):
             imported(url, state.root)
-        assert process(url, "import", str(state.root)).returncode == 6
+        assert process("--db", url, "import", str(state.root)).returncode == 6
 
 
 def test_a_directory_that_was_moved_is_known_again(

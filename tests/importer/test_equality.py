@@ -11,11 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.workload import Workload
-from tests.importer.conftest import NewStore, on_both
-from tests.importer.reading import exact, imported, shards_of, stored_runs
-from tests.states import Json, StateDir, full_run
+from tests.support import REPOSITORY
+from tests.support.databases import NewStore
+from tests.support.importing import imported, shards_of
+from tests.support.json_values import exact
+from tests.support.state_directories import Json, StateDir, full_run
+from tests.support.stored import stored_runs
 
-SAMPLE = Path(__file__).parents[2] / "examples" / "state"
+SAMPLE = REPOSITORY / "examples" / "state"
 #: Maps whose values have a type, so that nothing unknown can stand in them.
 TYPED_MAPS: Final = {"node_attempts", "node_attempt_verdicts"}
 FUTURE: Final = {
@@ -42,7 +45,6 @@ def sample_runs() -> dict[str, Json]:
     return {run["run_id"]: run for run in shards_of(SAMPLE)}
 
 
-@on_both
 def test_the_sample_with_fields_of_the_future_at_every_level(
     sample_runs: dict[str, Json], state: StateDir, new_store: NewStore
 ) -> None:
@@ -57,7 +59,6 @@ def test_the_sample_with_fields_of_the_future_at_every_level(
     assert exact(stored_runs(url)) == exact(extended)
 
 
-@on_both
 def test_generated_runs_with_shared_snapshots(state: StateDir, new_store: NewStore) -> None:
     """Snapshots that differ in volatile keys only are shared, and given back as they were."""
     runs = {run["run_id"]: run for run in Workload(seed=7, months=3).runs(150)}
@@ -70,7 +71,6 @@ def test_generated_runs_with_shared_snapshots(state: StateDir, new_store: NewSto
     assert exact(stored_runs(url)) == exact(runs)
 
 
-@on_both
 def test_numbers_in_the_columns_keep_their_kind(state: StateDir, new_store: NewStore) -> None:
     """A cost of 1.0, of -0.0 and tokens of 2^63-1 come back as they were written."""
     runs = {
@@ -86,7 +86,6 @@ def test_numbers_in_the_columns_keep_their_kind(state: StateDir, new_store: NewS
     assert exact(stored_runs(url)) == exact(runs)
 
 
-@on_both
 def test_snapshots_that_differ_in_kinds_of_numbers_only(
     state: StateDir, new_store: NewStore
 ) -> None:
@@ -118,6 +117,7 @@ any_json = st.recursive(
 )
 
 
+@pytest.mark.sqlite
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(values=st.lists(any_json, min_size=4, max_size=4))
 def test_any_json_in_any_place(values: list[Any], new_store: NewStore) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from benchmarks.workload import Workload
 from tandem_store.importer import worker_pool
-from tests.states import StateDir
+from tests.support.state_directories import StateDir
 
 #: The last line of what is said before the work begins.
 BEFORE: Final = b"The source is only read.\n"

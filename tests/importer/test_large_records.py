@@ -15,11 +15,9 @@ from tandem_store.importer import ImportOptions, import_state, retry_quarantined
 from tandem_store.importer.source.salvage.tokens import LARGEST_RECORD
 from tandem_store.quarantine import QuarantineItem
 from tandem_store.verify import verify_state
-from tests.importer.conftest import on_both
-from tests.importer.reading import imported, stored_runs
-from tests.states import StateDir, context_state, definition, run
-
-pytestmark = on_both
+from tests.support.importing import imported
+from tests.support.state_directories import StateDir, context_state, definition, run
+from tests.support.stored import stored_runs
 
 _SMALL = 20_000
 

@@ -10,9 +10,10 @@ import pytest
 
 from tandem_store import AutomationSpec, RunRecord, UnstorableError, open_store
 from tandem_store.copying import copy_store
-from tests.importer.conftest import on_both
-from tests.importer.reading import imported, stored_runs
-from tests.states import Json, StateDir, definition, run
+from tests.support.databases import NewDatabase
+from tests.support.importing import imported
+from tests.support.state_directories import Json, StateDir, definition, run
+from tests.support.stored import stored_runs
 
 LONG: Final = 6_000
 
@@ -38,7 +39,6 @@ TOO_LONG: Final[dict[str, Json]] = {
 }
 
 
-@on_both
 @pytest.mark.parametrize("reason", TOO_LONG)
 def test_a_copy_that_no_index_can_hold_is_quarantined_alone(
     state: StateDir, url: str, reason: str
@@ -52,7 +52,6 @@ def test_a_copy_that_no_index_can_hold_is_quarantined_alone(
     assert sorted(stored_runs(url)) == ["b"]
 
 
-@on_both
 def test_the_longest_texts_that_are_taken_fit_every_index(state: StateDir, url: str) -> None:
     """At each of the limits the database takes the row, though nothing can be compressed."""
     ids = {"org_id": noise(550), "workspace_id": noise(551), "deployment_id": noise(549)}
@@ -72,7 +71,6 @@ def test_the_longest_texts_that_are_taken_fit_every_index(state: StateDir, url: 
     assert (report["quarantined"], report["runs"], report["definitions"]) == ([], 2, 1)
 
 
-@on_both
 def test_an_id_of_control_characters_counts_as_it_is_stored(state: StateDir, url: str) -> None:
     """Each is stored as three bytes, in the ledger too."""
     state.hot({"nul": run("\0" * 1_000), "b": run("b")})
@@ -82,7 +80,6 @@ def test_an_id_of_control_characters_counts_as_it_is_stored(state: StateDir, url
     assert [one["reason"] for one in report["quarantined"]] == ["id_too_long"]
 
 
-@on_both
 def test_a_definition_whose_id_is_too_long_is_quarantined_alone(state: StateDir, url: str) -> None:
     """The others are stored."""
     state.write(
@@ -97,26 +94,25 @@ def test_a_definition_whose_id_is_too_long_is_quarantined_alone(state: StateDir,
 
 
 @pytest.mark.parametrize("reason", TOO_LONG)
-def test_a_service_cannot_store_what_no_index_can_hold(any_store_url: str, reason: str) -> None:
+def test_a_service_cannot_store_what_no_index_can_hold(store_url: str, reason: str) -> None:
     """It is told which limit, and the store is as it was."""
     record = RunRecord.model_validate(run("long") | TOO_LONG[reason])
-    with open_store(any_store_url) as store:
+    with open_store(store_url) as store:
         with pytest.raises(UnstorableError) as refused, store.begin() as tx:
             tx.runs.add(record)
         with store.read() as tx:
             assert (refused.value.reason, tx.runs.count()) == (reason, 0)
 
 
-def test_a_service_cannot_store_a_definition_with_such_an_id(any_store_url: str) -> None:
+def test_a_service_cannot_store_a_definition_with_such_an_id(store_url: str) -> None:
     """Likewise."""
     made = AutomationSpec.model_validate(definition(noise(2_800)))
-    with open_store(any_store_url) as store, store.begin() as tx:
+    with open_store(store_url) as store, store.begin() as tx:
         with pytest.raises(UnstorableError) as refused:
             tx.automations.put(made)
     assert refused.value.reason == "id_too_long"
 
 
-@on_both
 def test_a_file_in_too_deep_a_folder_is_not_read_and_told(state: StateDir, url: str) -> None:
     """What the ledger cannot name is passed over aloud; everything else is imported."""
     folder = "/".join(noise(240 + level) for level in range(12))
@@ -131,13 +127,14 @@ def test_a_file_in_too_deep_a_folder_is_not_read_and_told(state: StateDir, url: 
 
 
 def test_what_sqlite_took_fits_postgresql(
-    store_url: str, empty_postgresql_url: str, state: StateDir
+    new_store_on: NewDatabase, new_database_on: NewDatabase, state: StateDir
 ) -> None:
     """A copy never stops at an index."""
     ids = {"org_id": noise(550), "workspace_id": noise(551), "deployment_id": noise(549)}
     state.hot({"wide": run(noise(950), tenant_context=tenant(**ids), trigger_type=noise(1_024))})
-    imported(store_url, state.root)
+    source = new_store_on("sqlite")
+    imported(source, state.root)
 
-    report = copy_store(store_url, empty_postgresql_url)
+    report = copy_store(source, new_database_on("postgresql"))
 
     assert report.differences == []

@@ -9,11 +9,9 @@ import pytest
 
 from tandem_store.importer import ImportOptions, import_state
 from tandem_store.verify import verify_state
-from tests.importer.conftest import on_both
-from tests.importer.reading import imported, scalar, stored_runs
-from tests.states import StateDir, context_state, run
-
-pytestmark = on_both
+from tests.support.importing import imported
+from tests.support.state_directories import StateDir, context_state, run
+from tests.support.stored import scalar, stored_runs
 
 odd_times = pytest.mark.parametrize("at_ns", [10**19, -(10**19), -1], ids=["2286", "1653", "1969"])
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.importer.conftest import NewStore
-from tests.importer.reading import dump, imported
 from tests.importer.traps import lay_all
-from tests.states import (
+from tests.support.databases import NewStore
+from tests.support.importing import imported
+from tests.support.state_directories import (
     Json,
     StateDir,
     context_stub,
@@ -25,6 +25,9 @@ from tests.states import (
     full_run,
     stripped,
 )
+from tests.support.stored import dump
+
+pytestmark = pytest.mark.sqlite
 
 
 def shuffled(seed: int, files: list[Any]) -> list[Any]:
@@ -47,11 +50,11 @@ def trapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def plain_dump(
-    trapped: Path, template_database: Path, tmp_path_factory: pytest.TempPathFactory
+    trapped: Path, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> bytes:
     """The dump after reading all traps in the order of the walk."""
     path = tmp_path_factory.mktemp("plain") / "runs.db"
-    shutil.copy2(template_database, path)
+    shutil.copy2(sqlite_template, path)
     imported(f"sqlite:///{path}", trapped)
     return dump(f"sqlite:///{path}")
 

@@ -14,14 +14,13 @@ import pytest
 
 from tandem_store import open_store, release
 from tandem_store.importer import report as reports
-from tests.importer.conftest import on_both
-from tests.importer.reading import imported, scalar
-from tests.states import StateDir, damaged, run
+from tests.support.importing import imported
+from tests.support.state_directories import StateDir, damaged, run
+from tests.support.stored import scalar
 
 YEAR_MS = 365 * 24 * 3_600_000
 
 
-@on_both
 def test_runs_dated_in_the_future_are_named_at_every_import(state: StateDir, url: str) -> None:
     """More than a day ahead of this clock, by creation or update; a second import says it too."""
     now_ms = time.time_ns() // 1_000_000
@@ -38,6 +37,7 @@ def test_runs_dated_in_the_future_are_named_at_every_import(state: StateDir, url
         assert told["future_count"] == 2
 
 
+@pytest.mark.sqlite
 def test_runs_of_other_directories_are_not_named(state: StateDir, url: str, tmp_path: Path) -> None:
     """The report is about the source that was given."""
     state.shard(run("ahead", updated_at_ms=time.time_ns() // 1_000_000 + YEAR_MS))
@@ -48,6 +48,7 @@ def test_runs_of_other_directories_are_not_named(state: StateDir, url: str, tmp_
     assert imported(url, other.root)["future_count"] == 0
 
 
+@pytest.mark.sqlite
 def test_a_long_list_is_cut_and_counted(
     state: StateDir, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,7 +62,6 @@ def test_a_long_list_is_cut_and_counted(
     assert ([one["run_id"] for one in told["future"]], told["future_count"]) == (["a", "b"], 3)
 
 
-@on_both
 def test_a_second_import_tells_which_unchanged_copies_are_in_quarantine(
     state: StateDir, url: str
 ) -> None:
@@ -83,6 +83,7 @@ def test_a_second_import_tells_which_unchanged_copies_are_in_quarantine(
     assert imported(url, state.root)["unchanged_in_quarantine"] == 2
 
 
+@pytest.mark.sqlite
 def test_what_was_not_read_is_a_file_or_a_folder(state: StateDir, url: str, tmp_path: Path) -> None:
     """Nobody knows how many runs a folder holds."""
     outside = tmp_path / "outside"
@@ -104,6 +105,7 @@ def test_what_was_not_read_is_a_file_or_a_folder(state: StateDir, url: str, tmp_
     }
 
 
+@pytest.mark.sqlite
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
 def test_a_folder_without_permission_is_a_folder(state: StateDir, url: str) -> None:
     """Though nobody may look into it."""
@@ -115,6 +117,7 @@ def test_a_folder_without_permission_is_a_folder(state: StateDir, url: str) -> N
     assert [one["kind"] for one in told] == ["folder"]
 
 
+@pytest.mark.sqlite
 def test_the_phases_of_an_import_are_logged(
     state: StateDir, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -138,6 +141,7 @@ def test_the_phases_of_an_import_are_logged(
     assert str(state.root) in caplog.text
 
 
+@pytest.mark.sqlite
 def test_a_checkout_that_was_never_installed_can_import(
     state: StateDir, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

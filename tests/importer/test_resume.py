@@ -11,11 +11,9 @@ from tandem_store import open_store
 from tandem_store.importer import storing
 from tandem_store.importer.reconcile import Reconciliation
 from tandem_store.verify import verify_state
-from tests.importer.conftest import on_both
-from tests.importer.reading import dump, imported, stored_runs
-from tests.states import MONTH_MS, Json, StateDir, full_run, run, stripped
-
-pytestmark = on_both
+from tests.support.importing import imported
+from tests.support.state_directories import MONTH_MS, Json, StateDir, full_run, run, stripped
+from tests.support.stored import dump, stored_runs
 
 
 class KilledError(BaseException):

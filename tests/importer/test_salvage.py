@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from tandem_store.importer.source.salvage import tokens
 from tandem_store.importer.source.salvage.damaged_ranges import salvage
 from tandem_store.importer.source.salvage.entries import outline
-from tests.legacy.spoilt_files import IDS, LAYOUTS, copies_in, invented, lost, spoilt_file
+from tests.importer.source.salvage.spoilt_files import (
+    IDS,
+    LAYOUTS,
+    copies_in,
+    invented,
+    lost,
+    spoilt_file,
+)
 
 
 def _holds(layout: str, random: Random) -> None:

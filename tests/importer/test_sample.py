@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from pathlib import Path
 
 import orjson
 import pytest
 
-from tests.importer.reading import dump, exact, process, rows, scalar, shards_of, stored_runs, told
-from tests.states import Json
+from tests.support import REPOSITORY
+from tests.support.databases import file_of
+from tests.support.importing import shards_of
+from tests.support.json_values import exact
+from tests.support.program import answer, process
+from tests.support.state_directories import Json
+from tests.support.stored import bare_connection, dump, scalar, stored_runs
 
-SAMPLE = Path(__file__).parents[2] / "examples" / "state"
+SAMPLE = REPOSITORY / "examples" / "state"
 COPIES, RUNS, IN_HOT_FILE = 134, 120, 14
 
 
@@ -25,7 +29,7 @@ def sample_url(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def report(sample_url: str) -> Json:
     """The report of the first import, by a process of its own."""
-    done = process(sample_url, "import", str(SAMPLE), "--json")
+    done = process("--db", sample_url, "import", str(SAMPLE), "--json")
     assert done.returncode == 0, done.stderr.decode()
     answer: Json = orjson.loads(done.stdout)
     return answer
@@ -47,7 +51,7 @@ def test_the_second_import_writes_nothing(sample_url: str, report: Json) -> None
     before = dump(sample_url)
     digest = file_digest(sample_url)
 
-    again = told(sample_url, "import", str(SAMPLE))
+    again = answer("--db", sample_url, "import", str(SAMPLE))
 
     assert {name: count for name, count in again["outcomes"].items() if count} == {
         "unchanged": COPIES
@@ -66,9 +70,12 @@ def test_snapshots_are_stored_once_each(sample_url: str, report: Json) -> None:
 
 def test_documents_lie_in_one_table_a_month(sample_url: str, report: Json) -> None:
     """The five month tables hold as many documents as ``months list`` tells runs."""
-    listed = {item["month"]: item["runs"] for item in told(sample_url, "months", "list")["items"]}
+    listed = {
+        item["month"]: item["runs"]
+        for item in answer("--db", sample_url, "months", "list")["items"]
+    }
 
-    with rows(sample_url) as connection:
+    with bare_connection(sample_url) as connection:
         tables = month_tables(connection)
     assert len(tables) == 5
     assert {name.replace("_", "-"): count for name, count in tables.items()} == listed
@@ -92,7 +99,7 @@ def test_stripped_hot_runs_are_whole_in_the_store(sample_url: str, report: Json)
         if "automation_snapshot" not in run and "automation_snapshot" in shards[name]
     ]
 
-    shown = {name: told(sample_url, "runs", "show", name) for name in {*hollow, *bare}}
+    shown = {name: answer("--db", sample_url, "runs", "show", name) for name in {*hollow, *bare}}
 
     assert (len(hollow), len(bare)) == (9, 10)
     assert exact(shown) == exact({name: shards[name] for name in shown})
@@ -109,7 +116,7 @@ def test_every_run_equals_its_shard(sample_url: str, report: Json) -> None:
 
 def test_the_store_verifies_against_its_source(sample_url: str, report: Json) -> None:
     """``verify`` reads the sample again and finds no difference."""
-    checked = told(sample_url, "verify", str(SAMPLE))
+    checked = answer("--db", sample_url, "verify", str(SAMPLE))
 
     assert report["runs"] == RUNS
     assert checked["differences"] == []
@@ -118,7 +125,7 @@ def test_the_store_verifies_against_its_source(sample_url: str, report: Json) ->
 
 def file_digest(url: str) -> str:
     """SHA-256 of the database file and of its log, if there is one."""
-    path = Path(url.removeprefix("sqlite:///"))
+    path = file_of(url)
     log = path.with_name(f"{path.name}-wal")
     content = path.read_bytes() + (log.read_bytes() if log.exists() else b"")
     return hashlib.sha256(content).hexdigest()

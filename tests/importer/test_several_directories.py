@@ -13,9 +13,9 @@ import pytest
 from tandem_store import open_store
 from tandem_store.importer.reconcile import Reconciliation
 from tandem_store.importer.session import ImportSession
-from tests.importer.conftest import on_both
-from tests.importer.reading import dump, imported, scalar, stored_runs
-from tests.states import StateDir, full_run, run
+from tests.support.importing import imported
+from tests.support.state_directories import StateDir, full_run, run
+from tests.support.stored import dump, scalar, stored_runs
 
 
 class KilledError(BaseException):
@@ -75,7 +75,6 @@ def away(state: StateDir) -> Iterator[None]:
     aside.rename(state.root)
 
 
-@on_both
 def test_a_directory_that_was_away_while_another_was_imported_is_complete_in_the_end(
     state: StateDir, other: StateDir, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +92,7 @@ def test_a_directory_that_was_away_while_another_was_imported_is_complete_in_the
     assert report["outcomes"]["unchanged"] == 0
 
 
+@pytest.mark.sqlite
 def test_a_directory_with_other_content_at_the_same_places_takes_nothing_over(
     state: StateDir, other: StateDir, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,7 +110,6 @@ def test_a_directory_with_other_content_at_the_same_places_takes_nothing_over(
     assert scalar(url, "SELECT state FROM imports ORDER BY id LIMIT 1") == "scanning"
 
 
-@on_both
 def test_each_directory_goes_on_with_its_own_import(
     state: StateDir, other: StateDir, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +127,7 @@ def test_each_directory_goes_on_with_its_own_import(
     assert {one["detail"] for one in stored_runs(url).values()} == {"newer"}
 
 
+@pytest.mark.sqlite
 def test_a_moved_directory_with_one_file_changed_is_read_anew(
     state: StateDir, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +143,7 @@ def test_a_moved_directory_with_one_file_changed_is_read_anew(
     assert stored_runs(url)["a"]["detail"] == "newest"
 
 
+@pytest.mark.sqlite
 def test_a_copy_of_a_directory_takes_nothing_over_while_the_first_is_there(
     state: StateDir, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +158,7 @@ def test_a_copy_of_a_directory_takes_nothing_over_while_the_first_is_there(
     assert scalar(url, "SELECT root FROM imports ORDER BY id LIMIT 1") == str(state.root)
 
 
+@pytest.mark.sqlite
 def test_a_file_that_was_away_when_the_import_ended_is_read_when_it_is_back(
     state: StateDir, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,7 +177,6 @@ def test_a_file_that_was_away_when_the_import_ended_is_read_when_it_is_back(
     assert report["outcomes"]["imported"] == 1
 
 
-@on_both
 def test_an_entry_that_could_not_be_read_again_is_read_when_it_can_be(
     state: StateDir, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,6 +202,7 @@ def test_an_entry_that_could_not_be_read_again_is_read_when_it_can_be(
     assert stored_runs(url)["a"]["detail"] == "newer"
 
 
+@pytest.mark.sqlite
 def test_a_file_of_two_directories_is_counted_once(
     state: StateDir, other: StateDir, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +219,7 @@ def test_a_file_of_two_directories_is_counted_once(
         assert report["copies"] == 1
 
 
+@pytest.mark.sqlite
 def test_what_was_deleted_stays_deleted_when_a_copy_of_the_directory_is_imported(
     state: StateDir, url: str, tmp_path: Path
 ) -> None:
@@ -233,6 +236,7 @@ def test_what_was_deleted_stays_deleted_when_a_copy_of_the_directory_is_imported
     assert (stored_runs(url), report["outcomes"]["unchanged"]) == ({}, 1)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("commits", [1, 2, 4])
 def test_a_leftover_yields_to_the_copies_of_another_directory(
     state: StateDir,
@@ -260,7 +264,6 @@ def test_a_leftover_yields_to_the_copies_of_another_directory(
     assert stored_runs(url)["a"]["detail"] == "best"
 
 
-@on_both
 def test_directories_imported_by_turns_and_killed_in_between_end_as_one_after_the_other(
     state: StateDir, other: StateDir, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,14 +7,17 @@ from collections import Counter
 import pytest
 
 from tandem_store.ledger import CopyOutcome
-from tests.importer.conftest import NewStore, on_both
-from tests.importer.reading import dump, exact, imported, ledger, stored_runs
 from tests.importer.traps import TRAPS, Expected, Trap, lay_all
-from tests.states import Json, StateDir
+from tests.support.databases import NewStore
+from tests.support.importing import imported
+from tests.support.json_values import exact
+from tests.support.state_directories import Json, StateDir
+from tests.support.stored import dump, ledger, stored_runs
 
 WITHOUT_FATE = {outcome.value: 0 for outcome in CopyOutcome}
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.__name__)
 def test_every_copy_ends_as_the_rules_say(trap: Trap, state: StateDir, new_store: NewStore) -> None:
     """Alone in a directory, a trap has the outcomes that its rule names."""
@@ -27,6 +30,7 @@ def test_every_copy_ends_as_the_rules_say(trap: Trap, state: StateDir, new_store
     assert sorted(partial_ids(report)) == sorted(expected.partial)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.__name__)
 def test_the_store_holds_what_the_rules_say(
     trap: Trap, state: StateDir, new_store: NewStore
@@ -40,7 +44,6 @@ def test_the_store_holds_what_the_rules_say(
     assert_stored(url, expected)
 
 
-@on_both
 def test_traps_do_not_disturb_each_other(state: StateDir, new_store: NewStore) -> None:
     """All traps in one directory end as each of them alone."""
     expected = lay_all(state)
@@ -54,7 +57,6 @@ def test_traps_do_not_disturb_each_other(state: StateDir, new_store: NewStore) -
     assert report["runs"] == len(expected.run_ids)
 
 
-@on_both
 def test_copies_are_the_sum_of_their_outcomes(state: StateDir, new_store: NewStore) -> None:
     """Nothing is lost between reading and reporting: in total, per source and in the ledger."""
     lay_all(state)
@@ -70,7 +72,6 @@ def test_copies_are_the_sum_of_their_outcomes(state: StateDir, new_store: NewSto
     assert Counter(copy.outcome for copy in ledger(url)) == Counter(report["outcomes"])
 
 
-@on_both
 def test_months_add_up_to_the_runs(state: StateDir, new_store: NewStore) -> None:
     """The report's months hold every run once."""
     expected = lay_all(state)
@@ -80,7 +81,6 @@ def test_months_add_up_to_the_runs(state: StateDir, new_store: NewStore) -> None
     assert sum(report["months"].values()) == len(expected.run_ids) == report["runs"]
 
 
-@on_both
 def test_a_second_import_of_all_traps_changes_nothing(state: StateDir, new_store: NewStore) -> None:
     """What was judged once is unchanged, the bad copies as well as the good ones."""
     lay_all(state)
@@ -94,7 +94,6 @@ def test_a_second_import_of_all_traps_changes_nothing(state: StateDir, new_store
     assert dump(url) == before
 
 
-@on_both
 def test_the_source_is_only_read(state: StateDir, new_store: NewStore) -> None:
     """No file of the state directory is made, changed or removed."""
     lay_all(state)

@@ -20,7 +20,7 @@ from tandem_store.legacy import (
     parse_runs_file,
     parse_shard_file,
 )
-from tests.legacy.numbers_apart import apart
+from tests.support.json_values import exact
 
 NOW_MS: Final = 1_790_000_000_000
 _LINES: Final = (Path(__file__).parent / "corpus" / "dev.jsonl").read_text().splitlines()
@@ -80,8 +80,8 @@ def test_compaction_takes_what_the_engine_takes(case: dict[str, Any]) -> None:
         runs, parse_definitions_file(files["automations.json"]), int(case["args"][2])
     )
 
-    assert apart(_legacy(compacted)) == apart(case["expect"]["runs"])
-    assert apart(_legacy(runs)) == apart(before)
+    assert exact(_legacy(compacted)) == exact(case["expect"]["runs"])
+    assert exact(_legacy(runs)) == exact(before)
 
 
 @_cases("shard-path")
@@ -135,7 +135,7 @@ def _assert_same_records(case: dict[str, Any], ours: Any, expected: Any) -> None
         expected = _without_fault(expected)
         shared = _without_fault(shared)
 
-    assert apart(_in_engines_words(shared, expected)) == apart(expected)
+    assert exact(_in_engines_words(shared, expected)) == exact(expected)
     assert bool(unknown) == (case["name"] == "dev-pr-unknown-fields")
     assert set(unknown) <= {"zz_unknown"}
 

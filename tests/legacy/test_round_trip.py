@@ -17,8 +17,8 @@ from tandem_store.legacy import (
     serialize_shard_file,
 )
 from tandem_store.records.reading import read_run
-from tests.legacy.numbers_apart import apart
-from tests.records.drawn import run_values
+from tests.support.json_values import exact
+from tests.support.strategies import run_values
 
 _SAMPLES: Final = sorted((Path(__file__).parent / "samples").glob("*.json"))
 _TYPED_MAPS: Final = ("node_outputs", "node_attempts", "node_attempt_verdicts")
@@ -33,7 +33,7 @@ def test_a_run_survives_a_shard_whole(value: dict[str, Any]) -> None:
 
     again = parse_shard_file(serialize_shard_file(read_run(value))).to_legacy()
 
-    assert apart(again) == apart(legacy)
+    assert exact(again) == exact(legacy)
     assert orjson.dumps(again) == orjson.dumps(legacy)
 
 
@@ -46,7 +46,7 @@ def test_a_run_survives_a_hot_file_whole(value: dict[str, Any]) -> None:
     runs, upgraded = parse_runs_file(serialize_runs_file({run.run_id: run}))
 
     assert upgraded is False
-    assert apart(runs[run.run_id].to_legacy()) == apart(run.to_legacy())
+    assert exact(runs[run.run_id].to_legacy()) == exact(run.to_legacy())
 
 
 @_patient
@@ -83,4 +83,4 @@ def _assert_holds(written: Any, given_value: Any) -> None:
     elif isinstance(written, float) and not isinstance(given_value, float):
         assert written == float(given_value)
     else:
-        assert apart(written) == apart(given_value)
+        assert exact(written) == exact(given_value)

@@ -32,31 +32,15 @@ from tandem_store.database import partitions, revisions, version_table
 from tandem_store.database.engines import Engines
 from tandem_store.errors import NotAStoreError, SchemaAheadError, SchemaBehindError, StoreError
 from tandem_store.month import Month
-from tests.schema.rows import add_run
-from tests.store.new_run import new_run
+from tests.support import REPOSITORY
+from tests.support.databases import file_of
+from tests.support.migrating import alembic
+from tests.support.rows import add_run
+from tests.support.run_records import new_run
 
-REPOSITORY = Path(__file__).parents[2]
 MONTH = Month(2026, 8)
 
 Opener = Callable[..., Engines]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def any_empty_url(request: pytest.FixtureRequest) -> str:
-    """A database before its first upgrade, on each of both."""
-    name = "empty_url" if request.param == "sqlite" else "empty_postgresql_url"
-    url: str = request.getfixturevalue(name)
-    return url
-
-
-def alembic(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run bare Alembic in the checkout, as a deploy does."""
-    return subprocess.run(
-        [sys.executable, "-m", "alembic", "-c", str(REPOSITORY / "alembic.ini"), *arguments],
-        env={**os.environ, "TANDEM_STORE_URL": url},
-        capture_output=True,
-        text=True,
-    )
 
 
 def fill(engines: Engines) -> None:
@@ -113,6 +97,7 @@ class TestTheTree:
         assert [file.name[:5] for file in files] == [f"{n + 1:04}_" for n in range(len(files))]
         assert not [file.name for file in files if "tandem_store" in file.read_text()]
 
+    @pytest.mark.sqlite
     def test_asking_for_the_revision_does_not_import_alembic(self, store_url: str) -> None:
         """Opening a store stays quick."""
         program = (
@@ -129,38 +114,37 @@ class TestTheTree:
 
 
 class TestUpgrading:
-    def test_ten_deploys_at_once_make_one_upgrade_and_ten_successes(
-        self, any_empty_url: str
-    ) -> None:
+    def test_ten_deploys_at_once_make_one_upgrade_and_ten_successes(self, empty_url: str) -> None:
         """Whoever comes later finds the work done."""
         with ThreadPoolExecutor(10) as pool:
-            done = list(pool.map(lambda _: alembic(any_empty_url, "upgrade", "head"), range(10)))
+            done = list(pool.map(lambda _: alembic(empty_url, "upgrade", "head"), range(10)))
 
         assert [process.returncode for process in done] == [0] * 10, done
         assert sum("Running upgrade" in process.stderr for process in done) == 1
-        assert revisions.current(any_empty_url) == revisions.HEAD
+        assert revisions.current(empty_url) == revisions.HEAD
 
-    def test_runs_and_their_months_survive_every_revision(self, any_empty_url: str) -> None:
+    def test_runs_and_their_months_survive_every_revision(self, empty_url: str) -> None:
         """Down to the first one and up again: the same runs, and workers find the queued one."""
         runs = [new_run("r1", status="queued"), new_run("r2", hours=2_000)]
-        revisions.upgrade(any_empty_url)
-        with open_store(any_empty_url) as store, store.begin() as tx:
+        revisions.upgrade(empty_url)
+        with open_store(empty_url) as store, store.begin() as tx:
             tx.runs.add_many(runs)
 
-        assert alembic(any_empty_url, "downgrade", "0001").returncode == 0
+        assert alembic(empty_url, "downgrade", "0001").returncode == 0
         with pytest.raises(SchemaBehindError):
-            open_store(any_empty_url)
-        assert alembic(any_empty_url, "upgrade", "head").returncode == 0
+            open_store(empty_url)
+        assert alembic(empty_url, "upgrade", "head").returncode == 0
 
-        with open_store(any_empty_url) as store, store.begin() as tx:
+        with open_store(empty_url) as store, store.begin() as tx:
             assert list(tx.runs.iterate(newest_first=False)) == runs
             claim = tx.runs.claim_next("w", timedelta(minutes=1))
         assert claim is not None
         assert claim.run_id == "r1"
 
+    @pytest.mark.sqlite
     def test_an_upgrade_at_head_writes_nothing(self, store_url: str) -> None:
         """Every deploy runs it, most for nothing."""
-        path = Path(store_url.removeprefix("sqlite:///"))
+        path = file_of(store_url)
         before = (path.read_bytes(), path.stat().st_mtime_ns)
 
         assert alembic(store_url, "upgrade", "head").returncode == 0
@@ -168,11 +152,12 @@ class TestUpgrading:
 
         assert (path.read_bytes(), path.stat().st_mtime_ns) == before
 
-    def test_an_upgrade_says_where_it_came_from(self, any_empty_url: str) -> None:
+    def test_an_upgrade_says_where_it_came_from(self, empty_url: str) -> None:
         """The command line tells the user whether something happened."""
-        assert revisions.upgrade(any_empty_url) is None
-        assert revisions.upgrade(any_empty_url) == revisions.HEAD
+        assert revisions.upgrade(empty_url) is None
+        assert revisions.upgrade(empty_url) == revisions.HEAD
 
+    @pytest.mark.sqlite
     @pytest.mark.parametrize("command", ["current", "check", "history"])
     def test_looking_makes_no_database(self, command: str, empty_url: str, tmp_path: Path) -> None:
         """Only an upgrade makes a file."""
@@ -190,50 +175,48 @@ class TestUpgrading:
         assert "Traceback" not in done.stderr
 
     def test_a_failed_migration_leaves_nothing_behind(
-        self, any_empty_url: str, open_engines: Opener
+        self, empty_url: str, open_engines: Opener
     ) -> None:
         """DDL is undone on SQLite as well; the next try starts from where this one did."""
-        engines = open_engines(any_empty_url)
-        revisions.upgrade(any_empty_url)
-        alembic(any_empty_url, "downgrade", "base")
+        engines = open_engines(empty_url)
+        revisions.upgrade(empty_url)
+        alembic(empty_url, "downgrade", "base")
         with engines.write.begin() as connection:
             connection.execute(text("CREATE TABLE quarantine (id INTEGER)"))
 
-        assert alembic(any_empty_url, "upgrade", "head").returncode != 0
+        assert alembic(empty_url, "upgrade", "head").returncode != 0
 
         with engines.read.connect() as connection:
             tables = set(inspect(connection).get_table_names())
         assert tables == {"quarantine", "tandem_store_version"}
-        assert revisions.current(any_empty_url) is None
+        assert revisions.current(empty_url) is None
 
 
 class TestTheResult:
     def test_the_models_match_the_database_with_months_present(
-        self, any_store_url: str, open_engines: Opener
+        self, store_url: str, open_engines: Opener
     ) -> None:
         """What a revision forgot would show here; months are no drift."""
-        fill(open_engines(any_store_url))
+        fill(open_engines(store_url))
 
-        done = alembic(any_store_url, "check")
+        done = alembic(store_url, "check")
 
         assert done.returncode == 0, done.stdout + done.stderr
-        revisions.check(any_store_url)
+        revisions.check(store_url)
 
-    def test_a_table_altered_by_hand_is_found(
-        self, any_store_url: str, open_engines: Opener
-    ) -> None:
+    def test_a_table_altered_by_hand_is_found(self, store_url: str, open_engines: Opener) -> None:
         """The check looks at the tables, not at the revision alone."""
-        with open_engines(any_store_url).write.begin() as connection:
+        with open_engines(store_url).write.begin() as connection:
             connection.execute(text("ALTER TABLE runs ADD COLUMN colour TEXT"))
 
         with pytest.raises(StoreError, match=r"altered by hand.*colour"):
-            revisions.check(any_store_url)
+            revisions.check(store_url)
 
     def test_names_checks_and_keys_are_those_of_the_models(
-        self, any_store_url: str, open_engines: Opener
+        self, store_url: str, open_engines: Opener
     ) -> None:
         """Alembic compares neither primary keys nor checks, so this does."""
-        with open_engines(any_store_url).read.connect() as connection:
+        with open_engines(store_url).read.connect() as connection:
             inspector = inspect(connection)
             for table in models.metadata.tables.values():
                 name, columns = table.primary_key.name, list(table.primary_key.columns.keys())
@@ -248,10 +231,10 @@ class TestTheResult:
                 }
 
     def test_a_migrated_month_has_the_columns_of_a_fresh_one(
-        self, any_store_url: str, open_engines: Opener
+        self, store_url: str, open_engines: Opener
     ) -> None:
         """Months are hidden from Alembic's comparison, so this compares them with their parent."""
-        engines = open_engines(any_store_url)
+        engines = open_engines(store_url)
         fill(engines)
 
         with engines.read.connect() as connection:
@@ -260,11 +243,12 @@ class TestTheResult:
 
         assert month == parent
 
+    @pytest.mark.postgresql
     def test_documents_are_not_compressed_a_second_time(
-        self, postgresql_url: str, open_engines: Opener
+        self, store_url: str, open_engines: Opener
     ) -> None:
         """They arrive as zstd; a month inherits the setting."""
-        engines = open_engines(postgresql_url)
+        engines = open_engines(store_url)
         fill(engines)
 
         with engines.read.connect() as connection:
@@ -285,13 +269,13 @@ class TestTheResult:
 
 class TestDowngrading:
     def test_it_says_what_is_lost_and_the_way_up_is_open_again(
-        self, any_store_url: str, open_engines: Opener
+        self, store_url: str, open_engines: Opener
     ) -> None:
         """Also with data and months present."""
-        engines = open_engines(any_store_url)
+        engines = open_engines(store_url)
         fill(engines)
 
-        down = alembic(any_store_url, "downgrade", "base")
+        down = alembic(store_url, "downgrade", "base")
 
         assert down.returncode == 0, down.stderr
         assert (
@@ -300,21 +284,18 @@ class TestDowngrading:
         )
         with engines.read.connect() as connection:
             assert inspect(connection).get_table_names() == ["tandem_store_version"]
-        assert alembic(any_store_url, "upgrade", "head").returncode == 0
+        assert alembic(store_url, "upgrade", "head").returncode == 0
         fill(engines)
 
 
 class TestRefusing:
-    @pytest.fixture
-    def engines(self, store_url: str, open_engines: Opener) -> Engines:
-        """Both engines of a database at head."""
-        return open_engines(store_url)
-
+    @pytest.mark.sqlite
     def test_a_database_at_head_is_accepted(self, engines: Engines) -> None:
         """The ordinary case."""
         with engines.read.connect() as connection:
             revisions.refuse_unless_current(connection)
 
+    @pytest.mark.sqlite
     @pytest.mark.parametrize(
         ("revision", "error", "words"),
         [
@@ -332,13 +313,14 @@ class TestRefusing:
         with engines.read.connect() as connection, pytest.raises(error, match=words):
             revisions.refuse_unless_current(connection)
 
-    def test_a_database_before_its_first_upgrade_is_behind(self, any_empty_url: str) -> None:
+    def test_a_database_before_its_first_upgrade_is_behind(self, empty_url: str) -> None:
         """So ``check`` of a missing file names the command that makes it."""
         with pytest.raises(SchemaBehindError, match="db upgrade") as caught:
-            revisions.check(any_empty_url)
+            revisions.check(empty_url)
 
         assert caught.value.found is None
 
+    @pytest.mark.sqlite
     def test_a_newer_database_is_not_upgraded(self, engines: Engines, store_url: str) -> None:
         """Alembic alone would only say that it cannot find a revision."""
         set_revision(engines, "0099")
@@ -347,12 +329,11 @@ class TestRefusing:
             revisions.upgrade(store_url)
 
 
-def test_the_schema_of_postgresql_can_be_chosen(
-    empty_postgresql_url: str, open_engines: Opener
-) -> None:
+@pytest.mark.postgresql
+def test_the_schema_of_postgresql_can_be_chosen(empty_url: str, open_engines: Opener) -> None:
     """The store lives in other people's databases."""
-    joint = "&" if "?" in empty_postgresql_url else "?"
-    url = f"{empty_postgresql_url}{joint}schema=Runs of ours"
+    joint = "&" if "?" in empty_url else "?"
+    url = f"{empty_url}{joint}schema=Runs of ours"
 
     revisions.upgrade(url)
 
@@ -422,25 +403,23 @@ def test_alembic_needs_three_lines_for_the_wheel(installed: Path, tmp_path: Path
 
 
 class TestTelling:
-    def test_an_upgrade_is_logged(
-        self, any_empty_url: str, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_an_upgrade_is_logged(self, empty_url: str, caplog: pytest.LogCaptureFixture) -> None:
         """From where to where; one for nothing is not."""
         with caplog.at_level(logging.INFO, logger="tandem_store"):
-            tandem_store.upgrade(any_empty_url)
-            tandem_store.upgrade(any_empty_url)
+            tandem_store.upgrade(empty_url)
+            tandem_store.upgrade(empty_url)
 
         told = [record.getMessage() for record in caplog.records if "upgraded" in record.msg]
         assert len(told) == 1
         assert told[0].endswith(f"from nothing to {revisions.HEAD}")
 
     def test_a_month_is_logged(
-        self, any_store_url: str, open_engines: Opener, caplog: pytest.LogCaptureFixture
+        self, store_url: str, open_engines: Opener, caplog: pytest.LogCaptureFixture
     ) -> None:
         """Once, when it is made."""
         with caplog.at_level(logging.INFO, logger="tandem_store"):
             for _ in range(2):
-                with open_engines(any_store_url).write.begin() as connection:
+                with open_engines(store_url).write.begin() as connection:
                     partitions.ensure(connection, [MONTH])
 
         assert [r.getMessage() for r in caplog.records if "month" in r.msg] == [

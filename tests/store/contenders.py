@@ -28,7 +28,8 @@ from tandem_store import (
     open_store,
 )
 from tandem_store.records import RunStatus
-from tests.legacy_runs import MONTH_MS
+from tests.support.changes import one_more_token
+from tests.support.legacy_runs import MONTH_MS
 
 HOT: Final = [f"hot-{number:02}" for number in range(20)]
 
@@ -66,11 +67,6 @@ def increment(url: str, seconds: float, seed: int) -> Told:
                 tx.runs.update(run_id, one_more_token)
             told.done[run_id] += 1
     return told
-
-
-def one_more_token(run: RunRecord) -> RunRecord:
-    """The run with one token more."""
-    return run.model_copy(update={"total_tokens": run.total_tokens + 1})
 
 
 def move_months(url: str, seconds: float, seed: int) -> Told:

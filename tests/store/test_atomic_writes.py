@@ -12,8 +12,8 @@ from sqlalchemy import Connection, event
 
 from tandem_store import Claim, RunRecord, Store, StoreError
 from tandem_store.runs import Runs
-from tests.legacy_runs import MONTH_MS
-from tests.store.new_run import new_run
+from tests.support.legacy_runs import MONTH_MS
+from tests.support.run_records import new_run
 
 #: More than any of the writes sends.
 STATEMENTS = 20
@@ -64,16 +64,16 @@ def failing_at(connection: Connection, number: int, *, afterwards: bool) -> Iter
 @pytest.mark.parametrize("afterwards", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("write", sorted(WRITES))
 def test_a_failure_that_is_swallowed_never_commits_half_a_write(
-    any_store: Store, write: str, afterwards: bool
+    store: Store, write: str, afterwards: bool
 ) -> None:
     """At every statement: either the commit is refused, or nothing or all of it is stored."""
     for number in range(STATEMENTS):
-        claim = start_anew(any_store)
-        with suppress(StoreError), any_store.begin() as tx:
+        claim = start_anew(store)
+        with suppress(StoreError), store.begin() as tx:
             with failing_at(tx.connection, number, afterwards=afterwards) as sent:
                 with suppress(BrokenOffError):
                     WRITES[write](tx.runs, claim)
-        found = state_of(any_store)
+        found = state_of(store)
         if len(sent) <= number:
             assert number > 1
             assert found == DONE[write]

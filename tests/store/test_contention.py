@@ -14,8 +14,8 @@ import pytest
 from tandem_store import Store, open_store
 from tests.store import contenders
 from tests.store.contenders import HOT, Told, at_once
-from tests.store.documents import documents
-from tests.store.new_run import new_run
+from tests.support.run_records import new_run
+from tests.support.stored import document_counts
 
 SECONDS = [3, pytest.param(60, marks=pytest.mark.slow)]
 
@@ -37,11 +37,11 @@ def show(title: str, told: list[Told], seconds: float | None = None) -> None:
 
 
 @pytest.fixture
-def hot_url(any_store_url: str) -> str:
+def hot_url(store_url: str) -> str:
     """A store with the runs that everybody writes to, in the month that some move them from."""
-    with open_store(any_store_url) as store, store.begin() as tx:
+    with open_store(store_url) as store, store.begin() as tx:
         tx.runs.add_many(new_run(run_id, total_tokens=0) for run_id in HOT)
-    return any_store_url
+    return store_url
 
 
 @pytest.mark.parametrize("seconds", SECONDS)
@@ -80,7 +80,7 @@ def test_no_update_is_lost_while_runs_move_from_month_to_month(
         assert [month.month for month in months if month.bytes] == [
             month.month for month in months if month.runs
         ]
-        held = documents(tx.connection, [month.month for month in months])
+        held = document_counts(tx.connection, [month.month for month in months])
         assert held == [month.runs for month in months]
 
 
@@ -93,13 +93,13 @@ def counted(url: str) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("processes", "runs"), [(4, 200), pytest.param(8, 2_000, marks=pytest.mark.slow)]
 )
-def test_every_queued_run_is_worked_off_once(any_store_url: str, processes: int, runs: int) -> None:
+def test_every_queued_run_is_worked_off_once(store_url: str, processes: int, runs: int) -> None:
     """Whoever slept past the end of its lease is told so; whoever took over finishes the run."""
-    with open_store(any_store_url) as store, store.begin() as tx:
+    with open_store(store_url) as store, store.begin() as tx:
         tx.runs.add_many(new_run(f"r{n:04}", status="queued", total_tokens=0) for n in range(runs))
     lease = timedelta(seconds=1)
 
-    told = at_once(*((contenders.work_off, (any_store_url, lease, n)) for n in range(processes)))
+    told = at_once(*((contenders.work_off, (store_url, lease, n)) for n in range(processes)))
 
     show(f"claims, {processes} processes, {runs} runs", told)
     made = summed(told)
@@ -108,7 +108,7 @@ def test_every_queued_run_is_worked_off_once(any_store_url: str, processes: int,
     assert len(finished) == runs
     assert {made[name] for name in finished} == {1}
     assert made["too late"] == made["taken over"] >= made["slept"] > 0
-    with open_store(any_store_url) as store, store.read() as tx:
+    with open_store(store_url) as store, store.read() as tx:
         for run in tx.runs.iterate():
             assert (run.status, run.total_tokens) == ("completed", 1)
 
@@ -116,16 +116,16 @@ def test_every_queued_run_is_worked_off_once(any_store_url: str, processes: int,
 @pytest.mark.parametrize("runs", [500, pytest.param(5_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("newest_first", [True, False])
 def test_a_walk_meets_every_surviving_run_once_while_others_come_and_go(
-    any_store_url: str, runs: int, newest_first: bool
+    store_url: str, runs: int, newest_first: bool
 ) -> None:
     """All were created at the same moment; forwards to the end, and backwards to the start."""
     survivors = [f"run-{n * 5_000 // runs:04}" for n in range(runs)]
-    with open_store(any_store_url) as store, store.begin() as tx:
+    with open_store(store_url) as store, store.begin() as tx:
         tx.runs.add_many(new_run(run_id) for run_id in survivors)
 
     told, walked = at_once(
-        (contenders.come_and_go, (any_store_url, 4.0, 1)),
-        (walk, (any_store_url, newest_first)),
+        (contenders.come_and_go, (store_url, 4.0, 1)),
+        (walk, (store_url, newest_first)),
     )
 
     assert min(told.done["added"], told.done["deleted"]) > 0

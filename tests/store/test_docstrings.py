@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import doctest
 import inspect
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,9 @@ from tandem_store import (
     verify_state,
 )
 from tandem_store.runs import RunReader, Runs
-from tests.states import StateDir
-from tests.store.new_run import new_run
+from tests.support.databases import NewStore
+from tests.support.run_records import new_run
+from tests.support.state_directories import StateDir
 
 FUNCTIONS = {
     function.__name__: function
@@ -56,17 +56,14 @@ METHODS = {
 } | {"RunFilter": RunFilter, "TenantScope": TenantScope}
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("name", sorted(METHODS))
-def test_the_example_runs(
-    name: str, kind: str, new_store: Callable[[str], str], tmp_path: Path
-) -> None:
+def test_the_example_runs(name: str, new_store: NewStore, tmp_path: Path) -> None:
     """Against an empty store called ``store`` and one with three runs called ``filled``.
 
     ``state`` is a state directory with one run, ``folder`` is empty.
     """
     (example,) = doctest.DocTestFinder(recurse=False).find(METHODS[name], name)
-    url, filled_url = new_store(kind), new_store(kind)
+    url, filled_url = new_store(), new_store()
     state = StateDir(tmp_path / "state")
     state.hot({"run-1": new_run("run-1").to_legacy()})
     with open_store(url) as store, open_store(filled_url) as filled:

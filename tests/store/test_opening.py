@@ -20,18 +20,19 @@ from tandem_store import (
     TenantScope,
     open_store,
 )
-from tests.store.new_run import new_run
+from tests.support.databases import file_of
+from tests.support.run_records import new_run
 
 ACME = TenantScope(org_id="acme", workspace_id="north")
 
 
-def test_a_closed_store_says_so(any_store: Store) -> None:
+def test_a_closed_store_says_so(store: Store) -> None:
     """It does not open the database again behind its owner's back; closing twice is harmless."""
-    acme = any_store.for_tenant(ACME)
-    any_store.close()
-    any_store.close()
+    acme = store.for_tenant(ACME)
+    store.close()
+    store.close()
 
-    for way in (any_store.begin, any_store.read, acme.begin, acme.read):
+    for way in (store.begin, store.read, acme.begin, acme.read):
         with pytest.raises(StoreError, match="closed"), way():
             pass
 
@@ -65,22 +66,23 @@ def test_nothing_is_done_when_the_package_is_imported(tmp_path: Path) -> None:
 
 
 def test_what_it_logs_comes_under_its_own_name(
-    any_store_url: str, caplog: pytest.LogCaptureFixture
+    store_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A service turns it on and off as ``tandem_store``."""
-    with caplog.at_level(logging.DEBUG, logger="tandem_store"), open_store(any_store_url):
+    with caplog.at_level(logging.DEBUG, logger="tandem_store"), open_store(store_url):
         pass
 
     told = [record for record in caplog.records if record.name.startswith("tandem_store")]
     assert any("opened" in record.getMessage() for record in told)
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize("place", ["before the host", "after the question mark"])
 def test_a_password_is_never_logged(
-    postgresql_url: str, caplog: pytest.LogCaptureFixture, place: str
+    store_url: str, caplog: pytest.LogCaptureFixture, place: str
 ) -> None:
     """The driver takes it at either place."""
-    url = make_url(postgresql_url)
+    url = make_url(store_url)
     if place == "before the host":
         url = url.set(password="s3cret")
     else:
@@ -109,12 +111,14 @@ def test_a_server_without_the_database_says_how_to_make_it(postgresql_server: UR
         open_store(postgresql_server.set(database="nowhere"))
 
 
+@pytest.mark.sqlite
 def test_a_bare_path_is_sqlite(store_url: str) -> None:
     """People type paths."""
     with open_store(store_url.removeprefix("sqlite:///")) as store, store.read() as tx:
         assert tx.runs.count() == 0
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("revision", "error", "hint"),
     [
@@ -155,13 +159,14 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         open_store(str(path))
 
 
+@pytest.mark.sqlite
 def test_a_damaged_page_is_a_sentence(store: Store, store_url: str) -> None:
     """Damage that shows only while reading is told as damage."""
     with store.begin() as tx:
         for n in range(50):
             tx.runs.add(new_run(f"r{n}"))
     store.close()
-    path = Path(store_url.removeprefix("sqlite:///"))
+    path = file_of(store_url)
     data = bytearray(path.read_bytes())
     data[16_384:] = b"\xff" * (len(data) - 16_384)
     path.write_bytes(data)

@@ -20,7 +20,7 @@ from tandem_store import (
     Store,
     TenantScope,
 )
-from tests.store.new_run import new_run
+from tests.support.run_records import new_run
 
 ACME = TenantScope(org_id="acme", workspace_id="north")
 
@@ -61,9 +61,9 @@ class TestNotThere:
         ("part", "key"),
         [("runs", "nobody"), ("automations", "nobody"), ("quarantine", 7), ("ledger", 7)],
     )
-    def test_get_returns_none(self, any_store: Store, part: str, key: Any) -> None:
+    def test_get_returns_none(self, store: Store, part: str, key: Any) -> None:
         """Whatever it is asked for."""
-        with any_store.read() as tx:
+        with store.read() as tx:
             assert getattr(tx, part).get(key) is None
 
     @pytest.mark.parametrize("part", ["quarantine", "ledger"])
@@ -100,9 +100,9 @@ def orders(schema: str | None) -> Any:
 
 
 @pytest.fixture
-def order(any_store: Store) -> Any:
+def order(store: Store) -> Any:
     """The service's model; its table is made."""
-    with any_store.begin() as tx:
+    with store.begin() as tx:
         made = orders("public" if tx.connection.dialect.name == "postgresql" else None)
         made.metadata.create_all(tx.connection)
     return made
@@ -114,43 +114,43 @@ def joined(tx: Any) -> Session:
 
 
 class TestModelsOfAService:
-    def test_they_are_stored_with_the_run(self, any_store: Store, order: Any) -> None:
+    def test_they_are_stored_with_the_run(self, store: Store, order: Any) -> None:
         """When the store's block ends, and not before."""
-        with any_store.begin() as tx:
+        with store.begin() as tx:
             tx.runs.add(new_run("r"))
             with joined(tx) as session:
                 session.add(order(order_id=1, run_id="r"))
                 session.commit()
-            with any_store.read() as reading:
+            with store.read() as reading:
                 assert not reading.runs.exists("r")
 
-        with any_store.read() as tx, Session(bind=tx.connection) as session:
+        with store.read() as tx, Session(bind=tx.connection) as session:
             assert tx.runs.exists("r")
             assert session.scalars(select(order.run_id)).all() == ["r"]
 
-    def test_they_are_undone_with_the_run(self, any_store: Store, order: Any) -> None:
+    def test_they_are_undone_with_the_run(self, store: Store, order: Any) -> None:
         """Although the session has committed."""
-        with pytest.raises(ConflictError), any_store.begin() as tx:
+        with pytest.raises(ConflictError), store.begin() as tx:
             tx.runs.add(new_run("r"))
             with joined(tx) as session:
                 session.add(order(order_id=1, run_id="r"))
                 session.commit()
             tx.runs.add(new_run("r"))
 
-        with any_store.read() as tx, Session(bind=tx.connection) as session:
+        with store.read() as tx, Session(bind=tx.connection) as session:
             assert not tx.runs.exists("r")
             assert session.scalars(select(order.run_id)).all() == []
 
-    def test_a_session_can_be_undone_without_the_run(self, any_store: Store, order: Any) -> None:
+    def test_a_session_can_be_undone_without_the_run(self, store: Store, order: Any) -> None:
         """It has a savepoint of its own."""
-        with any_store.begin() as tx:
+        with store.begin() as tx:
             tx.runs.add(new_run("r"))
             with joined(tx) as session:
                 session.add(order(order_id=1, run_id="r"))
                 session.flush()
                 session.rollback()
 
-        with any_store.read() as tx, Session(bind=tx.connection) as session:
+        with store.read() as tx, Session(bind=tx.connection) as session:
             assert tx.runs.exists("r")
             assert session.scalars(select(order.run_id)).all() == []
 

@@ -28,7 +28,8 @@ from tandem_store import (
     models,
 )
 from tandem_store.runs import Runs
-from tests.store.new_run import new_run
+from tests.support.changes import unchanged
+from tests.support.run_records import new_run
 
 LEASE = timedelta(minutes=5)
 MINE = TenantScope(org_id="acme", workspace_id="north")
@@ -52,11 +53,11 @@ def run_of(tenant: str, run_id: str | None = None, **fields: Any) -> RunRecord:
 
 
 @pytest.fixture
-def shared(any_store: Store) -> Store:
+def shared(store: Store) -> Store:
     """A store with one run of every tenant."""
-    with any_store.begin() as tx:
+    with store.begin() as tx:
         tx.runs.add_many(map(run_of, TENANTS))
-    return any_store
+    return store
 
 
 @pytest.fixture
@@ -90,11 +91,6 @@ def test_a_scope_shows_its_tenant_alone(shared: Store, deployment: Any, expected
             assert (tx.runs.get_versioned(tenant) is not None) == (tenant in expected)
 
 
-def change_nothing(run: RunRecord) -> RunRecord:
-    """The run as it is."""
-    return run
-
-
 FOREIGN_CLAIM = Claim(run_id="other", worker="theirs", epoch=1, expires_at_ms=2**53)
 
 #: What every method of a tenant's ``tx.runs`` does with the id of another tenant's run.
@@ -120,7 +116,7 @@ WALK: dict[str, Callable[[Runs], Any]] = {
     "save": lambda runs: refusal(
         NotFoundError, runs.save, run_of("mine", run_id="other"), force=True
     ),
-    "update": lambda runs: refusal(NotFoundError, runs.update, "other", change_nothing),
+    "update": lambda runs: refusal(NotFoundError, runs.update, "other", unchanged),
     "delete": lambda runs: refusal(NotFoundError, runs.delete, "other"),
     "claim_next": lambda runs: (
         (runs.claim_next("w", LEASE) or FOREIGN_CLAIM).run_id == "mine"
@@ -128,7 +124,7 @@ WALK: dict[str, Callable[[Runs], Any]] = {
     ),
     "renew": lambda runs: refusal(LeaseLostError, runs.renew, FOREIGN_CLAIM, LEASE),
     "release": lambda runs: refusal(LeaseLostError, runs.release, FOREIGN_CLAIM),
-    "finish": lambda runs: refusal(LeaseLostError, runs.finish, FOREIGN_CLAIM, change_nothing),
+    "finish": lambda runs: refusal(LeaseLostError, runs.finish, FOREIGN_CLAIM, unchanged),
 }
 
 
@@ -212,11 +208,11 @@ def test_a_foreign_id_and_one_that_nobody_has_get_the_same_words(
         claim = Claim(run_id=run_id, worker="theirs", epoch=1, expires_at_ms=2**53)
         calls: dict[str, Callable[[Runs], Any]] = {
             "save": lambda runs: runs.save(run_of("mine", run_id=run_id), expected_revision=1),
-            "update": lambda runs: runs.update(run_id, change_nothing),
+            "update": lambda runs: runs.update(run_id, unchanged),
             "delete": lambda runs: runs.delete(run_id),
             "renew": lambda runs: runs.renew(claim, LEASE),
             "release": lambda runs: runs.release(claim),
-            "finish": lambda runs: runs.finish(claim, change_nothing),
+            "finish": lambda runs: runs.finish(claim, unchanged),
         }
         with pytest.raises(StoreError) as refused, claimed.for_tenant(MINE).begin() as tx:
             calls[method](tx.runs)
@@ -278,10 +274,10 @@ def test_a_cursor_is_of_no_use_to_another_tenant(shared: Store) -> None:
 
 
 @pytest.mark.parametrize("scope", [None, "", "acme", {}, ("acme", "north"), ANY_DEPLOYMENT])
-def test_a_store_for_no_tenant_is_an_error(any_store: Store, scope: Any) -> None:
+def test_a_store_for_no_tenant_is_an_error(store: Store, scope: Any) -> None:
     """Forgetting the scope never means all tenants."""
     with pytest.raises(TenantScopeError, match="TenantScope"):
-        any_store.for_tenant(scope)
+        store.for_tenant(scope)
 
 
 def test_a_tenants_reader_cannot_write(mine: TenantStore) -> None:
@@ -308,13 +304,13 @@ class Org(str, Enum):  # noqa: UP042 - the kind whose str() is its name
     ACME = "acme"
 
 
-def test_an_id_is_its_text_whatever_its_type_thinks(any_store: Store) -> None:
+def test_an_id_is_its_text_whatever_its_type_thinks(store: Store) -> None:
     """A subclass of str decides neither who is who nor which statement is used again."""
     loud = TenantScope(org_id=AnyCase("ACME"), workspace_id="north")
     quiet = TenantScope(org_id=AnyCase("acme"), workspace_id="north")
     listed = TenantScope(org_id=Org.ACME, workspace_id="north")
     tenant = {"org_id": "ACME", "workspace_id": "north"}
-    with any_store.begin() as tx:
+    with store.begin() as tx:
         tx.runs.add_many([new_run("LOUD", tenant_context=tenant), run_of("mine")])
 
     for scope, seen, other in (
@@ -322,10 +318,10 @@ def test_an_id_is_its_text_whatever_its_type_thinks(any_store: Store) -> None:
         (quiet, "mine", "LOUD"),
         (listed, "mine", "LOUD"),
     ):
-        with any_store.for_tenant(scope).begin() as tx:
+        with store.for_tenant(scope).begin() as tx:
             assert tx.runs.exists(seen)
             assert tx.runs.get(seen) is not None
             assert tx.runs.get(other) is None
             assert [run.run_id for run in tx.runs.list().items] == [seen]
-    with any_store.for_tenant(quiet).begin() as tx, pytest.raises(TenantScopeError):
+    with store.for_tenant(quiet).begin() as tx, pytest.raises(TenantScopeError):
         tx.runs.add(new_run("new", tenant_context=tenant))

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -18,7 +17,6 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from tandem_store import (
     ConflictError,
-    RunRecord,
     Store,
     StoreError,
     StoreLockedError,
@@ -27,95 +25,87 @@ from tandem_store import (
     open_store,
 )
 from tandem_store.database import waiting
-from tests.store.new_run import new_run
+from tests.support.changes import one_more_token
+from tests.support.databases import file_of
+from tests.support.run_records import new_run
 
 ACME = TenantScope(org_id="acme", workspace_id="north")
 
 
-def test_rolls_back_on_any_exception(any_store: Store) -> None:
+def test_rolls_back_on_any_exception(store: Store) -> None:
     """What a failed transaction did is undone, also when it was interrupted."""
     for failure in (ValueError, KeyboardInterrupt):
-        with pytest.raises(failure), any_store.begin() as tx:
+        with pytest.raises(failure), store.begin() as tx:
             tx.runs.add(new_run("r"))
             raise failure
 
-    with any_store.read() as tx:
+    with store.read() as tx:
         assert not tx.runs.exists("r")
 
 
-def test_commits_on_clean_exit(any_store: Store, any_store_url: str) -> None:
+def test_commits_on_clean_exit(store: Store, store_url: str) -> None:
     """Another process sees what was written, as soon as the block is left."""
-    with any_store.begin() as tx:
+    with store.begin() as tx:
         tx.runs.add(new_run("r"))
-        with open_store(any_store_url) as other, other.read() as reading:
+        with open_store(store_url) as other, other.read() as reading:
             assert not reading.runs.exists("r")
 
-    with open_store(any_store_url) as other, other.read() as reading:
+    with open_store(store_url) as other, other.read() as reading:
         assert reading.runs.exists("r")
 
 
-def test_reading_cannot_write(any_store: Store) -> None:
+def test_reading_cannot_write(store: Store) -> None:
     """Not by a method, and not by a statement either, which is told how to do it."""
-    with any_store.read() as tx:
+    with store.read() as tx:
         assert not hasattr(tx.runs, "add")
-    with any_store.read() as tx:
+    with store.read() as tx:
         with pytest.raises(StoreError, match=r"is for reading; .* begin one with store\.begin"):
             tx.connection.execute(text("DELETE FROM months"))
 
 
-def test_a_reader_sees_one_moment(any_store: Store) -> None:
+def test_a_reader_sees_one_moment(store: Store) -> None:
     """What is committed while a reading transaction lasts stays invisible to it."""
-    with any_store.read() as reading:
+    with store.read() as reading:
         assert reading.runs.count() == 0
-        with any_store.begin() as tx:
+        with store.begin() as tx:
             tx.runs.add(new_run("r"))
         assert reading.runs.count() == 0
         assert reading.runs.get("r") is None
 
 
-def test_a_thread_has_one_writing_transaction_at_a_time(any_store: Store) -> None:
+def test_a_thread_has_one_writing_transaction_at_a_time(store: Store) -> None:
     """A second one would wait for the first, which is waiting for it; reading is allowed."""
-    with any_store.begin() as tx:
-        for nested in (any_store, any_store.for_tenant(ACME)):
+    with store.begin() as tx:
+        for nested in (store, store.for_tenant(ACME)):
             with pytest.raises(StoreError, match="Pass its tx on"), nested.begin():
                 pass
-        with any_store.read() as reading:
+        with store.read() as reading:
             assert reading.runs.count() == 0
         tx.runs.add(new_run("r"))
-    with any_store.begin() as tx:
+    with store.begin() as tx:
         assert tx.runs.exists("r")
 
 
-def test_threads_share_a_store(any_store: Store) -> None:
+def test_threads_share_a_store(store: Store) -> None:
     """Many more of them than a pool keeps, all writing and reading at once."""
-    with any_store.begin() as tx:
+    with store.begin() as tx:
         tx.runs.add(new_run("shared", total_tokens=0))
 
     def work(number: int) -> None:
-        with any_store.begin() as tx:
+        with store.begin() as tx:
             tx.runs.add(new_run(f"r{number:02}"))
-            tx.runs.update("shared", one_more)
-        with any_store.read() as tx:
+            tx.runs.update("shared", one_more_token)
+        with store.read() as tx:
             assert tx.runs.get(f"r{number:02}") == new_run(f"r{number:02}")
 
     with ThreadPoolExecutor(40) as pool:
         list(pool.map(work, range(40)))
 
-    with any_store.read() as tx:
+    with store.read() as tx:
         assert tx.runs.count() == 41
         shared = tx.runs.get_versioned("shared")
     assert shared is not None
     assert (shared.run.total_tokens, shared.revision) == (40, 41)
-
-
-def one_more(run: RunRecord) -> RunRecord:
-    """The run with one token more."""
-    return run.model_copy(update={"total_tokens": run.total_tokens + 1})
-
-
-def file_of(url: str) -> Path:
-    """The file of an SQLite URL."""
-    return Path(url.removeprefix("sqlite:///"))
 
 
 def fill(connection: Connection) -> None:
@@ -132,27 +122,27 @@ def overfill(connection: Connection) -> None:
 
 
 class TestUndoneByTheDatabase:
-    def test_the_block_does_not_end_as_if_all_were_stored(self, any_store: Store) -> None:
+    def test_the_block_does_not_end_as_if_all_were_stored(self, store: Store) -> None:
         """A database that undoes a transaction takes a COMMIT for it without a word."""
-        sqlite = any_store._transactions._engines.write.dialect.name == "sqlite"
+        sqlite = store._transactions._engines.write.dialect.name == "sqlite"
 
         with pytest.raises(StoreError, match="An earlier failure undid this transaction"):
-            with any_store.begin() as tx:
+            with store.begin() as tx:
                 tx.runs.add(new_run("r"))
                 with suppress(StoreError, ProgrammingError):
                     if sqlite:
                         overfill(tx.connection)
                     tx.connection.execute(text("SELECT * FROM absent"))
 
-        with any_store.read() as tx:
+        with store.read() as tx:
             assert not tx.runs.exists("r")
 
-    def test_nothing_is_stored_afterwards(self, any_store: Store) -> None:
+    def test_nothing_is_stored_afterwards(self, store: Store) -> None:
         """What comes after the failure is refused, not stored by itself."""
-        sqlite = any_store._transactions._engines.write.dialect.name == "sqlite"
+        sqlite = store._transactions._engines.write.dialect.name == "sqlite"
 
         with pytest.raises(StoreError, match="An earlier failure undid this transaction"):
-            with any_store.begin() as tx:
+            with store.begin() as tx:
                 with suppress(StoreError, ProgrammingError):
                     if sqlite:
                         overfill(tx.connection)
@@ -162,9 +152,10 @@ class TestUndoneByTheDatabase:
                 with pytest.raises(StoreError, match="undid this transaction"):
                     tx.runs.delete("r")
 
-        with any_store.read() as tx:
+        with store.read() as tx:
             assert not tx.runs.exists("r")
 
+    @pytest.mark.sqlite
     def test_the_first_failure_is_told_to_the_last(self, store: Store) -> None:
         """Who only sees how the block ends should still learn that the disk is full."""
         with pytest.raises(StoreError, match=r"nothing of it is stored.*disk is full"):
@@ -172,6 +163,7 @@ class TestUndoneByTheDatabase:
                 with suppress(StoreError):
                     overfill(tx.connection)
 
+    @pytest.mark.sqlite
     def test_a_full_disk_is_told_where_a_run_is_added(self, store: Store) -> None:
         """Not that the savepoint which it was added in is gone."""
         with pytest.raises(StoreError, match="disk is full"):
@@ -182,20 +174,21 @@ class TestUndoneByTheDatabase:
         with store.read() as tx:
             assert tx.runs.count() == 0
 
-    def test_a_failure_that_undid_nothing_is_survived(self, any_store: Store) -> None:
+    def test_a_failure_that_undid_nothing_is_survived(self, store: Store) -> None:
         """Refused ids are undone alone; the rest of the transaction is stored."""
-        with any_store.begin() as tx:
+        with store.begin() as tx:
             tx.runs.add(new_run("r"))
             with pytest.raises(ConflictError):
                 tx.runs.add(new_run("r"))
             tx.runs.add(new_run("s"))
 
-        with any_store.read() as tx:
+        with store.read() as tx:
             assert tx.runs.count() == 2
 
-    def test_a_server_that_ended_the_session_is_told(self, postgresql_url: str) -> None:
+    @pytest.mark.postgresql
+    def test_a_server_that_ended_the_session_is_told(self, store_url: str) -> None:
         """The transaction is lost with it, also if the first failure was caught."""
-        with open_store(postgresql_url) as store:
+        with open_store(store_url) as store:
             with pytest.raises(StoreError, match="undid this transaction"), store.begin() as tx:
                 tx.runs.add(new_run("r"))
                 with pytest.raises(StoreError, match="PostgreSQL server"):
@@ -209,14 +202,14 @@ class TestUndoneByTheDatabase:
 
 class TestFailures:
     def test_a_statement_raises_our_error_where_it_fails(
-        self, any_store: Store, any_store_url: str, monkeypatch: pytest.MonkeyPatch
+        self, store: Store, store_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """So ``except StoreError`` around one call works; no data of a tenant is in its words."""
         monkeypatch.setattr(waiting, "BUSY_TIMEOUT_S", 1)
-        with any_store.begin() as tx:
+        with store.begin() as tx:
             tx.runs.add(new_run("secret"))
 
-        with open_store(any_store_url) as impatient, any_store.begin() as tx:
+        with open_store(store_url) as impatient, store.begin() as tx:
             tx.runs.delete("secret")
             with pytest.raises(StoreLockedError) as caught:
                 with impatient.begin() as other:
@@ -227,16 +220,17 @@ class TestFailures:
         assert "secret" not in str(caught.value)
 
     def test_what_is_not_ours_to_explain_keeps_its_type_without_its_data(
-        self, any_store: Store
+        self, store: Store
     ) -> None:
         """Who breaks a rule of the schema knows which; the values may be a tenant's."""
         row = {"month": 202608, "state": "secret", "attached_at_ms": 0}
 
-        with pytest.raises(IntegrityError) as caught, any_store.begin() as tx:
+        with pytest.raises(IntegrityError) as caught, store.begin() as tx:
             tx.connection.execute(insert(models.months).values(row))
 
         assert "hide_parameters" in str(caught.value)
 
+    @pytest.mark.sqlite
     @pytest.mark.parametrize(
         "error", [sqlite3.OperationalError("database is locked"), psycopg.OperationalError("lost")]
     )
@@ -247,11 +241,11 @@ class TestFailures:
                 raise error
             assert caught.value is error
 
-    def test_nothing_is_done_after_the_end(self, any_store: Store) -> None:
+    def test_nothing_is_done_after_the_end(self, store: Store) -> None:
         """What a transaction gave is of no use any more, and says so."""
-        with any_store.begin() as tx:
+        with store.begin() as tx:
             tx.runs.add(new_run("r"))
-        with any_store.read() as reading:
+        with store.read() as reading:
             late = reading.runs.iterate()
 
         for ended in (
@@ -267,18 +261,19 @@ class TestFailures:
 
 
 class TestThreads:
-    def test_a_transaction_may_end_in_another_thread(self, any_store: Store) -> None:
+    def test_a_transaction_may_end_in_another_thread(self, store: Store) -> None:
         """Frameworks begin and end a dependency in whichever thread of a pool is free."""
         with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
             for number in range(3):
-                block = any_store.begin()
+                block = store.begin()
                 tx = first.submit(block.__enter__).result()
                 tx.runs.add(new_run(f"r{number}"))
                 second.submit(block.__exit__, None, None, None).result()
 
-        with any_store.read() as reading:
+        with store.read() as reading:
             assert reading.runs.count() == 3
 
+    @pytest.mark.sqlite
     def test_writers_come_in_the_order_in_which_they_asked(self, store: Store) -> None:
         """SQLite would pass some over until their patience ends."""
         came: list[int] = []
@@ -298,6 +293,7 @@ class TestThreads:
 
         assert came == list(range(20))
 
+    @pytest.mark.sqlite
     def test_who_gives_up_waiting_is_not_waited_for(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -314,24 +310,25 @@ class TestThreads:
                     one.result()
         write()
 
-    def test_a_store_that_is_closed_meanwhile_leaves_nothing_open(self, any_store: Store) -> None:
+    def test_a_store_that_is_closed_meanwhile_leaves_nothing_open(self, store: Store) -> None:
         """The connection of a transaction that goes on is closed when that ends."""
         opened, closed = [], []
-        for one in any_store._transactions._engines:
+        for one in store._transactions._engines:
             event.listen(one, "connect", lambda *_: opened.append(1))
             event.listen(one, "close", lambda *_: closed.append(1))
-        any_store._transactions.close_idle()
+        store._transactions.close_idle()
         closed.clear()
 
-        with any_store.begin() as tx:
-            with any_store.read() as reading:
+        with store.begin() as tx:
+            with store.read() as reading:
                 assert reading.runs.count() == 0
-                ThreadPoolExecutor(1).submit(any_store.close).result()
+                ThreadPoolExecutor(1).submit(store.close).result()
             tx.runs.add(new_run("r"))
 
         assert len(opened) == len(closed) >= 2
 
 
+@pytest.mark.sqlite
 class TestMovedFiles:
     @pytest.fixture(params=["begin", "read"])
     def way(self, store: Store, request: pytest.FixtureRequest) -> Callable[[], object]:
@@ -366,6 +363,7 @@ class TestMovedFiles:
             assert tx.runs.count() == 0
 
 
+@pytest.mark.sqlite
 def test_what_writes_is_missed_in_a_reading_transaction(store: Store) -> None:
     """The message names the transaction that has it; a typing error in one that writes does not."""
     with store.read() as tx, pytest.raises(AttributeError, match=r"begin one that writes: store"):

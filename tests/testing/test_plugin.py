@@ -9,7 +9,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tandem_store import open_store
@@ -17,7 +17,7 @@ from tandem_store.records import RunRecord, RunStatus
 from tandem_store.testing import sample_run
 from tandem_store.testing.samples import one_of_each
 from tandem_store.testing.strategies import runs
-from tests.conftest import REPOSITORY
+from tests.support import REPOSITORY
 
 THEIR_TESTS = '''
     """The tests of a service."""
@@ -107,17 +107,14 @@ def test_a_sample_run_takes_the_fields_of_a_run_alone() -> None:
         sample_run(statsu="paused")  # type: ignore[call-arg]
 
 
+@pytest.mark.sqlite
 @given(batch=st.lists(runs(), max_size=3, unique_by=lambda run: run.run_id))
-@settings(
-    max_examples=30,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=30)
 def test_every_run_that_is_drawn_can_be_stored_and_comes_back(
-    lasting_sqlite_url: str, batch: list[RunRecord]
+    lasting_url: str, batch: list[RunRecord]
 ) -> None:
     """Unchanged, with all that the engine wrote."""
-    with open_store(lasting_sqlite_url) as store:
+    with open_store(lasting_url) as store:
         with store.begin() as tx:
             new = [run for run in batch if not tx.runs.exists(run.run_id)]
             tx.runs.add_many(new)
@@ -126,7 +123,7 @@ def test_every_run_that_is_drawn_can_be_stored_and_comes_back(
 
 
 @given(run=runs(status=st.just("failed")))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20)
 def test_fields_can_be_fixed(run: RunRecord) -> None:
     """The rest is still drawn."""
     assert run.status is RunStatus.FAILED

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.support import REPOSITORY
 
 HERE = Path(__file__).parent
 REFUSED = HERE / "refused.py"

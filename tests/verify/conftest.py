@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.states import (
+from tests.support.state_directories import (
     MONTH_MS,
     StateDir,
     context_state,
@@ -30,15 +30,6 @@ def state(tmp_path: Path) -> StateDir:
     state.shard(run("torn")).write_bytes(b'{"schema_version": 1, "run": {')
     state.context(context_state("lonely"))
     return state
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    """A database that does not exist yet, or one without data on PostgreSQL."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'runs.db'}"
-    made: str = request.getfixturevalue("postgresql_url")
-    return made
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from sqlalchemy import delete
 from tandem_store import models, open_store
 from tandem_store.records import AutomationSpec
 from tandem_store.verify import Verdict, VerifyReport, verify_state
-from tests.importer.reading import imported
-from tests.states import StateDir, definition
+from tests.support.importing import imported
+from tests.support.state_directories import StateDir, definition
 
 
 def told(report: VerifyReport) -> list[tuple[str | None, str]]:

@@ -13,8 +13,8 @@ from sqlalchemy import insert, select, update
 from tandem_store import models, open_store
 from tandem_store.backup import backup_store
 from tandem_store.verify import Cause, Verdict, verify_state
-from tests.importer.reading import imported
-from tests.states import StateDir, definition, run
+from tests.support.importing import imported
+from tests.support.state_directories import StateDir, definition, run
 
 
 def backed_up(url: str, *, later_ms: int = 1) -> None:

@@ -9,8 +9,9 @@ import pytest
 from tandem_store.errors import SourceError
 from tandem_store.importer.source.recognition import begins_like_runs
 from tandem_store.verify import verify_state
-from tests.importer.reading import command, imported
-from tests.states import StateDir, definition, pretty, run
+from tests.support.importing import imported
+from tests.support.program import command
+from tests.support.state_directories import StateDir, definition, pretty, run
 
 
 @pytest.mark.parametrize("folder", ["", "data/automation-runs", "data/automation-runs/x/2026/05"])
@@ -45,6 +46,7 @@ FOREIGN = {
 }
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("name", FOREIGN)
 @pytest.mark.parametrize("verb", ["import", "verify"])
 def test_a_file_that_holds_no_runs_is_refused(
@@ -56,7 +58,7 @@ def test_a_file_that_holds_no_runs_is_refused(
     foreign.write_bytes(FOREIGN[name])
     target = f"sqlite:///{tmp_path / 'new.db'}" if verb == "import" else store_url
 
-    done = command(target, verb, str(foreign))
+    done = command("--db", target, verb, str(foreign))
 
     assert done.exit_code == 1
     assert f"{name} is not a file of runs" in done.stderr

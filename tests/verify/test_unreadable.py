@@ -17,8 +17,8 @@ from tandem_store.importer import ImportOptions, import_state
 from tandem_store.importer.source.directory import StateDirectory
 from tandem_store.importer.source.kinds import SkippedFile
 from tandem_store.verify import verify_state
-from tests.importer.reading import imported
-from tests.states import StateDir, context_state, definition, run
+from tests.support.importing import imported
+from tests.support.state_directories import StateDir, context_state, definition, run
 
 _NOBODY = 65534
 

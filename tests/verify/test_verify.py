@@ -12,8 +12,9 @@ from sqlalchemy import Engine, event, update
 from tandem_store import models, open_store
 from tandem_store.verify import Verdict, verify_state
 from tandem_store.verify.difference import first_difference
-from tests.importer.reading import dump, imported
-from tests.states import StateDir, run
+from tests.support.importing import imported
+from tests.support.state_directories import StateDir, run
+from tests.support.stored import dump
 
 
 def test_a_fresh_import_verifies(state: StateDir, url: str) -> None:

@@ -13,8 +13,9 @@ from sqlalchemy import delete, insert
 
 from tandem_store import models, open_store
 from tandem_store.verify import verify_state
-from tests.importer.reading import command, imported
-from tests.states import StateDir, run
+from tests.support.importing import imported
+from tests.support.program import command
+from tests.support.state_directories import StateDir, run
 
 
 def last_line(done: Result) -> str:
@@ -97,8 +98,8 @@ def test_the_last_line_says_whether_the_source_may_go(
     back_up(url)
     spoil(clean, url)
 
-    done = command(url, "verify", str(clean.root))
-    told = json.loads(command(url, "verify", str(clean.root), "--json").stdout)
+    done = command("--db", url, "verify", str(clean.root))
+    told = json.loads(command("--db", url, "verify", str(clean.root), "--json").stdout)
 
     assert (done.exit_code, last_line(done)[: len(sentence)]) == (exit_code, sentence)
     assert told["may_delete_source"] is (spoil is spoil_nothing)
@@ -112,7 +113,7 @@ def test_all_reasons_are_told_the_most_important_first(clean: StateDir, url: str
     lead_out(clean, url)
     lose_definitions(clean, url)
 
-    line = last_line(command(url, "verify", str(clean.root)))
+    line = last_line(command("--db", url, "verify", str(clean.root)))
 
     parts = ["1 difference", "not read", "in quarantine", "no backup"]
     places = [line.index(part) for part in parts]
@@ -126,7 +127,7 @@ def test_an_import_is_not_advised_for_what_was_deleted(clean: StateDir, url: str
         tx.runs.delete("one")
     imported(url, clean.root)
 
-    done = command(url, "verify", str(clean.root))
+    done = command("--db", url, "verify", str(clean.root))
 
     assert done.exit_code == 4
     assert "takes what is new or has changed, but not what was deleted)" in last_line(done)
@@ -138,7 +139,7 @@ def test_what_goes_with_the_source_is_told(clean: StateDir, url: str) -> None:
     imported(url, clean.root)
     back_up(url)
 
-    line = last_line(command(url, "verify", str(clean.root)))
+    line = last_line(command("--db", url, "verify", str(clean.root)))
 
     assert line.endswith(
         "That also deletes 1 superseded copy, of which the store has only the digest."
@@ -153,7 +154,7 @@ def test_a_directory_that_was_never_imported_is_one_sentence(
     other = StateDir(tmp_path / "other")
     other.hot({f"run {number}": run(f"run {number}") for number in range(30)})
 
-    done = command(url, "verify", str(other.root))
+    done = command("--db", url, "verify", str(other.root))
 
     assert done.exit_code == 4
     assert "run 1" not in done.stdout
@@ -170,8 +171,8 @@ def test_long_lists_are_cut_at_20(clean: StateDir, url: str) -> None:
     for number in range(33):
         clean.shard(run(f"late-{number}"))
 
-    done = command(url, "verify", str(clean.root))
-    told = json.loads(command(url, "verify", str(clean.root), "--json").stdout)
+    done = command("--db", url, "verify", str(clean.root))
+    told = json.loads(command("--db", url, "verify", str(clean.root), "--json").stdout)
 
     assert done.stdout.count("late-") == 2 * 20  # its id and its path
     assert "... and 13 more; --json lists all" in done.stdout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.importer.traps import choice, faults, oddities, restore, sources
 from tests.importer.traps.expected import Expected, Trap, expect
-from tests.states import StateDir
+from tests.support.state_directories import StateDir
 
 __all__ = ["TRAPS", "Expected", "Trap", "expect", "lay_all"]
 

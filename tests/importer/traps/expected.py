@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tests.states import Json, StateDir
+from tests.support.state_directories import Json, StateDir
 
 
 @dataclass(frozen=True, kw_only=True)

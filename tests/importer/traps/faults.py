@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from tests.importer.traps.expected import Expected, expect
-from tests.states import StateDir, full_run, pretty
+from tests.support.state_directories import StateDir, full_run, pretty
 
 BOM = b"\xef\xbb\xbf"
 

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from tests.importer.traps.expected import Expected, expect
-from tests.states import StateDir, full_run, pretty, run
+from tests.support.state_directories import StateDir, full_run, pretty, run
 
 MONTH = "2026/05"
 HISTORY = f"data/automation-runs/automation_v2_runs/{MONTH}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from tests.importer.traps.expected import Expected, expect
-from tests.states import (
+from tests.support.state_directories import (
     CREATED_MS,
     HOUR_MS,
     Json,

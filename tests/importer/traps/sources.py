@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.importer.traps.expected import Expected, expect
-from tests.states import (
+from tests.support.state_directories import (
     CREATED_MS,
     HOUR_MS,
     StateDir,

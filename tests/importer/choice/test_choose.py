@@ -1,0 +1,383 @@
+"""The choice between copies: a function of the set of them, and of nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tandem_store.importer.choice.choose import Candidate, Decision, resolve
+from tandem_store.importer.choice.facts import Facts
+from tandem_store.importer.source.kinds import Source
+from tandem_store.ledger import CopyOutcome, Kind, Part, Reason, ReasonCode
+
+_PARTS = st.integers(0, 63).map(Part)
+
+
+@st.composite
+def _candidates(draw: st.DrawFn, tenants: Sequence[bytes] = (b"t", b"u")) -> list[Candidate]:
+    facts = _facts(tenants)
+    drawn = draw(st.lists(st.builds(_candidate, facts, st.sampled_from(_SOURCES)), max_size=6))
+    copies = [
+        Candidate(one.facts, one.source, f"file-{number}", 0) for number, one in enumerate(drawn)
+    ]
+    if draw(st.booleans()):
+        by_service = draw(st.booleans())
+        copies.append(
+            Candidate(draw(facts), Source.HOT, "", 0, stored=True, written_by_service=by_service)
+        )
+    return copies
+
+
+_SOURCES = [source for source in Source if source is not Source.DEFINITION]
+
+
+def _candidate(facts: Facts, source: Source) -> Candidate:
+    return Candidate(facts, source, "", 0)
+
+
+def _facts(tenants: Sequence[bytes]) -> st.SearchStrategy[Facts]:
+    return st.builds(
+        Facts,
+        kind=st.sampled_from(Kind),
+        run_id=st.just("r"),
+        digest=st.binary(min_size=1, max_size=1),
+        month_at_ms=st.just(0),
+        updated_at_ms=st.integers(0, 3),
+        outputs=st.integers(0, 2),
+        parts=_PARTS,
+        tenant=st.sampled_from(tenants),
+        automation=st.sampled_from([b"a", b"b"]),
+        ignored=st.booleans(),
+    )
+
+
+@given(_candidates(), st.randoms(use_true_random=False), st.booleans())
+def test_the_order_of_the_copies_does_not_matter(
+    copies: list[Candidate], random: st.DataObject, strict: bool
+) -> None:
+    """Shuffled, every copy has the same fate."""
+    shuffled = list(copies)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+
+    decisions = dict(zip(copies, resolve(copies, strict=strict).decisions, strict=True))
+
+    assert dict(zip(shuffled, resolve(shuffled, strict=strict).decisions, strict=True)) == decisions
+
+
+@given(_candidates(), st.booleans())
+def test_every_copy_has_one_fate_and_at_most_one_wins(
+    copies: list[Candidate], strict: bool
+) -> None:
+    """The winner alone is imported or recovered; without a winner nothing is superseded."""
+    resolution = resolve(copies, strict=strict)
+
+    won = [
+        at
+        for at, decision in enumerate(resolution.decisions)
+        if decision.outcome in {CopyOutcome.IMPORTED, CopyOutcome.RECOVERED}
+    ]
+    assert len(resolution.decisions) == len(copies)
+    assert won == ([] if resolution.winner is None else [resolution.winner])
+
+
+def _may_win(copy: Candidate, *, strict: bool) -> bool:
+    """The rule in other words than those of the code."""
+    if copy.facts.ignored:
+        return False
+    is_whole = copy.facts.kind is Kind.WELL_FORMED
+    return copy.stored or is_whole or (not strict and copy.source is not Source.LEFTOVER)
+
+
+@given(_candidates(), st.booleans())
+def test_a_copy_wins_whenever_one_may(copies: list[Candidate], strict: bool) -> None:
+    """Only stubs and damage in strict imports, and such leftovers, leave a run without a winner."""
+    winner = resolve(copies, strict=strict).winner
+
+    assert (winner is not None) == any(_may_win(one, strict=strict) for one in copies)
+    assert winner is None or _may_win(copies[winner], strict=strict)
+
+
+@given(_candidates())
+def test_a_whole_copy_never_loses_to_a_stub_or_to_damage(copies: list[Candidate]) -> None:
+    """Whatever the dates; only what the store holds may stand above it."""
+    winner = resolve(copies).winner
+
+    if any(one.facts.kind is Kind.WELL_FORMED and not one.facts.ignored for one in copies):
+        assert winner is not None
+        assert copies[winner].facts.kind is Kind.WELL_FORMED or copies[winner].stored
+
+
+@given(_candidates(tenants=[b"t"]))
+def test_what_the_store_holds_yields_to_a_whole_copy(copies: list[Candidate]) -> None:
+    """A stub or damage that was stored earlier, unless a service has written it since."""
+    winner = resolve(copies).winner
+
+    if any(one.facts.kind is Kind.WELL_FORMED and not one.facts.ignored for one in copies):
+        assert winner is not None
+        is_whole = copies[winner].facts.kind is Kind.WELL_FORMED
+        assert is_whole or copies[winner].written_by_service
+
+
+@given(_candidates(), st.booleans())
+def test_what_the_store_holds_for_another_tenant_is_not_overwritten(
+    copies: list[Candidate], strict: bool
+) -> None:
+    """The newcomers never win, give nothing and are not superseded: they go to quarantine."""
+    resolution = resolve(copies, strict=strict)
+    held = next((one for one in copies if one.stored and not one.facts.ignored), None)
+
+    if held is not None:
+        assert resolution.winner is not None
+        assert copies[resolution.winner].facts.tenant == held.facts.tenant
+        for one, decision in zip(copies, resolution.decisions, strict=True):
+            if one.facts.tenant != held.facts.tenant:
+                expected = CopyOutcome.SKIPPED if one.facts.ignored else CopyOutcome.QUARANTINED
+                assert decision.outcome is expected
+
+
+@given(_candidates())
+def test_only_a_whole_copy_of_the_same_automation_and_tenant_gives_parts(
+    copies: list[Candidate],
+) -> None:
+    """A part is taken where the winner lacks it, from a copy that has it."""
+    resolution = resolve(copies)
+
+    for part, donor in resolution.donors.items():
+        assert resolution.winner is not None
+        winner, giver = copies[resolution.winner].facts, copies[donor].facts
+        assert giver.kind is Kind.WELL_FORMED
+        assert part in giver.parts
+        assert part not in winner.parts
+        assert (giver.tenant, giver.automation) == (winner.tenant, winner.automation)
+
+
+def _copy(
+    *,
+    source: Source = Source.SHARD,
+    path: str = "p",
+    ordinal: int = 0,
+    stored: bool = False,
+    written_by_service: bool = False,
+    **facts: Any,
+) -> Candidate:
+    """A complete copy of a run that has ended; what matters to the test is named."""
+    known: dict[str, Any] = {
+        "kind": Kind.WELL_FORMED,
+        "run_id": "r",
+        "digest": b"d",
+        "month_at_ms": 0,
+        "updated_at_ms": 5,
+        "outputs": 2,
+        "parts": _COMPLETE,
+        "tenant": b"t",
+        "automation": b"a",
+        "ignored": False,
+    }
+    return Candidate(
+        Facts(**known | facts),
+        source,
+        path,
+        ordinal,
+        stored=stored,
+        written_by_service=written_by_service,
+    )
+
+
+_COMPLETE = (
+    Part.OUTPUTS | Part.RUNTIME_CONTEXT | Part.SNAPSHOT | Part.TERMINAL | Part.COMPLETED_NODES
+)
+
+#: The better copy, then the worse one, which is better by the rule that comes next.
+PRECEDENCE = {
+    "a stub beats damage": (
+        _copy(kind=Kind.STUB, source=Source.CONTEXT),
+        _copy(kind=Kind.DAMAGED),
+    ),
+    "a complete copy beats a stub": (
+        _copy(source=Source.CONTEXT),
+        _copy(kind=Kind.STUB),
+    ),
+    "what a service wrote is never a stub": (
+        _copy(kind=Kind.STUB, stored=True, written_by_service=True, updated_at_ms=6),
+        _copy(),
+    ),
+    "what an import stored may be one": (
+        _copy(),
+        _copy(kind=Kind.STUB, stored=True, updated_at_ms=6),
+    ),
+    "leftovers yield": (_copy(updated_at_ms=1), _copy(source=Source.LEFTOVER)),
+    "context runs yield": (_copy(updated_at_ms=1), _copy(source=Source.CONTEXT)),
+    "the newest": (_copy(updated_at_ms=6), _copy(stored=True)),
+    "what is stored": (_copy(stored=True, outputs=1), _copy(outputs=2)),
+    "the most outputs": (_copy(outputs=3, parts=Part.TERMINAL), _copy()),
+    "a runtime context": (
+        _copy(parts=Part.RUNTIME_CONTEXT),
+        _copy(parts=Part.SNAPSHOT | Part.GATE),
+    ),
+    "a snapshot": (_copy(parts=Part.SNAPSHOT), _copy(parts=Part.GATE)),
+    "a gate": (_copy(parts=Part.GATE, source=Source.BACKUP), _copy(parts=Part(0))),
+    "the most trusted source": (_copy(source=Source.HOT, digest=b"z"), _copy()),
+    "the smallest digest": (_copy(digest=b"c", path="z"), _copy()),
+    "the first path": (_copy(path="a", ordinal=9), _copy()),
+    "the first in its file": (_copy(), _copy(ordinal=1)),
+}
+
+
+@pytest.mark.parametrize("rule", PRECEDENCE)
+def test_of_two_copies_the_better_one_wins(rule: str) -> None:
+    """Each rule decides before those that follow it."""
+    better, worse = PRECEDENCE[rule]
+
+    assert resolve([worse, better]).winner == 1
+    assert resolve([better, worse]).winner == 0
+
+
+@pytest.mark.parametrize("source", [source for source in Source if source is not Source.DEFINITION])
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_copy_alone_is_stored_unless_it_is_not_trusted(
+    source: Source, kind: Kind, *, strict: bool
+) -> None:
+    """Of a leftover and in a strict import, only a complete copy is stored."""
+    (decision,) = resolve([_copy(kind=kind, source=source)], strict=strict).decisions
+
+    if kind is Kind.WELL_FORMED:
+        assert decision == Decision(CopyOutcome.IMPORTED)
+    elif strict or source is Source.LEFTOVER:
+        code = {Kind.STUB: ReasonCode.STUB, Kind.DAMAGED: ReasonCode.DAMAGED}[kind]
+        assert decision == Decision(CopyOutcome.QUARANTINED, Reason(code))
+    elif kind is Kind.STUB:
+        assert decision == Decision(CopyOutcome.IMPORTED, Reason(ReasonCode.STUB))
+    else:
+        assert decision == Decision(CopyOutcome.RECOVERED, Reason(ReasonCode.DAMAGED))
+
+
+def test_every_copy_that_loses_has_its_reason() -> None:
+    """In the order in which the reasons are asked for."""
+    copies = {
+        "winner": _copy(updated_at_ms=9),
+        "ignored": _copy(ignored=True, updated_at_ms=10, tenant=b"u"),
+        "damaged": _copy(kind=Kind.DAMAGED, tenant=b"u"),
+        "foreign": _copy(tenant=b"u"),
+        "foreign stub": _copy(kind=Kind.STUB, tenant=b"u"),
+        "stub": _copy(kind=Kind.STUB),
+        "older": _copy(),
+    }
+
+    decisions = dict(zip(copies, resolve(list(copies.values())).decisions, strict=True))
+
+    conflict = Decision(CopyOutcome.QUARANTINED, Reason(ReasonCode.TENANT_CONFLICT))
+    assert decisions == {
+        "winner": Decision(CopyOutcome.IMPORTED),
+        "ignored": Decision(CopyOutcome.SKIPPED, Reason(ReasonCode.NON_TERMINAL_CONTEXT_RUN)),
+        "damaged": Decision(CopyOutcome.QUARANTINED, Reason(ReasonCode.DAMAGED)),
+        "foreign": conflict,
+        "foreign stub": conflict,
+        "stub": Decision(CopyOutcome.SUPERSEDED),
+        "older": Decision(CopyOutcome.SUPERSEDED),
+    }
+
+
+_STRIPPED = _copy(updated_at_ms=9, outputs=0, parts=Part.TERMINAL | Part.COMPLETED_NODES)
+
+
+def test_a_stripped_winner_gets_each_part_from_the_best_copy_that_has_it() -> None:
+    """The copies that gave say so, and those that had nothing to give are superseded."""
+    copies = [
+        _copy(updated_at_ms=1),
+        _copy(updated_at_ms=3, parts=Part.OUTPUTS | Part.SNAPSHOT),
+        _STRIPPED,
+        _copy(updated_at_ms=2, parts=Part.RUNTIME_CONTEXT),
+    ]
+
+    resolution = resolve(copies)
+
+    assert resolution.winner == 2
+    assert resolution.donors == {Part.OUTPUTS: 1, Part.SNAPSHOT: 1, Part.RUNTIME_CONTEXT: 3}
+    everything = Part.OUTPUTS | Part.SNAPSHOT | Part.RUNTIME_CONTEXT
+    gave = CopyOutcome.RESTORED_FROM
+    assert resolution.decisions == [
+        Decision(CopyOutcome.SUPERSEDED),
+        Decision(gave, Reason(given=Part.OUTPUTS | Part.SNAPSHOT)),
+        Decision(CopyOutcome.IMPORTED, Reason(received=everything)),
+        Decision(gave, Reason(given=Part.RUNTIME_CONTEXT)),
+    ]
+
+
+def test_a_winner_keeps_the_parts_that_it_has() -> None:
+    """An older copy may differ in them."""
+    winner = _copy(updated_at_ms=9, parts=_COMPLETE & ~Part.SNAPSHOT)
+
+    assert resolve([winner, _copy()]).donors == {Part.SNAPSHOT: 1}
+
+
+def test_outputs_of_a_run_that_completed_no_node_are_not_restored() -> None:
+    """It never had any; what an older copy has belongs to an attempt that was started over."""
+    winner = _copy(updated_at_ms=9, outputs=0, parts=Part.TERMINAL)
+
+    assert set(resolve([winner, _copy()]).donors) == {Part.RUNTIME_CONTEXT, Part.SNAPSHOT}
+
+
+@pytest.mark.parametrize(
+    "winner",
+    [
+        {"written_by_service": True, "stored": True},
+        {"parts": Part.COMPLETED_NODES},
+        {"kind": Kind.STUB, "stored": True, "written_by_service": True},
+    ],
+    ids=["written by a service", "not ended", "a stub"],
+)
+def test_some_winners_are_left_as_they_are(winner: dict[str, Any]) -> None:
+    """What they lack, no compaction took away."""
+    winning = _copy(
+        **{"updated_at_ms": 9, "outputs": 0, "parts": Part.TERMINAL | Part.COMPLETED_NODES} | winner
+    )
+
+    resolution = resolve([winning, _copy()])
+
+    assert (resolution.winner, resolution.donors) == (0, {})
+
+
+@pytest.mark.parametrize("kind", [Kind.STUB, Kind.DAMAGED])
+def test_a_stub_or_a_recovered_entry_gets_nothing_back(kind: Kind) -> None:
+    """Even if nothing better is there: it is not what the engine compacted."""
+    winning = _copy(kind=kind, updated_at_ms=9, parts=Part.TERMINAL | Part.COMPLETED_NODES)
+
+    assert resolve([winning, _copy(kind=kind)]).donors == {}
+
+
+@pytest.mark.parametrize(
+    "donor",
+    [
+        {"kind": Kind.STUB},
+        {"kind": Kind.DAMAGED},
+        {"automation": b"b"},
+        {"tenant": b"u"},
+        {"ignored": True},
+        {"parts": Part.GATE | Part.TERMINAL | Part.COMPLETED_NODES},
+    ],
+    ids=["a stub", "damaged", "of another automation", "of another tenant", "ignored", "no parts"],
+)
+def test_some_copies_give_nothing(donor: dict[str, Any]) -> None:
+    """Their parts may be another run's, or made up."""
+    resolution = resolve([_STRIPPED, _copy(**donor)])
+
+    assert (resolution.winner, resolution.donors) == (0, {})
+
+
+def test_partial_outputs_are_noted_at_the_winner_and_the_giver() -> None:
+    """And nowhere else."""
+    resolution = resolve([_copy(), _STRIPPED, _copy(updated_at_ms=1)])
+
+    partial = resolution.with_partial_outputs()
+
+    assert [one.reason.partial for one in partial.decisions] == [True, True, False]
+    assert [one.reason.partial for one in resolution.decisions] == [False, False, False]
+    assert [one.outcome for one in partial.decisions] == [
+        one.outcome for one in resolution.decisions
+    ]
+    assert (partial.winner, partial.donors) == (resolution.winner, resolution.donors)

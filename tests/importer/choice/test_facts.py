@@ -1,0 +1,170 @@
+"""What is known of a copy: how good it is, whose, how new, and what is in it."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from tandem_store.importer.choice.facts import Facts, time_of_damaged
+from tandem_store.ledger import Kind, Part
+from tandem_store.records import RECOVERED_CONTEXT_RUN
+from tests.support.legacy_runs import (
+    CREATED_MS,
+    HOUR_MS,
+    checkpoint,
+    context_stub,
+    corrupt_stub,
+    definition,
+    full_run,
+    run,
+)
+
+BARE = {"status": "running", "checkpoint": checkpoint()}
+
+
+def facts(**fields: Any) -> Facts:
+    """The facts of a running run without a part, with these fields."""
+    return Facts.of_record(run("r", **(BARE | fields)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "part"),
+    [
+        ({}, Part(0)),
+        ({"checkpoint": checkpoint(node_outputs={"a": {}})}, Part.OUTPUTS),
+        ({"runtime_context": {}}, Part.RUNTIME_CONTEXT),
+        ({"runtime_context": None}, Part(0)),
+        ({"automation_snapshot": definition("auto-1")}, Part.SNAPSHOT),
+        ({"automation_snapshot": None}, Part(0)),
+        ({"checkpoint": checkpoint(awaiting_gate={})}, Part.GATE),
+        ({"checkpoint": checkpoint(awaiting_gate=None)}, Part(0)),
+        ({"checkpoint": checkpoint(completed_nodes=["a"])}, Part.COMPLETED_NODES),
+        ({"status": "completed"}, Part.TERMINAL),
+        ({"status": "failed"}, Part.TERMINAL),
+        ({"status": "cancelled"}, Part.TERMINAL),
+        ({"status": "blocked"}, Part.TERMINAL),
+        ({"status": "paused"}, Part(0)),
+    ],
+)
+def test_each_part_is_seen(fields: dict[str, Any], part: Part) -> None:
+    """On its own, and not where its field is empty."""
+    assert facts(**fields).parts == part
+    assert facts(**fields).is_terminal == (part is Part.TERMINAL)
+
+
+def test_a_checkpoint_may_lack_what_older_engines_did_not_write() -> None:
+    """Its outputs and completed nodes are none then."""
+    found = facts(checkpoint={})
+
+    assert (found.parts, found.outputs) == (Part(0), 0)
+
+
+def test_a_run_is_dated_by_its_last_update_and_filed_by_its_latest_time() -> None:
+    """Which may be its creation, where the clock was set back."""
+    usual = facts(created_at_ms=1, updated_at_ms=2)
+    odd = facts(created_at_ms=3, updated_at_ms=2)
+
+    assert (usual.updated_at_ms, usual.month_at_ms) == (2, 2)
+    assert (odd.updated_at_ms, odd.month_at_ms) == (2, 3)
+
+
+def test_outputs_are_counted() -> None:
+    """The fuller of two copies wins by them."""
+    assert facts(checkpoint=checkpoint(node_outputs={"a": {}, "b": None})).outputs == 2
+
+
+def test_equal_content_has_one_digest_in_any_order() -> None:
+    """A file that was only written again is the same copy."""
+    one = run("r", **BARE)
+    shuffled = dict(reversed(one.items()))
+
+    assert Facts.of_record(shuffled).digest == Facts.of_record(one).digest
+    assert Facts.of_record(one | {"detail": "x"}).digest != Facts.of_record(one).digest
+    assert len(Facts.of_record(one).digest) == 32
+
+
+def test_tenants_differ_by_organisation_workspace_and_deployment() -> None:
+    """And by nothing else; a run without one is the local tenant's."""
+    ids = {"org_id": "o", "workspace_id": "w", "deployment_id": "d"}
+    own = facts(tenant_context=ids).tenant
+
+    assert facts(tenant_context=ids | {"source": "explicit", "actor_id": "a"}).tenant == own
+    for name in ids:
+        assert facts(tenant_context=ids | {name: "x"}).tenant != own
+    local = {"org_id": "local", "workspace_id": "local"}
+    assert facts(tenant_context=None).tenant == facts(tenant_context=local).tenant
+    without = run("r", **BARE)
+    del without["tenant_context"]
+    assert Facts.of_record(without).tenant == facts(tenant_context=local).tenant
+    assert len(own) == 8
+
+
+def test_automations_differ_by_their_ids() -> None:
+    """Parts are restored within one automation only."""
+    assert facts(automation_id="a").automation == facts(automation_id="a").automation
+    assert facts(automation_id="a").automation != facts(automation_id="b").automation
+    assert len(facts().automation) == 8
+
+
+@pytest.mark.parametrize(
+    ("trigger", "status", "ignored"),
+    [
+        (RECOVERED_CONTEXT_RUN, "running", True),
+        (RECOVERED_CONTEXT_RUN, "queued", True),
+        (RECOVERED_CONTEXT_RUN, "completed", False),
+        ("manual", "running", False),
+    ],
+)
+def test_an_unfinished_context_run_is_ignored(trigger: str, status: str, *, ignored: bool) -> None:
+    """As the engine ignores it."""
+    assert facts(trigger_type=trigger, status=status).ignored is ignored
+
+
+@pytest.mark.parametrize(
+    ("record", "kind"),
+    [
+        (full_run("r"), Kind.WELL_FORMED),
+        (corrupt_stub("r"), Kind.STUB),
+        (context_stub("r"), Kind.STUB),
+    ],
+    ids=["complete", "corrupt stub", "context stub"],
+)
+def test_what_the_engine_made_up_is_a_stub(record: dict[str, Any], kind: Kind) -> None:
+    """However well it is formed."""
+    assert Facts.of_record(record).kind is kind
+
+
+def test_a_damaged_entry_has_the_facts_of_what_is_recovered() -> None:
+    """But the digest of its bytes, and it is never ignored."""
+    recovered = run("r", **BARE, trigger_type=RECOVERED_CONTEXT_RUN)
+    digest = sha256(b"entry").digest()
+
+    found = Facts.of_damaged(recovered, digest)
+
+    assert (found.kind, found.digest, found.ignored) == (Kind.DAMAGED, digest, False)
+    assert found.updated_at_ms == CREATED_MS + HOUR_MS
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"updated_at_ms": 3, "finished_at_ms": 2, "created_at_ms": 1}, 3),
+        ({"finished_at_ms": 2, "created_at_ms": 1}, 2),
+        ({"created_at_ms": 1}, 1),
+        ({"updated_at_ms": 0, "created_at_ms": 1}, 0),
+        ({"updated_at_ms": 2**64 - 1}, 2**64 - 1),
+        ({"updated_at_ms": 2**64, "created_at_ms": 1}, 1),
+        ({"updated_at_ms": -1, "created_at_ms": 1}, 1),
+        ({"updated_at_ms": True, "created_at_ms": 1}, 1),
+        ({"updated_at_ms": "3", "created_at_ms": 1}, 1),
+        ({"updated_at_ms": 3.0, "created_at_ms": 1}, 1),
+        ({}, 7),
+    ],
+)
+def test_a_damaged_entry_is_dated_by_its_own_time_if_it_has_one(
+    entry: dict[str, Any], expected: int
+) -> None:
+    """Only a time that the engine could have written counts; else the file's does."""
+    assert time_of_damaged(entry, mtime_ms=7) == expected
