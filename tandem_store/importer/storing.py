@@ -186,7 +186,7 @@ class _Batch:
         new: list[Copy] = []
         seen: list[SeenRow] = []
         for copy in reading.copies:
-            if same := held[copy.key and copy.key, copy.digest]:
+            if same := held[copy.key, copy.digest]:
                 entry_id = same.pop()
                 seen.append(
                     {"entry_id": entry_id, "seen_import_id": self.import_id, **position_of(copy)}
