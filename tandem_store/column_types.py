@@ -63,7 +63,7 @@ class StoredAs(TypeDecorator[_T]):
 
     @staticmethod
     def to_stored(value: Any) -> Any:
-        """Return what is stored for a value; what is none of the type's is stored as it is."""
+        """Return what is stored for a value; a value of another type is stored as it is."""
         raise NotImplementedError
 
     @staticmethod

@@ -214,7 +214,7 @@ class unindexed(FunctionElement[Any]):  # noqa: N801 - named as SQL functions ar
     """A column that SQLite must not look for an index of.
 
     Without statistics it takes any index that answers an equality, such as that of a tenant with
-    years of runs, for better than the short one that is right. A plus sign tells it not to
+    years of runs, for better than the short one that is right. A plus sign prevents that
     (https://www.sqlite.org/optoverview.html); elsewhere this is the column itself.
     """
 

@@ -1,8 +1,8 @@
-"""Where a file is made until it is whole, and how it then gets its name.
+"""Making a file in a private folder; it gets its name when it is complete.
 
 Note [Names]
 
-A file under its final name is whole, always: it is made in a folder of its own beside the target,
+A file under its final name is always complete: it is made in a folder of its own beside the target,
 checked there, put on the disk, and only then linked to its name, which fails if the name is taken.
 A killed process leaves the folder behind. The next one that works beside it removes it: the folder
 holds a lock, which ends with the process, however it ends and on whatever machine it ran.
@@ -26,7 +26,7 @@ from tandem_store.errors import StoreError
 PREFIX: Final = ".tandem-store-partial-"
 _LOCK: Final = "lock"
 _ATTEMPTS: Final = 10
-#: What a file system without hard links says to who wants one.
+#: The errors of a file system that has no hard links.
 _NO_LINKS: Final = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -49,20 +49,20 @@ def workspace(folder: Path) -> Iterator[Path]:
                 raise no_room(folder) from error
             raise
         except StoreError as error:
-            # As the database says it, it is about a transaction.
+            # The message of the database speaks of a transaction only.
             if getattr(error.__cause__, "sqlite_errorname", "") == "SQLITE_FULL":
                 raise no_room(folder) from error
             raise
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Let what the operating system refuses leave the block as a ``StoreError``."""
+def os_errors_as_store_errors() -> Iterator[None]:
+    """Raise an ``OSError`` of the block as a ``StoreError`` that names the file."""
     try:
         yield
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        raise StoreError(f"{place}{error.strerror or error}.") from error
+        prefix = f"{error.filename}: " if error.filename else ""
+        raise StoreError(f"{prefix}{error.strerror or error}.") from error
 
 
 def no_room(folder: Path) -> StoreError:
@@ -84,7 +84,7 @@ def refuse_unless_room(folder: Path, size: int) -> None:
 
 
 def publish(made: Path, target: Path) -> None:
-    """Give a whole file its name, for good; raises ``FileExistsError`` if the name is taken."""
+    """Give a complete file its name, durably; raises ``FileExistsError`` if the name is taken."""
     with made.open("rb") as file:
         os.fsync(file.fileno())
     try:
@@ -98,13 +98,14 @@ def publish(made: Path, target: Path) -> None:
     _sync_folder(target.parent)
 
 
-def taken(target: Path) -> StoreError:
+def name_taken(target: Path) -> StoreError:
     """The error for a name that is taken."""
     return StoreError(f"{target} is there already, and is never written over; name another file.")
 
 
 def _take_and_replace(made: Path, target: Path) -> None:
-    # Empty for a moment, and if the machine dies in it; an empty file is never taken for a whole.
+    # Empty for a moment, or for good if the machine stops just then; nothing takes an empty file
+    # for a backup.
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     made.replace(target)
 
@@ -114,7 +115,7 @@ def _sync_folder(folder: Path) -> None:
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        # Some network file systems do not take it, and see to it themselves.
+        # Some network file systems refuse this, because they write folders at once.
         with suppress(OSError):
             os.fsync(descriptor)
     finally:

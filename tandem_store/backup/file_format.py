@@ -4,9 +4,9 @@ Note [Seal]
 
 SQLite's own check looks at how pages hang together; a bit that flips inside a column passes it. So
 a backup carries a checksum of all its bytes: the first four of their SHA-256, written over the
-header's ``user_version``, which counts as zero for it. Whatever reads SQLite files reads a sealed
-one, and no second file can get lost. Writing to the file breaks the seal, and puts the file back
-into write-ahead mode, by which damage is told from use.
+header's ``user_version``, which counts as zero for it. Every program that reads SQLite files can
+read a sealed one, and there is no second file that could get lost. Writing to the file breaks the
+seal and puts the file back into write-ahead mode, which shows that it was used and not damaged.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tandem_store.zstd import (
     get_frame_info,
 )
 
-#: Told how many bytes are done, of how many.
+#: Called with how many bytes are done, and how many there are.
 Progress = Callable[[int, int], None]
 
 SUFFIX: Final = ".zst"
@@ -81,8 +81,8 @@ def compress(source: Path, target: Path, progress: Progress) -> str:
 
     Returns the SHA-256 of the ``source``.
     """
-    # Measured on a store of 10,000 runs: level 3 takes a third of the time of level 6 and gives
-    # 1 % more; workers make it slower, because the documents are compressed already.
+    # Measured on a store of 10,000 runs: level 3 takes a third of the time of level 6 and makes
+    # the file 1 % larger; workers make it slower, because the documents are compressed already.
     compressor = ZstdCompressor(
         options={CompressionParameter.compression_level: 3, CompressionParameter.checksum_flag: 1}
     )
@@ -151,12 +151,12 @@ def _unzipped(path: Path, progress: Progress, note: Callable[[bytes], None]) -> 
 
 
 def _checksum(path: Path, progress: Progress) -> bytes:
-    digest, place = hashlib.sha256(), 0
+    digest, position = hashlib.sha256(), 0
     for piece in _pieces(path, progress):
-        if place == 0:
+        if position == 0:
             piece = piece[: _USER_VERSION.start] + bytes(4) + piece[_USER_VERSION.stop :]
         digest.update(piece)
-        place += len(piece)
+        position += len(piece)
     # Zero is what a file without a seal has there.
     return digest.digest()[:3] + bytes([digest.digest()[3] | 1])
 

@@ -12,7 +12,12 @@ from typing import Self
 from sqlalchemy import URL
 
 from tandem_store.backup import file_format, retention, snapshot
-from tandem_store.backup.atomic_file import publish, taken, told, workspace
+from tandem_store.backup.atomic_file import (
+    name_taken,
+    os_errors_as_store_errors,
+    publish,
+    workspace,
+)
 from tandem_store.backup.report import BackupReport
 from tandem_store.database.urls import database_url
 from tandem_store.errors import NotAStoreError, StoreError
@@ -20,22 +25,22 @@ from tandem_store.progress import Progress, ignore_progress
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a backup goes. Without a ``name`` it gets one from the store's and its moment."""
+class Destination:
+    """Where a backup goes; ``name`` is None if it is named after the store and the moment."""
 
     folder: Path
     name: str | None
 
     @classmethod
     def of(cls, target: str | os.PathLike[str]) -> Self:
-        """The place that was asked for; raises ``StoreError`` if something is there already."""
+        """Return the destination for a path; raises ``StoreError`` if the name is taken."""
         path = Path(target).absolute()
         if path.is_dir():
             return cls(path, None)
         if os.fspath(target).endswith(os.sep):
             raise StoreError(f"There is no folder {path}. Make it, or mount what it is on.")
         if os.path.lexists(path):
-            raise taken(path)
+            raise name_taken(path)
         return cls(path.parent, path.name)
 
     @property
@@ -51,7 +56,7 @@ class Place:
                 publish(made, self.folder / name)
             except FileExistsError as error:
                 if self.name is not None:
-                    raise taken(self.folder / name) from error
+                    raise name_taken(self.folder / name) from error
                 # Another backup of the same millisecond.
                 at_ms += 1
             else:
@@ -85,33 +90,35 @@ def backup_store(
     >>> report.file.name, report.content.runs, report.size > 0  # bytes
     ('runs.db.zst', 3, True)
     """
-    with told():
-        return _backed_up(database_url(url), Place.of(target), keep, progress)
+    with os_errors_as_store_errors():
+        return _backed_up(database_url(url), Destination.of(target), keep, progress)
 
 
 def _backed_up(
-    origin: URL, place: Place, keep: int | None, progress: Progress | None
+    origin: URL, destination: Destination, keep: int | None, progress: Progress | None
 ) -> BackupReport:
     began = time.monotonic()
-    if keep is not None and (place.name is not None or keep < 1):
+    if keep is not None and (destination.name is not None or keep < 1):
         raise StoreError("keep needs a folder as the target, and is at least 1.")
-    report = make(origin, place, progress or ignore_progress)
+    report = make(origin, destination, progress or ignore_progress)
     report.not_recorded = retention.record(origin, report)
     if keep is not None and report.not_recorded is None:
-        report.removed, report.altered = retention.remove_older(origin, place.folder, keep)
+        report.removed, report.altered = retention.remove_older(origin, destination.folder, keep)
     report.seconds = time.monotonic() - began
     return report
 
 
-def make(url: URL, place: Place, progress: Progress) -> BackupReport:
-    """Make the file; the store is only read."""
-    with workspace(place.folder) as room:
+def make(url: URL, destination: Destination, progress: Progress) -> BackupReport:
+    """Make a verified backup without entering it in the store, which is only read."""
+    with workspace(destination.folder) as room:
         raw = room / "store.db"
         taken = snapshot.take(url, raw, progress)
         file_format.seal(raw, partial(progress, "sealing"))
-        made, digest = _compressed(raw, progress) if place.is_compressed else _read(raw, progress)
+        made, digest = (
+            _compressed(raw, progress) if destination.is_compressed else _read(raw, progress)
+        )
         size = made.stat().st_size
-        file = place.publish(made, retention.store_name(url), taken.at_ms)
+        file = destination.publish(made, retention.store_name(url), taken.at_ms)
     return BackupReport(file, taken.at_ms, taken.content, size, digest)
 
 

@@ -28,7 +28,7 @@ class Content:
         return self.tables["runs"]
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, as JSON has it."""
+        """The content as a JSON object."""
         return {
             "revision": self.revision,
             "runs": self.runs,

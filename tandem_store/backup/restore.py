@@ -1,4 +1,4 @@
-"""The way back: a backup made into a store that nobody can open before it is whole."""
+"""Restoring a backup into a store that nobody can open before it is complete."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 
 from tandem_store.backup import file_format, snapshot
-from tandem_store.backup.atomic_file import publish, refuse_unless_room, told, workspace
+from tandem_store.backup.atomic_file import (
+    os_errors_as_store_errors,
+    publish,
+    refuse_unless_room,
+    workspace,
+)
 from tandem_store.backup.report import Content, RestoreReport
 from tandem_store.copying import copy_store
 from tandem_store.database import portable_files, revisions
@@ -25,7 +30,7 @@ from tandem_store.errors import NotAStoreError, StoreError
 from tandem_store.progress import Progress, ignore_progress
 from tandem_store.store import open_any_revision
 
-#: What SQLite would take for a part of the file that they stand beside.
+#: Files that SQLite would take for a part of the database beside them.
 _LOGS: Final = ("-wal", "-journal")
 
 
@@ -49,7 +54,7 @@ def restore_store(
     >>> report.content.runs, report.digest == backup.digest
     (3, True)
     """
-    with told():
+    with os_errors_as_store_errors():
         return _restored(Path(source).absolute(), database_url(url), progress)
 
 
@@ -59,12 +64,12 @@ def _restored(file: Path, goal: URL, progress: Progress | None) -> RestoreReport
     _refuse_source(file)
     if path is not None:
         _refuse_target(path, file)
-    tell = progress or ignore_progress
+    report_progress = progress or ignore_progress
     # PostgreSQL has the rows copied out of a file, which goes where temporary files go.
     with workspace(Path(tempfile.gettempdir()) if path is None else path.parent) as room:
-        unpacked = _unpacked(file, room, tell)
+        unpacked = _unpacked(file, room, report_progress)
         if path is None:
-            content = _into_server(unpacked.path, goal, tell)
+            content = _into_server(unpacked.path, goal, report_progress)
         else:
             content = unpacked.content
             _publish(unpacked.path, path)
@@ -95,8 +100,8 @@ def _refuse_source(file: Path) -> None:
         raise StoreError(f"The backup {file} {what}.")
     if not (file_format.is_zstd(file) or file_format.is_sqlite(file)):
         raise NotAStoreError(
-            f"{file} is no backup: it is neither an SQLite file nor a compressed one. Name a file "
-            "that was made with: tandem-store backup FILE"
+            f"{file} is not a backup: it is neither an SQLite file nor a compressed one. Name a "
+            "file that was made with: tandem-store backup FILE"
         )
     if log := _log_beside(file):
         raise StoreError(
@@ -145,7 +150,9 @@ def _unpacked(file: Path, room: Path, progress: Progress) -> _Unpacked:
     refuse_unless_room(room.parent, file_format.unpacked_size(file))
     digest = file_format.unpack(file, path, partial(progress, "unpacking"))
     if not file_format.is_sqlite(path):
-        raise NotAStoreError(f"{file} is no backup: what is compressed in it is no SQLite file.")
+        raise NotAStoreError(
+            f"{file} is not a backup: the compressed content is not an SQLite file."
+        )
     sealed = file_format.is_sealed(path)
     if sealed and not file_format.is_intact(path, partial(progress, "checking")):
         raise _damaged(file, "its bytes do not have the checksum that was written into it")

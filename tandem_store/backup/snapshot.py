@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,10 +16,11 @@ from sqlalchemy.exc import DBAPIError
 from tandem_store import models
 from tandem_store.backup.atomic_file import refuse_unless_room
 from tandem_store.backup.report import Content
+from tandem_store.clock import now_ms
 from tandem_store.copying import copy_store, parts
-from tandem_store.copying.comparison import tally
+from tandem_store.copying.comparison import row_sum
 from tandem_store.copying.parts import DEFAULT_BATCH
-from tandem_store.copying.report import Tally
+from tandem_store.copying.report import RowSum
 from tandem_store.database import portable_files, revisions
 from tandem_store.database.error_translation import because
 from tandem_store.database.portable_files import convert_to_single_file, copy_pages, page_bytes
@@ -55,7 +55,7 @@ def take(url: URL, target: Path, progress: Progress) -> Snapshot:
         SchemaBehindError: a PostgreSQL store must be upgraded first.
     """
     target.touch(mode=0o600)
-    now_ms = time.time_ns() // 1_000_000
+    at_ms = now_ms()
     taken = _from_file if sqlite_path(url) is not None else _from_server
     try:
         content = taken(url, target, progress)
@@ -74,7 +74,7 @@ def take(url: URL, target: Path, progress: Progress) -> Snapshot:
         if missing := _lost_documents(copy):
             raise _damaged(missing)
     progress("checking", 1, 1)
-    return Snapshot(content, now_ms)
+    return Snapshot(content, at_ms)
 
 
 def _damaged(why: object) -> NotAStoreError:
@@ -82,9 +82,9 @@ def _damaged(why: object) -> NotAStoreError:
 
 
 def _lost_documents(copy: Connection) -> str | None:
-    """The first month that has not a document for each run.
+    """Return a sentence on the first month that lacks documents of its runs, or None.
 
-    A comparison does not tell: what the store had lost before is missing on both sides.
+    The comparison cannot find this: what the store had lost before is missing on both sides.
     """
     documents = content_of("", row_counts(copy)).months
     runs, months = models.runs.c, models.months.c
@@ -103,8 +103,8 @@ def _lost_documents(copy: Connection) -> str | None:
 
 def _from_server(url: URL, target: Path, progress: Progress) -> Content:
     with open_store(url) as store, store.read() as tx:
-        # Less than it takes: indexes and the ledger come to it. A table's own size would say more
-        # than that, by what updates left behind.
+        # A lower bound, without indexes and the ledger. A table's own size would be too much,
+        # because it counts the space that updates left behind.
         refuse_unless_room(target.parent, sum(month.bytes for month in tx.months.list()))
     report = copy_store(url, str(target), progress=progress)
     if report.differences:
@@ -177,7 +177,7 @@ def _compared(source: Connection, copy: Connection, progress: Progress) -> dict[
     ours, theirs = _tables(source), _tables(copy)
     count = _counter(progress, 2 * sum(row_counts(source).values()))
     found = [
-        (table.name, _tally(source, table, count), _tally(copy, table, count)) for table in ours
+        (table.name, _row_sum(source, table, count), _row_sum(copy, table, count)) for table in ours
     ]
     different = [name for name, wanted, got in found if wanted != got]
     if different or len(ours) != len(theirs):
@@ -196,8 +196,8 @@ def _counter(progress: Progress, total: int) -> Callable[[int], None]:
     return count
 
 
-def _tally(connection: Connection, table: Table, count: Callable[[int], None]) -> Tally:
-    return tally(connection, parts.of_table(table), DEFAULT_BATCH, count)
+def _row_sum(connection: Connection, table: Table, count: Callable[[int], None]) -> RowSum:
+    return row_sum(connection, parts.of_table(table), DEFAULT_BATCH, count)
 
 
 def _tables(connection: Connection) -> list[Table]:
@@ -220,5 +220,5 @@ def _table(name: str, columns: Sequence[ReflectedColumn]) -> Table:
 def _differs(what: Sequence[str]) -> StoreError:
     return StoreError(
         f"The backup is not the same as the store in {', '.join(what) or 'its tables'}, so it was "
-        "removed. See whether the store is whole with: tandem-store doctor --deep"
+        "removed. Check the store with: tandem-store doctor --deep"
     )

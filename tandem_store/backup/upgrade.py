@@ -8,19 +8,20 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from tandem_store.backup import retention
-from tandem_store.backup.job import Place, make
+from tandem_store.backup.job import Destination, make
 from tandem_store.backup.report import BackupReport
+from tandem_store.clock import now_ms
 from tandem_store.database import revisions
 from tandem_store.database.urls import database_url, sqlite_path
 from tandem_store.errors import StoreError
 
 
 def upgrade_after_backup(url: str | URL) -> tuple[str | None, BackupReport | None]:
-    """Upgrade a database as ``migrate.upgrade``, and back an SQLite file up before.
+    """Upgrade a database as ``upgrade`` does, after a backup if it is an SQLite file.
 
-    Returns the revision that it was at, and the backup: beside the file, called after it, the new
-    revision and the moment. There is none if nothing had to be upgraded, for a new file, on
-    PostgreSQL, or if another process did the upgrade meanwhile and made it.
+    Returns the revision that it was at, and the backup, which lies beside the file and is named
+    after it, the new revision and the moment. The backup is None if nothing had to be upgraded,
+    for a new file, on PostgreSQL, or if another process made both meanwhile.
 
     Raises:
         StoreError: the backup cannot be made; then the upgrade did not begin.
@@ -39,10 +40,10 @@ def upgrade_after_backup(url: str | URL) -> tuple[str | None, BackupReport | Non
 
 def _backed_up(url: URL, path: Path) -> BackupReport:
     began = time.monotonic()
-    stamp = retention.stamp(time.time_ns() // 1_000_000)
+    stamp = retention.stamp(now_ms())
     name = f"{path.name}.before-{revisions.HEAD}-{stamp}.db"
     try:
-        report = make(url, Place.of(path.with_name(name)), lambda *_: None)
+        report = make(url, Destination.of(path.with_name(name)), lambda *_: None)
     except StoreError as error:
         raise StoreError(
             f"The backup before the upgrade failed, so the database is as it was. {error} "

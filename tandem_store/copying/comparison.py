@@ -12,31 +12,31 @@ from sqlalchemy import Connection, Row
 from tandem_store import models
 from tandem_store.copying import parts
 from tandem_store.copying.parts import Batch, Part
-from tandem_store.copying.report import Difference, Tally
+from tandem_store.copying.report import RowSum, TableDifference
 from tandem_store.copying.source import counts, parts_of
 from tandem_store.month import Month
 
-#: Told how many rows were read just now.
+#: Called with how many rows were read just now.
 Count = Callable[[int], None]
 
 
 def differences(
     source: Connection, target: Connection, months: Sequence[Month], limit: Batch, count: Count
-) -> Iterator[Difference]:
+) -> Iterator[TableDifference]:
     """Every table and month of runs that is not the same in both, and whether runs are missing."""
     pairs = zip(parts_of(source, months), parts_of(target, months), strict=True)
     for ours, theirs in pairs:
-        wanted, found = tally(source, ours, limit, count), tally(target, theirs, limit, count)
+        wanted, found = row_sum(source, ours, limit, count), row_sum(target, theirs, limit, count)
         if wanted != found:
-            yield Difference(ours.name, wanted, found)
+            yield TableDifference(ours.name, wanted, found)
     # A run whose document is missing, or in a month that should not be, is in no part.
     runs = models.runs.name
-    total = Tally(counts(source)[runs]), Tally(counts(target)[runs])
+    total = RowSum(counts(source)[runs]), RowSum(counts(target)[runs])
     if total[0] != total[1]:
-        yield Difference(runs, *total)
+        yield TableDifference(runs, *total)
 
 
-def tally(connection: Connection, part: Part, limit: Batch, count: Count) -> Tally:
+def row_sum(connection: Connection, part: Part, limit: Batch, count: Count) -> RowSum:
     """The number and the digest of a part's rows, which are read in batches."""
     digest, rows = hashlib.sha256(), 0
     for batch in parts.batches(connection, parts.comparable(part), None, limit):
@@ -44,7 +44,7 @@ def tally(connection: Connection, part: Part, limit: Batch, count: Count) -> Tal
             digest.update(_line(row))
         rows += len(batch)
         count(len(batch))
-    return Tally(rows, digest.hexdigest())
+    return RowSum(rows, digest.hexdigest())
 
 
 def _line(row: Row[Any]) -> bytes:

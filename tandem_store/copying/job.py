@@ -1,4 +1,4 @@
-"""The copy: months, then every part in batches, then the proof, then the doors open."""
+"""The copy: months, then every part in batches, then the comparison, then the target opens."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tandem_store.copying import parts
 from tandem_store.copying.comparison import differences
 from tandem_store.copying.parts import DEFAULT_BATCH, Batch, Part, without_quarantined_bytes
 from tandem_store.copying.report import CopyReport
-from tandem_store.copying.source import Source, counts, parts_of
+from tandem_store.copying.source import StoreView, counts, parts_of
 from tandem_store.copying.target import Target, found_in, prepared
 from tandem_store.database import revisions
 from tandem_store.database.locks.jobs import bulk_load_lock
@@ -58,11 +58,11 @@ def copy_store(
     if are_same(origin, goal):
         raise StoreError("The source and the target are the same database; name another target.")
     with open_store(origin) as store, bulk_load_lock(goal, busy=_BUSY), store.read() as tx:
-        view, told = Source(tx.connection), progress or ignore_progress
-        report = _finished_before(view, goal, batch, told)
+        view, report_progress = StoreView(tx.connection), progress or ignore_progress
+        report = _finished_before(view, goal, batch, report_progress)
         if report is None:
             with prepared(goal, view.mark()) as prepared_target:
-                report = _Copy(view, prepared_target, batch, told).run()
+                report = _Copy(view, prepared_target, batch, report_progress).run()
     report.seconds = time.monotonic() - began
     return report
 
@@ -73,11 +73,11 @@ def fill_scratch_store(source: Connection, scratch: Store) -> None:
     Without the bytes in quarantine, and without comparing the two afterwards.
     """
     target = Target(scratch, revisions.HEAD)
-    _Copy(Source(source), target, DEFAULT_BATCH, ignore_progress).fill()
+    _Copy(StoreView(source), target, DEFAULT_BATCH, ignore_progress).fill()
 
 
 def _finished_before(
-    source: Source, goal: URL, batch: Batch, progress: Progress
+    source: StoreView, goal: URL, batch: Batch, progress: Progress
 ) -> CopyReport | None:
     """The report of a copy that an earlier call made, perhaps killed before it could say so."""
     if found_in(goal) != revisions.HEAD:
@@ -91,7 +91,7 @@ def _finished_before(
 class _Copy:
     """One copy at work."""
 
-    source: Source
+    source: StoreView
     target: Target
     batch: Batch
     progress: Progress
@@ -102,7 +102,7 @@ class _Copy:
     def is_finished(self) -> bool:
         self._count_all()
         with self.target.store.read() as tx:
-            theirs = Source(tx.connection)
+            theirs = StoreView(tx.connection)
             # Quick answers for a target that is something else.
             if counts(theirs.connection) != counts(self.source.connection):
                 return False
@@ -145,7 +145,7 @@ class _Copy:
                 self._copy_part(prepare(ours), theirs)
 
     def _copy_part(self, ours: Part, theirs: Part) -> None:
-        # What was committed is all of it up to some key, so this is all there is to know.
+        # Rows are committed in the order of their keys, so the last key says how far the copy came.
         with self.target.store.read() as tx:
             after = theirs.last_key(tx.connection)
         for rows in parts.batches(self.source.connection, ours, after, self.batch):

@@ -2,7 +2,7 @@
 
 A part is a table, or the runs of one month with their documents. Its rows go in the order of its
 key, which both databases agree on: ids collate by code point on either. Values are read and written
-as they are stored, so that a copy is one whatever they mean.
+as they are stored, whatever they mean.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ DEFAULT_BATCH: Final = Batch()
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part, as one database has it. The rows of ``tables`` stand side by side in a row of it."""
+    """A part in one database; each of its rows is a row of every table, side by side."""
 
     name: str
     tables: tuple[Table, ...]
@@ -80,8 +80,8 @@ def of_month(connection: Connection, month: Month) -> Part:
     """The runs of one month, each beside its document."""
     runs = stored_table(models.runs)
     documents = stored_table(partitions.document_table(connection, month))
-    # The month is said of the document, so that PostgreSQL looks into one partition, and not of the
-    # run, where it says nothing new: SQLite would then sort the whole month for every batch.
+    # The condition is on the month of the document, so that PostgreSQL reads one partition. On the
+    # month of the run it would make SQLite sort the entire month for every batch.
     rows = select(*runs.c, *documents.c).join_from(
         documents, runs, documents.c.run_id == runs.c.run_id
     )
@@ -113,15 +113,15 @@ def batches(
     connection: Connection, part: Part, after: Key | None, limit: Batch
 ) -> Iterator[Sequence[Row[Any]]]:
     """The rows behind ``after`` in batches, never more than one of them in memory."""
-    for first, last in _stretches(connection, part, after, limit):
-        stretch = part.after(first).where(tuple_(*part.key) <= tuple_(*last))
-        yield connection.execute(stretch).all()
+    for first, last in _ranges(connection, part, after, limit):
+        between = part.after(first).where(tuple_(*part.key) <= tuple_(*last))
+        yield connection.execute(between).all()
 
 
-def _stretches(
+def _ranges(
     connection: Connection, part: Part, after: Key | None, limit: Batch
 ) -> Iterator[tuple[Key | None, Key]]:
-    # Keys and sizes first, because whoever asks for rows has them all in memory.
+    # Keys and sizes first, because drivers keep all rows of a query in memory.
     size = _size(part).label("size")
     while True:
         sizes = part.after(after).with_only_columns(*part.key, size).limit(limit.rows)

@@ -1,4 +1,4 @@
-"""What a copy did, and what of it was found different."""
+"""The report of a copy: what was copied, and what differs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from tandem_store.month import Month
 
 
-class Tally(NamedTuple):
+class RowSum(NamedTuple):
     """How many rows there are, and a SHA-256 over all of them in the order of their keys.
 
     Without a digest where only the number was asked for.
@@ -19,12 +19,12 @@ class Tally(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class TableDifference:
     """A table, or the runs of one month (``YYYY-MM``), that is not the same in both stores."""
 
     what: str
-    source: Tally
-    target: Tally
+    source: RowSum
+    target: RowSum
 
 
 @dataclass(slots=True)
@@ -32,9 +32,9 @@ class CopyReport:
     """A finished copy. With ``differences`` it is not finished, and the target stays closed.
 
     ``months`` counts the runs of every attached month. ``copied`` is how many rows this call wrote;
-    the others were there from an interrupted one. ``finished_before``: an earlier call had done all
-    of it, and this one only compared. ``left_behind`` are detached months whose documents lie
-    beside the store, in the source alone.
+    the others were there from an interrupted one. ``finished_before`` says that an earlier call had
+    copied everything and this one only compared. ``left_behind`` are detached months whose
+    documents are in tables of the source that a copy does not take along.
     """
 
     tables: dict[str, int] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class CopyReport:
     copied: int = 0
     finished_before: bool = False
     left_behind: list[Month] = field(default_factory=list)
-    differences: list[Difference] = field(default_factory=list)
+    differences: list[TableDifference] = field(default_factory=list)
     seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:

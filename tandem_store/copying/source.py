@@ -1,4 +1,4 @@
-"""What is copied: one unchanging view of a store, its parts, and what tells it from others."""
+"""The store that is copied, as one transaction sees it: its months, parts and identity."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tandem_store.month import Month
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class StoreView:
     """A store, read through one transaction."""
 
     connection: Connection
@@ -51,10 +51,10 @@ class Source:
         return [month for month in partitions.existing(self.connection) if month in detached]
 
     def mark(self) -> str:
-        """What the target is marked with until it is a whole copy of this source.
+        """What the target is marked with until it is a complete copy of this source.
 
-        Made from the numbers of rows, the months and the imports, whose times no two stores share:
-        also if the source was moved, its copy goes on; if it was written to since, it does not.
+        Made from the numbers of rows, the months and the imports, whose times no two stores share.
+        The copy of a source that was moved goes on; that of one that was written to does not.
         """
         rows = [self._stored_rows(table) for table in (models.months, models.imports)]
         facts = [counts(self.connection), *rows]

@@ -1,4 +1,4 @@
-"""The database that is copied into: closed to everybody else until the copy is proven."""
+"""The database that is copied into: closed to everybody else until it equals the source."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Target:
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """A transaction of this copy, alone.
+        """Begin a transaction that waits for every other one of this copy.
 
-        A copy that was killed may have left a server with a transaction that has yet to end: this
-        one waits for it, so that what is read from then on is all that there will be.
+        A copy that was killed may have left a transaction running on a server. This one waits
+        until that has ended, so nothing is added behind its back.
         """
         with self.store.begin() as tx:
             if not version_table.replace(tx.connection, self.mark, self.mark):
@@ -63,7 +63,7 @@ class Target:
             first = stop
 
     def finish(self) -> None:
-        """Let everybody in."""
+        """Open the store to everybody."""
         with self.begin() as connection:
             number_on(connection, models.metadata.sorted_tables)
             version_table.replace(connection, self.mark, revisions.HEAD)
@@ -105,7 +105,7 @@ def found_in(url: URL) -> str | None:
 
 
 def _refuse_unless_empty(url: URL) -> None:
-    # Before it is upgraded: what is refused shall stay as it is.
+    # Before it is upgraded, because a database that is refused must stay as it is.
     if is_absent(url):
         return
     with open_any_revision(url) as store, store.read() as tx:

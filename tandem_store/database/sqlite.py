@@ -134,7 +134,8 @@ def _open_for_reading(file: StoreFile) -> sqlite3.Connection:
 
 
 def _open_without_locks(file: StoreFile) -> sqlite3.Connection:
-    # SQLite creates a file for its locks even to read, unless it is told that nobody writes.
+    # SQLite creates a file for its locks even to read, unless ``immutable`` promises that nobody
+    # writes.
     file.opened_without_locks = size_and_time(file.path)
     connection = connect(file.path, "immutable=1")
     with closed_on_failure(connection):

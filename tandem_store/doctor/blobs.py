@@ -1,4 +1,4 @@
-"""Every snapshot, definition and quarantined copy unpacked and held against its digest."""
+"""Every snapshot, definition and quarantined copy unpacked and compared with its digest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import Column, ColumnElement, Row, Table, func, select
 
 from tandem_store.automations import AutomationReader
 from tandem_store.doctor.context import Context
-from tandem_store.doctor.decoding import DAMAGED, reason
+from tandem_store.doctor.decoding import DECODING_ERRORS, reason
 from tandem_store.doctor.findings import LISTED, Finding, Severity, counted, named
 from tandem_store.doctor.keys import Keys
 from tandem_store.errors import NotAStoreError, RecordTooNewError
@@ -22,7 +22,7 @@ from tandem_store.models import automation_snapshots, automations, quarantine, r
 
 @dataclass(slots=True)
 class _Damaged:
-    """The keys of what is damaged, why of the first, and why not all keys could be listed."""
+    """The keys of what is damaged, the reason for the first, and what ended the listing early."""
 
     keys: list[Any] = field(default_factory=list)
     why: str = ""
@@ -126,7 +126,7 @@ def _examined(
                 verify(one)
             except RecordTooNewError:
                 continue
-            except DAMAGED as error:
+            except DECODING_ERRORS as error:
                 found.keys.append(one)
                 found.why = found.why or reason(error)
         done += len(batch)
@@ -144,4 +144,4 @@ def _rows(context: Context, table: Table, which: ColumnElement[bool]) -> Sequenc
 
 def _refuse_unless(same: bool) -> None:
     if not same:
-        raise NotAStoreError("the digest is another")
+        raise NotAStoreError("it does not match its digest")

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from tandem_store.database import partitions, table_check
 from tandem_store.doctor.context import Context
-from tandem_store.doctor.decoding import DAMAGED, UNREADABLE, reason
+from tandem_store.doctor.decoding import DECODING_ERRORS, UNREADABLE, reason
 from tandem_store.doctor.findings import LISTED, NAMED, Finding, Severity, counted, named
 from tandem_store.doctor.keys import Keys
 from tandem_store.errors import RecordTooNewError
@@ -38,7 +38,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 @dataclass(slots=True)
 class _Found:
-    """The runs of one month with one thing wrong, and why, of the first."""
+    """The runs of one month with one kind of damage, and the reasons for the first of them."""
 
     runs: list[str] = field(default_factory=list)
     count: int = 0
@@ -93,19 +93,19 @@ class _Reading:
         try:
             with self.context.read() as connection:
                 together = list(documents_of_month(RunsContext(connection), month, ids))
-        except DAMAGED:
+        except DECODING_ERRORS:
             for run_id in ids:
-                yield from self._alone(month, run_id)
+                yield from self._one(month, run_id)
             return
         for stored in together:
             yield from _wrong(stored)
 
-    def _alone(self, month: Month, run_id: str) -> Iterator[tuple[str, str, str]]:
+    def _one(self, month: Month, run_id: str) -> Iterator[tuple[str, str, str]]:
         try:
             with self.context.read() as connection:
                 stored = document(RunsContext(connection), run_id)
-        except DAMAGED as error:
-            # One without a document is told of where the documents are counted.
+        except DECODING_ERRORS as error:
+            # A run without a document is reported where the documents are counted.
             if self._has_document(month, run_id):
                 yield run_id, "run_unreadable", reason(error)
             return
@@ -131,7 +131,7 @@ def _wrong(stored: StoredRun) -> Iterator[tuple[str, str, str]]:
         derived = rows_of(record.to_legacy(), _NO_SNAPSHOT).columns
     except RecordTooNewError as error:
         yield run_id, "record_too_new", reason(error)
-    except DAMAGED as error:
+    except DECODING_ERRORS as error:
         yield run_id, "document_damaged", reason(error)
     else:
         differing = [name for name, value in derived.items() if value != stored.columns[name]]

@@ -53,12 +53,12 @@ class Context:
             yield connection
 
     def restore(self) -> str:
-        """The command for what cannot be mended in place."""
+        """Return the command for damage that cannot be repaired in place."""
         file = shlex.quote(self.backup) if self.backup else "FILE"
         return f"tandem-store --db {NEW} restore {file}"
 
     def repair(self, how: Repair, month: Month | None = None) -> str:
-        """The command for a flaw of the tables."""
+        """Return the command that repairs a table."""
         if how is Repair.ENSURE and month is not None:
             return f"tandem-store months ensure {month}"
         if how is Repair.COPY:

@@ -15,10 +15,11 @@ _ADVICE: Final = re.compile(
     r"[.:;]? *([Rr]estore the database\b|([A-Z][a-z]+:? )*(the [a-z]+ )?tandem-store ).*$"
 )
 
-#: Of the database. A lost connection, a lock or a missing privilege is none: it ends everything.
+#: The database cannot read something. A lost connection, a lock or a missing privilege is another
+#: matter, and ends the examination.
 UNREADABLE: Final = (NotAStoreError, DBAPIError)
-#: Of the bytes, which may be any: JSON of another shape has other keys and types.
-DAMAGED: Final = (
+#: What decoding damaged bytes can raise: JSON of another shape has other keys and types.
+DECODING_ERRORS: Final = (
     *UNREADABLE,
     LegacyFormatError,
     UnstorableError,
@@ -30,7 +31,7 @@ DAMAGED: Final = (
 
 
 def reason(error: BaseException) -> str:
-    """Why, in a few words, without the statement that failed, or advice that is given elsewhere."""
+    """Return the reason in a few words, without the statement that failed and without advice."""
     cause: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, StoreError) and _is_of_driver(cause.__cause__):
         cause = cause.__cause__

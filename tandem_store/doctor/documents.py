@@ -58,32 +58,32 @@ class _Month:
     month: Month
 
     def findings(self) -> Iterator[Finding]:
-        """What is in one of the two tables alone, or in the table of another month."""
+        """Yield what is in only one of the two tables, or in the table of another month."""
         table = partitions.document_table(self.connection, self.month)
         here = table.c.month == self.month
         theirs = select(runs.c.run_id).where(runs.c.run_id == table.c.run_id)
         documents = select(table.c.run_id)
         if self.context.path is None:
             documents = documents.where(here)
-        yield from self._told(
+        yield from self._found(
             select(runs.c.run_id).where(
                 runs.c.month == self.month, ~_document_of_run(table, self.month).exists()
             ),
             "document_missing",
             "of {month} without a document: {ids}.",
         )
-        yield from self._told(
+        yield from self._found(
             documents.where(~theirs.exists()),
             "document_without_run",
             "in the documents of {month} that the list of runs does not have: {ids}.",
         )
-        yield from self._told(
+        yield from self._found(
             documents.where(~here | theirs.where(runs.c.month != self.month).exists()),
             "document_misplaced",
             "whose document lies in {month} and belongs to another month: {ids}.",
         )
 
-    def _told(self, query: Select[Any], code: str, what: str) -> Iterator[Finding]:
+    def _found(self, query: Select[Any], code: str, what: str) -> Iterator[Finding]:
         rows = self.connection.execute(query.order_by(query.selected_columns[0]).limit(LISTED))
         ids = list(rows.scalars())
         if not ids:
@@ -105,7 +105,7 @@ class _Month:
 
 
 def _document_of_run(table: Table, month: Month) -> Select[Any]:
-    # The month is said of the document too, so that PostgreSQL looks into one partition.
+    # The condition on the month lets PostgreSQL read one partition.
     return select(table.c.run_id).where(table.c.run_id == runs.c.run_id, table.c.month == month)
 
 
@@ -137,7 +137,7 @@ def _month_gone(context: Context, month: Month, count: int) -> Finding:
 
 
 def _in_parent(context: Context) -> Iterator[Finding]:
-    """On SQLite the parent is but the shape of the months, and nobody reads it."""
+    """On SQLite the table ``run_documents`` only has the columns of the months and stays empty."""
     parent = models.run_documents
     with context.read() as connection:
         count = connection.execute(select(func.count()).select_from(parent)).scalar_one()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from sqlalchemy import URL, select
 from sqlalchemy.exc import DBAPIError
 
 from tandem_store import models
+from tandem_store.clock import now_ms
 from tandem_store.database import revisions, table_check, urls
 from tandem_store.database.engines import create_engines
 from tandem_store.database.urls import database_url
@@ -97,7 +97,7 @@ def examine(url: str | URL, *, deep: bool = False, progress: Progress | None = N
     context = Context(
         url=target,
         engines=engines,
-        now_ms=time.time_ns() // 1_000_000,
+        now_ms=now_ms(),
         progress=progress or ignore_progress,
         report=report,
     )
@@ -112,7 +112,7 @@ def examine(url: str | URL, *, deep: bool = False, progress: Progress | None = N
 
 
 def _reached(context: Context) -> bool:
-    """Whether anything can be read at all; says so if not."""
+    """Return whether anything can be read at all; add a finding if not."""
     try:
         with context.read() as connection:
             context.tables = table_check.table_names(connection)

@@ -1,4 +1,4 @@
-"""What an examination says."""
+"""The findings of an examination, and the report of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was found: a sentence, and the command that mends it if there is one.
+    """One thing that was found: a sentence, and the command that repairs it, if there is one.
 
     ``runs`` are the ids that it is about, at most 1,000 of them; ``count`` is how many there are.
     """

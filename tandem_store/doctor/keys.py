@@ -25,7 +25,7 @@ class Keys:
     context: Context
     rows: Select[Any]
     key: ColumnElement[Any]
-    #: The first failure to read, if there was one: some keys may not have been told.
+    #: The first failure to read, if there was one: some keys may be missing.
     failure: Exception | None = field(default=None, init=False)
 
     def batches(self) -> Iterator[list[Any]]:

@@ -1,4 +1,4 @@
-"""What imports left to be done."""
+"""Imports that were not finished, and copies in quarantine."""
 
 from __future__ import annotations
 

@@ -37,9 +37,9 @@ _DATABASES: Final = table("pg_stat_database", column("datname"), column("checksu
 _EXTENSIONS: Final = table("pg_extension", column("extname"), column("extnamespace"))
 _METHODS: Final = table("pg_am", column("oid"), column("amname"))
 
-#: How many of SQLite's sentences are told.
+#: How many of SQLite's sentences a finding repeats.
 _LINES: Final = 5
-#: What SQLite says of an index whose table is whole.
+#: What SQLite says of an index whose table is complete.
 _OF_INDEX: Final = re.compile(r"missing from index |wrong # of entries in index |non-unique entry")
 
 #: The class of PostgreSQL's codes of what is damaged.
@@ -65,7 +65,7 @@ def check(context: Context) -> Iterator[Finding]:
         command = context.restore()
         yield _damaged("pages_damaged", "SQLite finds damage in the file", found, command)
     elif found:
-        # The tables are whole, from which the indexes can be made anew.
+        # The tables are not damaged, so the indexes can be made again from them.
         command = sqlite3_shell(context.path, "REINDEX")
         yield _damaged("index_damaged", "Indexes do not agree with their tables", found, command)
 
@@ -84,7 +84,7 @@ def _damaged(code: str, what: str, lines: Sequence[str], command: str) -> Findin
 def check_references(context: Context) -> Iterator[Finding]:
     """Rows of the ledger and the quarantine that refer to rows that are not there (SQLite).
 
-    PostgreSQL never lets go of a reference; references of runs are examined by run.
+    PostgreSQL does not allow such rows. References of runs are examined by run.
     """
     if context.path is None:
         return
@@ -171,16 +171,16 @@ def _checksums(context: Context) -> Iterator[Finding]:
 def _amcheck(context: Context) -> Iterator[Finding]:
     """Every index against its table, where the extension is there and the user may."""
     with context.read() as connection:
-        place = connection.execute(
+        schema = connection.execute(
             select(_NAMESPACES.c.nspname)
             .join_from(_EXTENSIONS, _NAMESPACES, _NAMESPACES.c.oid == _EXTENSIONS.c.extnamespace)
             .where(_EXTENSIONS.c.extname == "amcheck")
         ).scalar()
         names = connection.execute(_btrees(context)).all()
-    if place is None:
+    if schema is None:
         context.report.not_checked.append("indexes (the extension amcheck is not installed)")
         return
-    compare = getattr(func, quoted_name(place, quote=True))
+    compare = getattr(func, quoted_name(schema, quote=True))
     for oid, name in names:
         try:
             with context.read() as connection:

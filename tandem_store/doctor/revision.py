@@ -17,7 +17,7 @@ from tandem_store.models import runs
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Behind, ahead, half a copy, or none of ours."""
+    """Report a revision that is older, newer or unknown, and an unfinished copy."""
     with context.read() as connection:
         found = version_table.read(connection)
         context.report.revision = found

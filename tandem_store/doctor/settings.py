@@ -39,7 +39,7 @@ def check(context: Context) -> Iterator[Finding]:
         return
     with context.read() as connection:
         yield from _of_file(context, connection)
-    yield from _of_place(context.path)
+    yield from _of_file_system(context.path)
 
 
 def _of_file(context: Context, connection: Connection) -> Iterator[Finding]:
@@ -67,7 +67,7 @@ def _of_file(context: Context, connection: Connection) -> Iterator[Finding]:
         )
 
 
-def _of_place(path: Path) -> Iterator[Finding]:
+def _of_file_system(path: Path) -> Iterator[Finding]:
     others = stat.S_IMODE(path.stat().st_mode) & 0o077
     if others:
         yield Finding(
@@ -96,9 +96,9 @@ def _file_system(path: Path) -> str | None:
         return None
     found: tuple[int, str] | None = None
     for line in lines:
-        _, place, kind, *_ = line.split(" ")
+        _, mounted_at, kind, *_ = line.split(" ")
         # Spaces in it are written \040.
-        mount = Path(place.encode("latin-1", "ignore").decode("unicode_escape"))
+        mount = Path(mounted_at.encode("latin-1", "ignore").decode("unicode_escape"))
         if path.resolve().is_relative_to(mount):
             found = max(found or (0, ""), (len(mount.parts), kind))
     return None if found is None else found[1]

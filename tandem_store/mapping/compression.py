@@ -21,7 +21,7 @@ ENCODING: Final = "zstd"
 #: by ``pack``.
 LARGEST_DOCUMENT: Final = 256 * 1024 * 1024
 _REMEDY: Final = (
-    "tandem-store doctor --deep tells what else is damaged; then restore the database from a backup"
+    "tandem-store doctor --deep shows what else is damaged; then restore the database from a backup"
 )
 
 _per_thread = threading.local()  # a compressor may not be shared between threads

@@ -1,4 +1,4 @@
-"""The source against the store, copy by copy: the proof that an import lost nothing."""
+"""Comparing a source with the store, copy by copy: the proof that an import lost nothing."""
 
 from tandem_store.verify.check import verify_state
 from tandem_store.verify.reasons import Cause, Reason

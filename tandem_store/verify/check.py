@@ -1,17 +1,17 @@
-"""Reads a state directory again and holds all that is in it against the ledger and the store."""
+"""Reads a state directory again and compares it with the ledger and the store."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import URL
 
+from tandem_store.batches import batched
 from tandem_store.errors import SourceError
 from tandem_store.importer.copies import FileToRead, Reading
 from tandem_store.importer.file_snapshot import snapshot_of
@@ -28,7 +28,7 @@ from tandem_store.verify.backed_up import backup_since_import
 from tandem_store.verify.comparison import Comparison
 from tandem_store.verify.definitions import Definitions
 from tandem_store.verify.known import Found
-from tandem_store.verify.quarantined import Waiting
+from tandem_store.verify.quarantined import QuarantinedCopies
 from tandem_store.verify.report import Difference, Verdict, VerifyReport
 
 _BATCH: Final = 500
@@ -74,7 +74,7 @@ class _Verification:
     report: VerifyReport = field(init=False)
     _not_read: dict[str, SkippedFile] = field(default_factory=dict)
     _definitions: list[SourceFile] = field(default_factory=list)
-    _waiting: Waiting = field(default_factory=Waiting)
+    _quarantined: QuarantinedCopies = field(default_factory=QuarantinedCopies)
     _done: int = 0
     _total: int = 0
 
@@ -82,7 +82,7 @@ class _Verification:
         self.report = VerifyReport(root=str(self.source.root.resolve()))
 
     def survey(self) -> None:
-        """See how much there is to read; raises ``SourceError`` if the engine made nothing here."""
+        """Count the bytes to read; raises ``SourceError`` if nothing here is from the engine."""
         is_empty = True
         for found in self.source.walk():
             is_empty = False
@@ -94,34 +94,34 @@ class _Verification:
     def run(self, store: Store, jobs: int | None) -> VerifyReport:
         """Compare everything, one reading of each file."""
         with store.read() as tx:
-            self._waiting = Waiting.of(tx.quarantine)
-            self._look_at_imports(tx)
+            self._quarantined = QuarantinedCopies.of(tx.quarantine)
+            self._note_imports(tx)
         tasks = tasks_for(self._files(), self._cut)
         readings = perform_all(self.source.root, tasks, jobs or jobs_for(self._total))
         copies = (found for reading in readings for found in self._copies(reading))
-        while batch := list(islice(copies, _BATCH)):
+        for batch in batched(copies, _BATCH):
             with store.read() as tx:
                 self._compare(tx, batch)
         with store.read() as tx:
             self._compare_definitions(tx)
-            self._look_for_gone(tx)
+            self._note_gone(tx)
         self._compare_engine_database(store)
         self.report.not_read = list(self._not_read.values())
         self.progress("comparing", self._total, self._total)  # files may have shrunk meanwhile
         return self.report
 
-    def _look_at_imports(self, tx: ReadTransaction) -> None:
+    def _note_imports(self, tx: ReadTransaction) -> None:
         report = self.report
         report.was_imported = tx.ledger.has_read(report.root)
         report.is_interrupted = any(one.root == report.root for one in tx.ledger.unfinished())
         report.backup = backup_since_import(tx)
 
     def _files(self) -> Iterator[FileToRead]:
-        """The files with copies of runs; definitions are set aside, and what was passed noted."""
+        """The files with copies of runs; definitions are set aside, and skipped files noted."""
         for found in self.source.walk():
             if isinstance(found, SkippedFile):
                 if found.needs_attention:
-                    self._pass(found)
+                    self._note_skipped(found)
                 continue
             self._done += found.size
             self.progress("comparing", min(self._done, self._total), self._total)
@@ -135,36 +135,36 @@ class _Verification:
             with snapshot_of(self.source.root / file.path, None) as content:
                 yield from cut(file, content, after=-1)
         except SourceError as error:
-            self._pass(SkippedFile(file.path, str(error), needs_attention=True))
+            self._note_skipped(SkippedFile(file.path, str(error), needs_attention=True))
         except OSError as error:
-            self._pass(SkippedFile.unreadable(file.path, error))
+            self._note_skipped(SkippedFile.unreadable(file.path, error))
 
     def _copies(self, reading: Reading) -> Iterator[Found]:
         if reading.skipped is not None:
-            self._pass(reading.skipped)
+            self._note_skipped(reading.skipped)
         for copy in reading.copies:
             yield reading.file.path, copy
 
-    def _compare(self, tx: ReadTransaction, batch: list[Found]) -> None:
-        comparison = Comparison(tx, SourceReader(self.source.root), self._waiting, batch)
+    def _compare(self, tx: ReadTransaction, batch: Sequence[Found]) -> None:
+        comparison = Comparison(tx, SourceReader(self.source.root), self._quarantined, batch)
         for path, copy in batch:
             self.report.was_imported |= comparison.is_known(path, copy)
             self._count(self.report.copies, comparison.verdict(path, copy))
 
     def _compare_definitions(self, tx: ReadTransaction) -> None:
-        definitions = Definitions(tx, self._waiting)
+        definitions = Definitions(tx, self._quarantined)
         for file in self._definitions:
             try:
                 content, _ = content_of(f"{self.source.root}/{file.path}")
             except OSError as error:
-                self._pass(SkippedFile.unreadable(file.path, error))
+                self._note_skipped(SkippedFile.unreadable(file.path, error))
                 continue
             for verdict in definitions.verdicts(file, content):
                 self._count(self.report.definitions, verdict)
         for verdict in definitions.overtaken():
             self._count(self.report.definitions, verdict)
 
-    def _look_for_gone(self, tx: ReadTransaction) -> None:
+    def _note_gone(self, tx: ReadTransaction) -> None:
         """Note the files that were imported from here and are not here any more."""
         for path, source in tx.ledger.files_of(self.report.root):
             try:
@@ -185,7 +185,7 @@ class _Verification:
         try:
             self.report.newer_in_engine_db = newer_in_engine_database(database, store)
         except (SourceError, OSError) as error:
-            self._pass(SkippedFile(database.name, str(error), needs_attention=True))
+            self._note_skipped(SkippedFile(database.name, str(error), needs_attention=True))
 
     def _count(self, counts: Counter[Verdict], found: Verdict | Difference | SkippedFile) -> None:
         if isinstance(found, Verdict):
@@ -193,7 +193,7 @@ class _Verification:
         elif isinstance(found, Difference):
             self.report.differences.append(found)
         else:
-            self._pass(found)
+            self._note_skipped(found)
 
-    def _pass(self, passed: SkippedFile) -> None:
-        self._not_read.setdefault(passed.path, passed)
+    def _note_skipped(self, skipped: SkippedFile) -> None:
+        self._not_read.setdefault(skipped.path, skipped)

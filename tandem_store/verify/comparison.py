@@ -1,4 +1,4 @@
-"""One copy against the ledger and the store."""
+"""Compares copies with the ledger and the store."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from tandem_store.records.reading import read_run
 from tandem_store.runs import StoredRun
 from tandem_store.store import ReadTransaction
 from tandem_store.verify.difference import first_difference
-from tandem_store.verify.known import WINNERS, Found, Known, named
-from tandem_store.verify.quarantined import Waiting
+from tandem_store.verify.known import WINNERS, Found, Known, run_id_of
+from tandem_store.verify.quarantined import QuarantinedCopies
 from tandem_store.verify.report import Difference, Verdict
 
 CHANGED: Final = "changed in the source since the import"
 NOT_IMPORTED: Final = "not imported"
-#: What is wrong with one stored record, while the store itself can be asked.
-DAMAGE: Final = (
+#: The errors that concern one record or its file, while the store itself can be read.
+UNREADABLE_RECORD: Final = (
     LegacyFormatError,
     MonthDetachedError,
     NotAStoreError,
@@ -45,11 +45,15 @@ class Comparison:
     """Compares the copies of one batch within one transaction."""
 
     def __init__(
-        self, tx: ReadTransaction, reader: SourceReader, waiting: Waiting, batch: Sequence[Found]
+        self,
+        tx: ReadTransaction,
+        reader: SourceReader,
+        quarantined: QuarantinedCopies,
+        batch: Sequence[Found],
     ) -> None:
         self._tx = tx
         self._reader = reader
-        self._waiting = waiting
+        self._quarantined = quarantined
         self._known = Known(tx.ledger, str(reader.root.resolve()), batch)
 
     def is_known(self, path: str, copy: Copy) -> bool:
@@ -63,9 +67,9 @@ class Comparison:
         except LostCopyError as error:
             if isinstance(error.__cause__, OSError):
                 return SkippedFile.unreadable(error.entry.path, error.__cause__)
-            return Difference(named(copy) or "", str(error), path)
-        except DAMAGE as error:
-            return Difference(named(copy) or "", str(error), path)
+            return Difference(run_id_of(copy) or "", str(error), path)
+        except UNREADABLE_RECORD as error:
+            return Difference(run_id_of(copy) or "", str(error), path)
 
     def _verdict(self, path: str, copy: Copy) -> Verdict | Difference:
         entry = self._known.entry(path, copy)
@@ -77,14 +81,14 @@ class Comparison:
         if entry.outcome is CopyOutcome.SKIPPED:
             return Verdict.SKIPPED
         if entry.outcome is CopyOutcome.QUARANTINED:
-            return self._waiting.of_copy(entry, path)
+            return self._quarantined.of_copy(entry, path)
         return self._against_store(path, copy, entry)
 
     def _unknown(self, path: str, copy: Copy) -> Difference:
-        """A copy that no import has seen: what was there before, and where it differs from it."""
+        """Describe a copy that no import has seen, and where it differs from the stored run."""
         what = CHANGED if self._known.has_file(path) else NOT_IMPORTED
         before = self._known.before(path, copy)
-        run_id = named(copy)
+        run_id = run_id_of(copy)
         name = run_id if run_id is not None else before.run_id if before else None
         stored = None if name is None else self._tx.runs.document(name)
         if copy.run is None or stored is None:
@@ -106,7 +110,7 @@ class Comparison:
         if different is not None:
             return different
         recovered = entry.outcome is CopyOutcome.RECOVERED
-        return self._waiting.of_recovered(entry) if recovered else Verdict.SAME
+        return self._quarantined.of_recovered(entry) if recovered else Verdict.SAME
 
     def _is_twin(self, entry: Entry) -> bool:
         """Whether a copy that lost has the content of one that won."""
@@ -125,27 +129,24 @@ class Comparison:
     def _against_winner(
         self, path: str, copy: Copy, entry: Entry, stored: StoredRun
     ) -> Difference | None:
-        """The stored run against the copy that won, with what was restored from others."""
-        donors = [
-            one
-            for one in self._known.history(entry)
-            if one.import_id == entry.import_id and one.outcome is CopyOutcome.RESTORED_FROM
-        ]
-        if (
-            entry.reason == NO_REASON
-            and copy.run is not None
-            and _is_same(_as_stored(copy), stored)
-        ):
+        """Compare the stored run with the copy that won, as it was after any restoration."""
+        nothing_restored = entry.reason == NO_REASON
+        if nothing_restored and copy.run is not None and _is_same(_as_stored(copy), stored):
             return None
-        expected, given = self._reader.record(entry), NO_PARTS
-        for donor in donors:
-            expected = _with_parts(expected, donor.reason.given, self._reader.record(donor))
-            given |= donor.reason.given
-        # From the run that the store held before: no copy in the source has it any more.
-        as_stored = record_of(stored.columns, stored.document, stored.snapshot)
-        expected = _with_parts(expected, entry.reason.received & ~given, as_stored)
-        field = first_difference(read_run(expected).to_legacy(), _legacy(stored))
+        expected = read_run(self._with_restored_parts(entry, stored)).to_legacy()
+        field = first_difference(expected, _legacy(stored))
         return None if field is None else Difference(entry.run_id or "", f"differs: {field}", path)
+
+    def _with_restored_parts(self, entry: Entry, stored: StoredRun) -> dict[str, Any]:
+        """Read the winner's record from the source and restore the parts that the import did."""
+        record, restored_parts = self._reader.record(entry), NO_PARTS
+        for donor in self._known.history(entry):
+            if donor.import_id == entry.import_id and donor.outcome is CopyOutcome.RESTORED_FROM:
+                record = _with_parts(record, donor.reason.given, self._reader.record(donor))
+                restored_parts |= donor.reason.given
+        # The other parts came from the run that the store held before; no file has them any more.
+        from_store = record_of(stored.columns, stored.document, stored.snapshot)
+        return _with_parts(record, entry.reason.received & ~restored_parts, from_store)
 
 
 def _with_parts(record: dict[str, Any], parts: Part, donor: dict[str, Any]) -> dict[str, Any]:
@@ -156,19 +157,18 @@ def _with_parts(record: dict[str, Any], parts: Part, donor: dict[str, Any]) -> d
 
 def _as_stored(copy: Copy) -> StoredRun:
     """A copy in the shape of a stored run."""
-    assert copy.run is not None  # only whole copies are compared
+    assert copy.run is not None  # only complete copies are compared
     snapshot = copy.run.snapshot
     document = unpack(copy.run.document, "zstd")
     return StoredRun(copy.run.columns, document, None if snapshot is None else snapshot.document)
 
 
 def _is_same(one: StoredRun, stored: StoredRun) -> bool:
-    """Whether all bytes agree, which spares the longer way; ``False`` does not mean different."""
-    columns = ((name, value) for name, value in one.columns.items())
+    """Whether all bytes agree, which saves decoding them; ``False`` does not mean different."""
     return (
         one.document == stored.document
         and one.snapshot == stored.snapshot
-        and all(stored.columns[name] == value for name, value in columns)
+        and all(stored.columns[name] == value for name, value in one.columns.items())
     )
 
 

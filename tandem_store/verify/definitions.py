@@ -11,22 +11,22 @@ from tandem_store.importer.parsing import Content
 from tandem_store.importer.source.kinds import SourceFile
 from tandem_store.records import AutomationSpec
 from tandem_store.store import ReadTransaction
-from tandem_store.verify.comparison import DAMAGE
+from tandem_store.verify.comparison import UNREADABLE_RECORD
 from tandem_store.verify.difference import first_difference
-from tandem_store.verify.quarantined import Waiting
+from tandem_store.verify.quarantined import QuarantinedCopies
 from tandem_store.verify.report import Difference, Verdict
 
 
 @dataclass(slots=True)
 class Definitions:
-    """Compares definitions within one transaction; ``overtaken`` gives those judged last.
+    """Compares definitions within one transaction; ``overtaken`` must be called last.
 
     Several files may hold a definition of one automation, and the import stores the newest of them:
     whether an older one lost to a file or to a service is known when all have been read.
     """
 
     tx: ReadTransaction
-    waiting: Waiting
+    quarantined: QuarantinedCopies
     _same: set[str] = field(default_factory=set)
     _overtaken: list[tuple[str, Verdict | Difference]] = field(default_factory=list)
 
@@ -39,13 +39,13 @@ class Definitions:
                 yield verdict
 
     def overtaken(self) -> Iterator[Verdict | Difference]:
-        """What became of the definitions that lost, in the end."""
+        """Yield the verdicts on definitions that are older than the stored ones."""
         for automation_id, verdict in self._overtaken:
             yield Verdict.SUPERSEDED if automation_id in self._same else verdict
 
     def _of_faulty(self, path: str, faulty: Copy) -> Verdict | Difference:
         message = faulty.fault.message if faulty.fault is not None else "damaged"
-        return self.waiting.of_definition(path, faulty) or Difference(
+        return self.quarantined.of_definition(path, faulty) or Difference(
             "", f"definition not imported: {message}", path, faulty.key or ""
         )
 
@@ -53,7 +53,7 @@ class Definitions:
         name = definition.automation_id
         try:
             stored = self.tx.automations.get(name)
-        except DAMAGE as error:
+        except UNREADABLE_RECORD as error:
             return Difference("", str(error), path, name)
         if stored is None:
             return Difference("", "definition missing in the store", path, name)
@@ -72,7 +72,7 @@ class Definitions:
 
 
 def _times(definition: AutomationSpec) -> tuple[int, int, int]:
-    """What tells which of two definitions is newer; their bytes only break a tie."""
+    """The times that decide which of two definitions is newer; their bytes only break a tie."""
     return (
         definition.updated_at_ms,
         definition.last_fired_at_ms or 0,

@@ -30,5 +30,5 @@ def _differences(one: Any, other: Any, path: str) -> Iterator[str]:
 
 
 def _same_scalar(one: Any, other: Any) -> bool:
-    # repr tells 1 from 1.0 from True, and -0.0 from 0.0; strings are equal or not anyway.
+    # 1 and 1.0, and 0.0 and -0.0, are equal but differ in repr; strings are equal or not anyway.
     return type(one) is type(other) and (one == other and repr(one) == repr(other))

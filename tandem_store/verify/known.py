@@ -1,7 +1,7 @@
-"""What the ledger knows of the copies of one batch, asked for all of them together.
+"""The entries of the ledger for the copies of one batch, read by a few queries for all of them.
 
-A question for each copy would take a third of the time of a verification over a network, and where
-a file holds many copies that name no run, the square of their number.
+A query for each copy would take a third of the time of a verification over a network, and time
+that grows with the square of their number where a file holds many copies without a run id.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ class Known:
         self._root = root
         self._histories: dict[str, list[Entry]] = defaultdict(list)
         self._same: dict[tuple[str, str | None, bytes], Entry] = {}
-        self._at_place: dict[tuple[str, int], Entry] = {}
+        self._at_position: dict[tuple[str, int], Entry] = {}
         self._by_key: dict[tuple[str, str], Entry] = {}
         self._files: dict[str, bool] = {}
-        ids = {run_id for _, copy in batch if (run_id := named(copy)) is not None}
+        ids = {run_id for _, copy in batch if (run_id := run_id_of(copy)) is not None}
         for entry in ledger.entries_of_runs(sorted(ids)):
             self._histories[entry.run_id or ""].append(entry)
             self._note(entry)
-        self._look_at_places(batch)
-        self._look_through_files(batch)
+        self._find_by_position(batch)
+        self._find_by_content(batch)
 
     def entry(self, path: str, copy: Copy) -> Entry | None:
         """The ledger's row of this very copy, the latest if there are several."""
         return self._same.get((path, copy.key, copy.digest))
 
     def before(self, path: str, copy: Copy) -> Entry | None:
-        """What stood where this copy stands, or under its key, when the file was last read."""
+        """Return the entry that had this copy's key or position when the file was last read."""
         by_key = None if copy.key is None else self._by_key.get((path, copy.key))
-        return by_key or self._at_place.get((path, copy.ordinal))
+        return by_key or self._at_position.get((path, copy.ordinal))
 
     def history(self, entry: Entry) -> list[Entry]:
         """Every copy of the same run that any import has found."""
@@ -57,17 +57,17 @@ class Known:
             self._files[path] = self._ledger.has_read_file(self._root, path)
         return self._files[path]
 
-    def _look_at_places(self, batch: Sequence[Found]) -> None:
-        """Find what names no run, or is known under no such name, where the ledger has it."""
+    def _find_by_position(self, batch: Sequence[Found]) -> None:
+        """Find copies without a known run id by the position that the ledger has."""
         for path, copies in self._unknown(batch):
-            places = [copy.ordinal for copy in copies]
-            for entry in self._ledger.entries_between(path, min(places), max(places)):
+            positions = [copy.ordinal for copy in copies]
+            for entry in self._ledger.entries_between(path, min(positions), max(positions)):
                 self._note(entry)
-                self._at_place[path, entry.start or 0] = entry
+                self._at_position[path, entry.start or 0] = entry
 
-    def _look_through_files(self, batch: Sequence[Found]) -> None:
-        """Find what names no run and stands elsewhere now, because the file has changed."""
-        nameless = [(path, copy) for path, copy in batch if named(copy) is None]
+    def _find_by_content(self, batch: Sequence[Found]) -> None:
+        """Find copies without a run id that moved because their file has changed."""
+        nameless = [(path, copy) for path, copy in batch if run_id_of(copy) is None]
         for path, copies in self._unknown(nameless):
             if any(copy.span is not None for copy in copies):
                 digests = {copy.digest for copy in copies}
@@ -93,6 +93,6 @@ class Known:
             self._same[identity] = entry
 
 
-def named(copy: Copy) -> str | None:
+def run_id_of(copy: Copy) -> str | None:
     """The run that a copy is of, or says that it is of."""
     return copy.claimed_id if copy.facts is None else copy.facts.run_id

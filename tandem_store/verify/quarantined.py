@@ -1,4 +1,4 @@
-"""What the quarantine holds of the copies and definitions of a source."""
+"""The copies and definitions of a source that are in quarantine."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _Key = int | tuple[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """The items of a quarantine, some bytes each, so that it is read once for all copies."""
+class QuarantinedCopies:
+    """The verdicts on all items of the quarantine, which is read once for all copies."""
 
     _verdicts: dict[_Key, Verdict] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, quarantine: QuarantineReader) -> Waiting:
+    def of(cls, quarantine: QuarantineReader) -> QuarantinedCopies:
         """All that is in quarantine now, or was."""
         verdicts: dict[_Key, Verdict] = {}
         for one in quarantine.decisions():

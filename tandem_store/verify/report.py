@@ -12,10 +12,10 @@ from tandem_store.verify.reasons import Cause, Reason
 
 
 class Verdict(StrEnum):
-    """What became of a copy, or a definition, that the store accounts for."""
+    """How the store accounts for a copy or a definition."""
 
     SAME = "same"
-    #: Another copy won; this one is known by place and digest only.
+    #: Another copy won; of this one the ledger has the path and the digest.
     SUPERSEDED = "superseded"
     #: A context run that never ended, which the engine does not list either.
     SKIPPED = "skipped"
@@ -44,7 +44,7 @@ class Difference:
 
 @dataclass(slots=True, kw_only=True)
 class VerifyReport:
-    """Every copy of a run and every definition of a source, by what the store knows of it.
+    """The verdicts on every copy of a run and every definition of a source.
 
     ``gone`` are files of runs that were imported and are not in the source any more,
     ``was_imported`` says whether the store knows the directory or anything in it,

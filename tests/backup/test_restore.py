@@ -103,7 +103,7 @@ def test_what_is_no_backup_is_refused(tmp_path: Path) -> None:
     assert "with: tandem-store backup FILE" in refused(text, tmp_path / "new.db", NotAStoreError)
     assert "another program" in refused(other, tmp_path / "new.db", NotAStoreError)
     assert str(other) in refused(other, tmp_path / "new.db", NotAStoreError)
-    assert "is no backup" in refused(packed, tmp_path / "new.db", NotAStoreError)
+    assert "is not a backup" in refused(packed, tmp_path / "new.db", NotAStoreError)
     assert "folder" in refused(tmp_path, tmp_path / "new.db")
     assert "not there" in refused(tmp_path / "typo", tmp_path / "new.db")
 

@@ -24,7 +24,7 @@ from tandem_store import (
 )
 from tandem_store.cli import exits
 from tandem_store.column_types import AsStored
-from tandem_store.copying import Tally, copy_store
+from tandem_store.copying import RowSum, copy_store
 from tandem_store.copying.parts import Batch
 from tandem_store.database import partitions, revisions
 from tandem_store.database.engines import create_engines
@@ -222,7 +222,7 @@ def test_a_run_too_many_keeps_it_closed(source_url: str, target_url: str) -> Non
 
     (difference,) = report.differences
     assert difference.what == "runs"
-    assert difference.target == Tally(difference.source.rows + 1)
+    assert difference.target == RowSum(difference.source.rows + 1)
 
 
 def test_a_run_without_a_document_is_not_lost_in_silence(source_url: str, target_url: str) -> None:
