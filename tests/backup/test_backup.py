@@ -324,4 +324,4 @@ def test_says_whose_documents_are_not_in_it(
     done = command("--db", store_url, "backup", folder)
 
     assert done.exit_code == 0
-    assert "The documents of 2026-05 are not in it" in done.stdout
+    assert "The documents of 2026-05 are not included" in done.stdout

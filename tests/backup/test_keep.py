@@ -51,7 +51,7 @@ def test_leaves_what_is_not_as_it_was_written(store_url: str, folder: Path) -> N
 
     done = command("--db", store_url, "backup", folder, "--keep", "1")
 
-    assert f"not as it was written: {first}" in done.stdout
+    assert f"changed after it was made: {first}" in done.stdout
     assert first.exists()
 
 
@@ -102,7 +102,7 @@ def test_needs_a_folder(store_url: str, folder: Path) -> None:
     done = command("--db", store_url, "backup", folder / "b.db", "--keep", "2")
 
     assert done.exit_code == 2
-    assert "--keep needs a folder" in done.stderr
+    assert "--keep needs an existing folder" in done.stderr
     assert command("--db", store_url, "backup", folder, "--keep", "0").exit_code == 2
     for target, keep in ((folder / "b.db", 2), (folder, 0)):
         with pytest.raises(StoreError, match="keep needs a folder"):

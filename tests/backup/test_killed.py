@@ -45,7 +45,10 @@ def child(at):
         os.link = die
     if at == "after":
         os.link = lambda *both: (link(*both), die())
-    {"backup": backup_store, "restore": restore_store}[do](one, other, progress=count)
+    if do == "backup":
+        backup_store(one, other, progress=count)
+    else:
+        restore_store(other, one, progress=count)
 told = []
 for at in moments:
     pid = os.fork()

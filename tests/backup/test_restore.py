@@ -224,7 +224,7 @@ def test_a_store_file_without_checksum_is_restored_and_said_so(
         target = tmp_path / f"new-{file.name}"
         done = command("--db", target, "restore", file)
         assert done.exit_code == 0, done.stderr
-        assert "no checksum" in done.stdout
+        assert "no valid checksum" in done.stdout
         assert dump(str(target)) == dump(str(file))
 
 

@@ -173,6 +173,7 @@ def test_a_child_amid_the_transaction_of_another_thread_is_refused(
     assert tokens(shared) in (1, 2)
 
 
+@pytest.mark.sqlite
 def test_a_child_is_refused_for_good_but_not_another_file(
     store: Store, new_store_on: NewDatabase
 ) -> None:

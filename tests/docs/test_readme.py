@@ -43,6 +43,7 @@ def test_the_first_screen_is_one_screen() -> None:
     assert next(line for line in first if line.startswith("    ")).startswith("    make demo")
 
 
+@pytest.mark.sqlite
 def test_the_summary_is_what_the_import_prints(
     empty_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

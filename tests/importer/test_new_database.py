@@ -46,7 +46,7 @@ def test_an_import_finishes_what_a_killed_one_has_begun(
     state.shard(run("a"))
     begin(path)
 
-    done = command(str(path), "import", str(state.root), "--json")
+    done = command("--db", path, "import", str(state.root), "--json")
 
     assert done.exit_code == 0, done.stderr
     assert revisions.current(str(path)) == revisions.HEAD
@@ -84,7 +84,7 @@ def test_another_programs_database_is_refused(state: StateDir, tmp_path: Path) -
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE notes (text)")
 
-    done = command(str(path), "import", str(state.root))
+    done = command("--db", path, "import", str(state.root))
 
     assert done.exit_code == 1
     assert "another program" in done.stderr

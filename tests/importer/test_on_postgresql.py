@@ -129,7 +129,7 @@ def test_one_import_at_a_time(store_url: str, state: StateDir) -> None:
     state.shard(run("one"))
 
     with import_lock(store_url):
-        refused = command(store_url, "import", str(state.root))
+        refused = command("--db", store_url, "import", str(state.root))
         with pytest.raises(StoreLockedError, match="Another import"), import_lock(store_url):
             pass
 

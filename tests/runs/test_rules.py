@@ -69,9 +69,11 @@ def test_a_run_that_goes_on_after_its_end_says_so(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Every transition is accepted; this one is in what is given and in the log."""
+    store.ensure_months()  # which is logged, too
     caplog.set_level(logging.INFO, "tandem_store.runs")
     with store.begin() as tx:
         tx.runs.add(new_run("r", status="running"))
+        caplog.clear()
         ended = tx.runs.update("r", lambda run: run.changed(status="failed"))
         assert (ended.reopened_from, caplog.messages) == (None, [])
 
