@@ -33,16 +33,16 @@ class FileToRead(SourceFile):
 class Raw:
     """The bytes of something that goes to quarantine.
 
-    ``packed`` is ``None`` when there are too many to keep.
+    ``compressed`` is ``None`` when there are too many to keep.
     """
 
     digest: bytes
     size: int
-    packed: bytes | None
+    compressed: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class QuarantineReason:
     """Why something goes to quarantine: a code, and a sentence for people."""
 
     reason: str
@@ -65,7 +65,7 @@ class Copy:
     facts: Facts | None = None
     claimed_id: str | None = None
     run: CompressedRun | None = None
-    fault: Fault | None = None
+    fault: QuarantineReason | None = None
     raw: Raw | None = None
 
     @property

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem_store.errors import LegacyFormatError, UnstorableError
-from tandem_store.importer.copies import Copy, Fault, FileToRead
+from tandem_store.importer.copies import Copy, FileToRead, QuarantineReason
 from tandem_store.importer.ledger_rows import file_state, quarantine_row
 from tandem_store.importer.parsing import Content, content_of, raw_of, too_large
 from tandem_store.importer.session import ImportSession
@@ -116,7 +116,7 @@ def _fired(definition: AutomationSpec) -> tuple[int, int, bytes]:
 
 def _faulty(data: bytes, key: str | None, reason: str, message: str) -> Copy:
     raw = raw_of(data)
-    return Copy(raw.digest, key=key, fault=Fault(reason, message), raw=raw)
+    return Copy(raw.digest, key=key, fault=QuarantineReason(reason, message), raw=raw)
 
 
 def _note_file(session: ImportSession, tx: Transaction, file: FileToRead, digest: bytes) -> None:

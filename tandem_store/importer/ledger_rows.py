@@ -78,9 +78,9 @@ def quarantine_row(
         "reason": copy.fault.reason,
         "message": copy.fault.message,
         "size": copy.raw.size,
-        "encoding": None if copy.raw.packed is None else "zstd",
-        "raw": copy.raw.packed,
-        "kept_in_source": copy.raw.packed is None,
+        "encoding": None if copy.raw.compressed is None else "zstd",
+        "raw": copy.raw.compressed,
+        "kept_in_source": copy.raw.compressed is None,
         "created_at_ms": now_ms,
         "discarded_at_ms": None,
     }

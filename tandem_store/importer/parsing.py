@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tandem_store.errors import LegacyFormatError, UnstorableError
 from tandem_store.importer.choice.facts import Facts, time_of_damaged
-from tandem_store.importer.copies import Copy, Fault, FileToRead, Raw, Reading
+from tandem_store.importer.copies import Copy, FileToRead, QuarantineReason, Raw, Reading
 from tandem_store.importer.source.context_run import run_from_context_state
 from tandem_store.importer.source.kinds import Layout, SkippedFile, Source, SourceFile, change_time
 from tandem_store.importer.source.salvage.damaged_ranges import salvage
@@ -123,10 +123,10 @@ def record_in(file: SourceFile, data: bytes) -> Any:
     return run_of_shard(value)
 
 
-def newer_version(error: NewerVersionError) -> Fault:
+def newer_version(error: NewerVersionError) -> QuarantineReason:
     """What quarantine says about a file that a later engine wrote."""
     advice = "upgrade tandem-store, then run: tandem-store quarantine retry"
-    return Fault("newer_schema_version", f"{error}; {advice}")
+    return QuarantineReason("newer_schema_version", f"{error}; {advice}")
 
 
 def copies_of_pieces(file: SourceFile, pieces: list[Piece]) -> list[Copy]:
@@ -190,7 +190,7 @@ def _damaged(file: SourceFile, piece: Piece, key: str, record: Any, error: str) 
     except (LegacyFormatError, UnstorableError) as hopeless:
         return _hopeless(piece.data, "unrecoverable", f"{hopeless}: {error}", _id_in(record))
     facts = Facts.of_damaged(recovered, raw.digest)
-    return Copy(raw.digest, facts=facts, fault=Fault("damaged", error), raw=raw)
+    return Copy(raw.digest, facts=facts, fault=QuarantineReason("damaged", error), raw=raw)
 
 
 def recovered_from(file: SourceFile, key: str, record: Any, error: str) -> dict[str, Any]:
@@ -203,15 +203,15 @@ def recovered_from(file: SourceFile, key: str, record: Any, error: str) -> dict[
     return recover_entry(key, record, error=error, now_ms=now_ms)
 
 
-def fault_of(kind: DamageKind) -> Fault:
+def fault_of(kind: DamageKind) -> QuarantineReason:
     """What quarantine says of a range that is not an entry."""
-    return Fault(kind.value, _MESSAGES[kind])
+    return QuarantineReason(kind.value, _MESSAGES[kind])
 
 
 def too_large(digest: bytes, size: int) -> Copy:
     """A record that is not parsed, because parsing takes many times its size in memory."""
     message = f"{size:,} bytes are too many for one record: at most {LARGEST_RECORD:,} are read"
-    return Copy(digest, fault=Fault("too_large", message), raw=Raw(digest, size, None))
+    return Copy(digest, fault=QuarantineReason("too_large", message), raw=Raw(digest, size, None))
 
 
 def _fault_copy(piece: Piece, kind: DamageKind) -> Copy:
@@ -221,7 +221,7 @@ def _fault_copy(piece: Piece, kind: DamageKind) -> Copy:
 
 def _hopeless(data: bytes, reason: str, message: str, run_id: str | None = None) -> Copy:
     raw = raw_of(data)
-    return Copy(raw.digest, claimed_id=run_id, fault=Fault(reason, message), raw=raw)
+    return Copy(raw.digest, claimed_id=run_id, fault=QuarantineReason(reason, message), raw=raw)
 
 
 def raw_of(data: bytes) -> Raw:

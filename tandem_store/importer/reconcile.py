@@ -17,7 +17,7 @@ from typing import Any, Final
 from tandem_store.importer.choice.choose import Candidate, Resolution, resolve
 from tandem_store.importer.choice.facts import Facts
 from tandem_store.importer.choice.restoration import covers_completed, restored
-from tandem_store.importer.copies import Copy, Fault
+from tandem_store.importer.copies import Copy, QuarantineReason
 from tandem_store.importer.ledger_rows import quarantine_row
 from tandem_store.importer.parsing import raw_of
 from tandem_store.importer.session import ImportSession
@@ -156,7 +156,10 @@ class Reconciliation:
     def _quarantine_row(self, import_id: int, entry: Entry, reason: str) -> dict[str, Any]:
         data = self.reader.checked_raw(entry)
         copy = Copy(
-            entry.digest, key=entry.key, fault=Fault(reason, _MESSAGES[reason]), raw=raw_of(data)
+            entry.digest,
+            key=entry.key,
+            fault=QuarantineReason(reason, _MESSAGES[reason]),
+            raw=raw_of(data),
         )
         row = quarantine_row(
             import_id, entry.id, file_of(entry, len(data)), copy, now_ms=self.session.now_ms()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from typing import Final, Literal
 
 from sqlalchemy.exc import IntegrityError
 
+from tandem_store import clock
 from tandem_store.database import partitions
 from tandem_store.errors import StoreError, StoreLockedError
 from tandem_store.importer.copies import FileToRead
@@ -154,4 +154,4 @@ class ImportSession:
     @staticmethod
     def now_ms() -> int:
         """Milliseconds since 1970."""
-        return time.time_ns() // 1_000_000
+        return clock.now_ms()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 from typing import Final
 
+from tandem_store import clock
 from tandem_store.jsontext import WHITE_SPACE
 from tandem_store.month import civil_month
 from tandem_store.records import RunRecord
@@ -63,4 +63,4 @@ def _filed_at(month_ms: int, now_ms: int | None) -> int:
     signed = month_ms - 2**64 if month_ms >= 2**63 else month_ms
     if _FIRST_MS <= signed <= _LAST_MS:
         return signed
-    return time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    return clock.now_ms() if now_ms is None else now_ms

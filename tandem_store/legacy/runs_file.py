@@ -5,10 +5,10 @@ Version 1 is ``{"schema_version": 1, "runs": {"<id>": {…}}}``, version 0 the i
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from tandem_store import clock
 from tandem_store.errors import LegacyFormatError
 from tandem_store.jsontext import WHITE_SPACE, decode, loads, pretty
 from tandem_store.legacy.recovery import recover_entry
@@ -39,7 +39,7 @@ def parse_runs_file(data: bytes, *, now_ms: int | None = None) -> tuple[dict[str
     if text in {"", "{}"}:
         return {}, text == "{}"
     entries, upgraded, context = _entries(data)
-    now = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    now = clock.now_ms() if now_ms is None else now_ms
     try:
         return _runs(entries, now), upgraded
     except LegacyFormatError as error:

@@ -48,7 +48,7 @@ class RunRows:
     """What one run is stored as.
 
     ``columns`` are those of ``runs`` that follow from the record; revision, claim and the
-    snapshot's row id are the repository's. ``document`` is compact JSON, not yet packed.
+    snapshot's row id are the repository's. ``document`` is compact JSON, not yet compressed.
     """
 
     columns: dict[str, Any]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Annotated, Final, Self, Unpack
 
 from pydantic import Field, ValidationError
 
+from tandem_store import clock
 from tandem_store.records.automation import AutomationSpec
 from tandem_store.records.base import U64, Named, Record, Written, aware_datetime
 from tandem_store.records.changes import RunChanges
@@ -116,7 +116,7 @@ class RunRecord(Record):
         >>> run.status, run.created_at_ms == run.updated_at_ms, run.detail
         (<RunStatus.QUEUED: 'queued'>, True, 'the first of many')
         """
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = clock.now_ms()
         run = cls(
             run_id=run_id,
             automation_id=automation_id,

@@ -222,5 +222,5 @@ def _stored(row: RowMapping, asked_for: str | None = None) -> StoredRun:
 def _missing(run_id: str, month: Month) -> NotAStoreError:
     return NotAStoreError(
         f"The document of the run {quote_id(run_id)} is missing in month {month}: restore the "
-        "database from a backup. What else is damaged is told by: tandem-store doctor --deep"
+        "database from a backup. See what else is damaged with: tandem-store doctor --deep"
     )

@@ -55,16 +55,6 @@ RIDDLES: Final = {
     r"_?RUN_OUT|_?IN_QUEUE": "EXPIRED, QUEUED",
 }
 
-#: Parts of the package whose wording is still being changed, not read yet.
-NOT_YET: Final = (
-    "runs/",
-    "store.py",
-    "automations.py",
-    "quarantine.py",
-    "ledger/",
-    "importer/*.py",
-)
-
 
 class Said(NamedTuple):
     """Something that is read by people, and where it is."""
@@ -74,18 +64,10 @@ class Said(NamedTuple):
     text: str
 
 
-def _is_read(file: Path) -> bool:
-    path = file.relative_to(PACKAGE)
-    return not any(
-        path.match(one) if "*" in one else path.as_posix().startswith(one) for one in NOT_YET
-    )
-
-
 def sources() -> list[Path]:
     """Every Python file whose wording is read."""
-    found = [file for file in sorted(PACKAGE.rglob("*.py")) if _is_read(file)]
     return [
-        *found,
+        *sorted(PACKAGE.rglob("*.py")),
         REPOSITORY / "migrations" / "env.py",
         *sorted((REPOSITORY / "tools").glob("*.py")),
     ]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-import time
 
 import click
 
-from tandem_store import open_store
+from tandem_store import clock, open_store
 from tandem_store.cli import exits, options, output
 from tandem_store.cli.command_table import CommandGroup
 from tandem_store.cli.views import quarantine_items
@@ -93,5 +92,5 @@ def discard(
         if items and not dry_run:
             quarantine_items.confirm(items, yes)
             with store.begin() as tx:
-                tx.quarantine.discard([i.id for i in items], now_ms=time.time_ns() // 1_000_000)
+                tx.quarantine.discard([i.id for i in items], now_ms=clock.now_ms())
     quarantine_items.show_discarded(items, dry_run, as_json)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shlex
-import time
 from collections.abc import Iterator
 from typing import Final
 
-from tandem_store import NotFoundError, RunRecord
+from tandem_store import NotFoundError, RunRecord, clock
 from tandem_store.cli import output, terminal
 from tandem_store.cli.views.run_nodes import Node, node_of, nodes_of
 from tandem_store.cli.views.status_colours import status
@@ -73,7 +72,7 @@ def _facts(run: RunRecord) -> Iterator[tuple[str, Cell]]:
 
 
 def _times(run: RunRecord) -> Iterator[tuple[str, str]]:
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = clock.now_ms()
     yield "Created", f"{timestamp(run.created_at_ms)} ({_ago(run.created_at_ms, now_ms)})"
     yield "Started", timestamp(run.started_at_ms)
     if run.updated_at_ms != run.finished_at_ms:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from tandem_store import RunSummary
+from tandem_store import RunSummary, clock
 from tandem_store.cli import output, terminal
 from tandem_store.cli.run_ids import shorten, without_prefix
 from tandem_store.cli.views.status_colours import status
@@ -44,7 +43,7 @@ def _complete_row(run: RunSummary) -> tuple[str, ...]:
 
 
 def _show_short(runs: Sequence[RunSummary], absolute: bool) -> None:
-    ids, now_ms = shorten(run.run_id for run in runs), time.time_ns() // 1_000_000
+    ids, now_ms = shorten(run.run_id for run in runs), clock.now_ms()
     headings = [name if name != "AGE" or not absolute else "CREATED" for name in _SHORT]
     rows: list[tuple[Cell, ...]] = [
         (
