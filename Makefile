@@ -70,6 +70,18 @@ test: lint  ## Run lint, then every test but the long ones
 test-long: $(STAMP)  ## Run the long tests: kills, many processes for a minute; prints figures
 	$(BIN)/python -m pytest --quiet -m slow --capture=no
 
+.PHONY: coverage
+coverage: $(STAMP)  ## Show which branches of the package the tests do not reach
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest -n 2 --quiet -m 'not slow'
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
+
+.PHONY: mutation
+mutation: $(STAMP)  ## Change the rules of choice, cursors and claims, and see whether a test notices
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/mutmut run --max-children 2
+	$(BIN)/mutmut results
+
 .PHONY: bench
 bench: $(STAMP)  ## Measure the import, every call of the repository, and salvaging
 	$(BIN)/python -m benchmarks
@@ -78,4 +90,4 @@ bench: $(STAMP)  ## Measure the import, every call of the repository, and salvag
 
 .PHONY: clean
 clean:  ## Remove what the other targets made, except the virtual environments
-	rm -rf build demo dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build demo dist mutants .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
