@@ -6,6 +6,7 @@ A test that uses a database runs on SQLite and on PostgreSQL. The marks ``sqlite
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -73,6 +74,15 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for kind in KINDS:
         count = sum(("database", kind) in report.user_properties for report in passed)
         terminalreporter.write_line(f"{count} tests passed on {kind}")
+
+
+@pytest.fixture(autouse=True)
+def same_log_level() -> Iterator[None]:
+    """Undo what ``--verbose`` does to the package's logger, in a command that a test runs."""
+    logger = logging.getLogger("tandem_store")
+    level = logger.level
+    yield
+    logger.setLevel(level)
 
 
 @pytest.fixture(autouse=True)
