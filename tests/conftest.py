@@ -78,11 +78,12 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def same_log_level() -> Iterator[None]:
-    """Undo what ``--verbose`` does to the package's logger, in a command that a test runs."""
-    logger = logging.getLogger("tandem_store")
-    level = logger.level
+    """Undo what a command that runs within a test does to loggers, as ``--verbose`` does."""
+    loggers = logging.getLogger(), logging.getLogger("tandem_store")
+    levels = [logger.level for logger in loggers]
     yield
-    logger.setLevel(level)
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture(autouse=True)
