@@ -6,9 +6,8 @@ Start with ``open_store``; ``upgrade`` creates the database that it opens.
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from tandem_store.release import RELEASE
-
 if TYPE_CHECKING:
+    __version__: str
     from tandem_store.backup import BackupReport, RestoreReport, backup_store, restore_store
     from tandem_store.copying import CopyReport, copy_store
     from tandem_store.database.revisions import upgrade
@@ -56,8 +55,6 @@ if TYPE_CHECKING:
         open_store,
     )
     from tandem_store.verify import VerifyReport, verify_state
-
-__version__ = RELEASE
 
 __all__ = [
     "ANY_DEPLOYMENT",
@@ -133,6 +130,8 @@ _MODULES: Final = (
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
+        if name == "__version__":
+            return import_module("tandem_store.release").installed_release()
         if name in __all__:
             for module in map(import_module, _MODULES):
                 if hasattr(module, name):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-from typing import Final
+from functools import cache
 
 
-def _installed() -> str:
+@cache
+def installed_release() -> str:
+    """Return the version that the installed package has, or ``0+unknown`` if none is installed."""
+    # Imported here, because it takes 30 ms, which few programs need.
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("tandem-store")
     except PackageNotFoundError:  # A checkout that was never installed.
         return "0+unknown"
-
-
-#: As the installed package says.
-RELEASE: Final = _installed()

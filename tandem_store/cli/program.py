@@ -15,7 +15,7 @@ from tandem_store.cli import exits, options
 from tandem_store.cli.command_table import ENTRIES, CommandGroup, LazyCommands
 from tandem_store.cli.error_messages import interrupted, translate_failures
 from tandem_store.cli.verbosity import verbose
-from tandem_store.release import RELEASE
+from tandem_store.release import installed_release
 
 
 class Program(CommandGroup):
@@ -50,6 +50,13 @@ class Program(CommandGroup):
             return error.exit_code
 
 
+def _print_version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
+    """Print the version, if it was asked for, and end the program."""
+    if asked and not context.resilient_parsing:
+        click.echo(f"tandem-store, version {installed_release()}")
+        context.exit()
+
+
 @click.group(
     cls=Program,
     commands=LazyCommands(ENTRIES),
@@ -57,7 +64,15 @@ class Program(CommandGroup):
 )
 @options.root_database
 @verbose
-@click.version_option(RELEASE, "-V", "--version", prog_name="tandem-store")
+@click.option(
+    "-V",
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
 def program(url: str) -> None:
     """Keep the automation runs of the Tandem engine in a database.
 

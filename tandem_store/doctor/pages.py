@@ -8,7 +8,6 @@ from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import Select, cast, column, func, quoted_name, select, table
-from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.exc import DBAPIError
 
 from tandem_store import models
@@ -180,6 +179,9 @@ def _amcheck(context: Context) -> Iterator[Finding]:
     if schema is None:
         context.report.not_checked.append("indexes (the extension amcheck is not installed)")
         return
+    # Imported here, because the package of the dialect loads every driver that it knows.
+    from sqlalchemy.dialects.postgresql import REGCLASS
+
     compare = getattr(func, quoted_name(schema, quote=True))
     for oid, name in names:
         try:

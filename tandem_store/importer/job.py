@@ -34,7 +34,7 @@ from tandem_store.importer.storing import Writer
 from tandem_store.importer.truncated_files import truncated_files
 from tandem_store.ledger import ReasonCode
 from tandem_store.progress import Progress, ignore_progress
-from tandem_store.release import RELEASE
+from tandem_store.release import installed_release
 from tandem_store.store import Store, open_store
 
 _log: Final = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class _Import:
         self._store, self._source, self._options = store, source, options
         self._progress, self._scratch = progress, scratch
         root = str(source.root.resolve())
-        self._session = ImportSession(store, root, options.strict, RELEASE)
+        self._session = ImportSession(store, root, options.strict, installed_release())
         self._known_files = KnownFiles(self._session)
 
     def run(self, total_bytes: int) -> ImportReport:

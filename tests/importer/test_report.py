@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import time
@@ -12,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tandem_store import open_store, release
+from tandem_store import open_store
 from tandem_store.importer import report as reports
+from tandem_store.release import installed_release
 from tests.support.importing import imported
 from tests.support.state_directories import StateDir, damaged, run
 from tests.support.stored import scalar
@@ -151,13 +151,11 @@ def test_a_checkout_that_was_never_installed_can_import(
         raise metadata.PackageNotFoundError(name)
 
     state.shard(run("a"))
-    with monkeypatch.context() as patched:
-        patched.setattr(metadata, "version", missing)
-        importlib.reload(release)
-        unknown = release.RELEASE
-    importlib.reload(release)
-    monkeypatch.setattr("tandem_store.importer.job.RELEASE", unknown)
+    monkeypatch.setattr(metadata, "version", missing)
+    installed_release.cache_clear()
 
     imported(url, state.root)
+
+    installed_release.cache_clear()
 
     assert scalar(url, "SELECT tool_version FROM imports") == "0+unknown"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from rich.cells import cell_len
 
 from tandem_store.cli import output, terminal
 from tandem_store.cli.terminal import printable
 from tandem_store.cli.views.values import number, one_line
-from tandem_store.importer.source.kinds import SkippedFile
+
+if TYPE_CHECKING:  # lists of runs do not need the importer
+    from tandem_store.importer.source.kinds import SkippedFile
 
 Item = TypeVar("Item")
 
