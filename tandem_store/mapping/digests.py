@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from tandem_store.column_types import Convert, converter
+from tandem_store.column_types import Convert, MonthKey, converter
 from tandem_store.jsontext import canonical
 from tandem_store.models import runs
 
@@ -45,15 +45,18 @@ COVERED: Final = (
     "estimated_cost_usd",
 )
 _COST: Final = COVERED.index("estimated_cost_usd")
+_MONTH: Final = COVERED.index("month")
 #: Hexadecimal digits that are kept: 64 bits, against damage and not against an attacker.
 _DIGITS: Final = 16
 _covered: Final = itemgetter(*COVERED)
 #: How the values are stored, of those columns that do not store them as they are.
-_CONVERTED: Final[tuple[tuple[int, Convert], ...]] = tuple(
-    (at, convert)
+_CONVERTED: Final[dict[int, Convert]] = {
+    at: convert
     for at, name in enumerate(COVERED)
     if (convert := converter(runs.c[name].type)) is not None
-)
+}
+#: How JSON begins to write U+0000 and U+0001, the characters that columns escape.
+_CONTROL: Final = b"\\u000"
 
 #: Snapshots that were found to be sound: the SHA-256 of the very bytes by the digest. Services read
 #: few definitions many times, and this takes a quarter of what sorting all keys does.
@@ -67,10 +70,24 @@ def columns_digest(columns: Mapping[str, Any], snapshot: bytes | None) -> str:
     Raises ``TypeError`` if a column holds what no column of ours may hold.
     """
     values = [*_covered(columns), None if snapshot is None else snapshot.hex()]
-    for at, convert in _CONVERTED:
-        values[at] = convert(values[at])
     values[_COST] += 0.0  # SQLite drops the sign of a negative zero
-    return sha256(orjson.dumps(values)).hexdigest()[:_DIGITS]
+    values[_MONTH] = MonthKey.to_stored(values[_MONTH])
+    return sha256(_dumped(values)).hexdigest()[:_DIGITS]
+
+
+def _dumped(values: list[Any]) -> bytes:
+    """The values as they are stored, as JSON. Hardly any text is stored in a form of its own."""
+    try:
+        dumped = orjson.dumps(values)
+    except TypeError:  # a lone surrogate, or damage, which is raised again below
+        dumped = _CONTROL
+    if _CONTROL not in dumped:
+        return dumped
+    return orjson.dumps([_CONVERTED.get(at, _as_it_is)(one) for at, one in enumerate(values)])
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def snapshot_digest(document: bytes) -> bytes:
