@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from tandem_store.column_types import Convert, MonthKey, converter
+from tandem_store.column_types import Convert, converter
 from tandem_store.jsontext import canonical
 from tandem_store.models import runs
 
@@ -71,7 +71,7 @@ def columns_digest(columns: Mapping[str, Any], snapshot: bytes | None) -> str:
     """
     values = [*_covered(columns), None if snapshot is None else snapshot.hex()]
     values[_COST] += 0.0  # SQLite drops the sign of a negative zero
-    values[_MONTH] = MonthKey.to_stored(values[_MONTH])
+    values[_MONTH] = _CONVERTED[_MONTH](values[_MONTH])
     return sha256(_dumped(values)).hexdigest()[:_DIGITS]
 
 
