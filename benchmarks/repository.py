@@ -26,8 +26,8 @@ from benchmarks.workload import Workload
 from tandem_store import RunFilter, RunRecord, Store, TenantScope, open_store
 from tandem_store.database import partitions, revisions
 from tandem_store.legacy import compact_for_hot_storage, history_shard_path
-from tandem_store.mapping import rows_of
-from tandem_store.runs.storage import CompressedRun, insert_runs
+from tandem_store.mapping import RunRows, rows_of
+from tandem_store.runs.storage import insert_runs
 
 #: Distinct runs; a larger store repeats their documents under other ids, times and tenants.
 DISTINCT: Final = 1_000
@@ -71,9 +71,7 @@ class Filled:
                 partitions.ensure(tx.connection, {one.month for one in batch})
                 insert_runs(tx.connection, batch, imported=False)
 
-    def _copy(
-        self, pattern: dict[str, Any], number: int, case: Case, *, queued: bool
-    ) -> CompressedRun:
+    def _copy(self, pattern: dict[str, Any], number: int, case: Case, *, queued: bool) -> RunRows:
         at_ms = START_MS + int(self.rng.random() * case.months * MONTH_MS)
         run_id = f"run-{number:07}"
         if not queued:
@@ -86,7 +84,7 @@ class Filled:
         }
         if queued:
             changes["status"] = "queued"
-        return CompressedRun.of(rows_of(pattern | changes))
+        return rows_of(pattern | changes)
 
     def get(self) -> None:
         """Read a whole run."""

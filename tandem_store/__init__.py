@@ -3,8 +3,10 @@
 Start with ``open_store``; ``upgrade`` creates the database that it opens.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
+
+from tandem_store.lazy import lazily
+from tandem_store.release import installed_release
 
 if TYPE_CHECKING:
     __version__: str
@@ -128,16 +130,12 @@ _MODULES: Final = (
 )
 
 if not TYPE_CHECKING:
+    _lazily = lazily(__name__, __all__, _MODULES)
 
     def __getattr__(name: str) -> object:
         if name == "__version__":
-            return import_module("tandem_store.release").installed_release()
-        if name in __all__:
-            for module in map(import_module, _MODULES):
-                if hasattr(module, name):
-                    globals()[name] = value = getattr(module, name)
-                    return value
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return installed_release()
+        return _lazily(name)
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *__all__})

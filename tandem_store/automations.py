@@ -14,9 +14,9 @@ from tandem_store.errors import NotAStoreError, RecordTooNewError, UnstorableErr
 from tandem_store.jsontext import canonical, dumps, loads
 from tandem_store.mapping import (
     STORED_VERSION,
-    pack,
+    compress,
+    decompress,
     refuse_long_id,
-    unpack,
 )
 from tandem_store.mapping.compression import ENCODING
 from tandem_store.models import automations
@@ -98,7 +98,7 @@ def _row(definition: dict[str, Any]) -> dict[str, Any]:
         "schema_version": STORED_VERSION,
         "digest": sha256(canonical(definition)).digest(),
         "encoding": ENCODING,
-        "document": pack(dumps(rest)),
+        "document": compress(dumps(rest)),
     }
 
 
@@ -119,7 +119,7 @@ def _definition(row: Row[Any]) -> AutomationSpec:
 
 def _value(row: Row[Any]) -> AutomationSpec:
     columns = {name: getattr(row, name) for name in _TEXTS}
-    rest = loads(unpack(row.document, row.encoding))
+    rest = loads(decompress(row.document, row.encoding))
     definition = {**columns, _TIME: row.updated_at_ms, **rest}
     if sha256(canonical(definition)).digest() != row.digest:
         raise ValueError("it is not the one that its digest says")

@@ -1,18 +1,11 @@
 """Column types: text that every database can hold, and months as numbers.
 
-PostgreSQL refuses U+0000 in text, and file names that are not UTF-8 reach Python as lone surrogates
-that no database takes. Both are stored as U+0001 and two hexadecimal digits of the byte, and U+0001
-itself in the same way, which makes the escape reversible. The other lone surrogates, which no
-record has but a caller may ask for, are stored as U+0001, ``u`` and four digits. Ordinary text is
-stored as it is, so it sorts as it would without the escape.
-
 A value that a column should not hold, as damage leaves it, is read as it is: whoever reads it
 decides what that means.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, TypeVar
@@ -29,28 +22,15 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from tandem_store.month import Month
+from tandem_store.stored_text import AsStored, escaped, unescaped
 
 _T = TypeVar("_T")
 
 #: Turns a value into what is stored, or back.
 Convert = Callable[[Any], Any]
 
-_ESCAPED: Final = re.compile("[\x00\x01\ud800-\udfff]")
-_ESCAPE: Final = re.compile("\x01(?:u([0-9a-f]{4})|([0-9a-f]{2}))")
-#: The most bytes of UTF-8 that one character takes when it is stored.
-_WIDEST: Final = 6
 #: Months by their numbers. A store has hundreds at most, and making one takes a microsecond.
 _MONTHS: Final[dict[int, Month]] = {}
-
-
-class AsStored(str):
-    """A text exactly as a column holds it: compared and written without an escape.
-
-    A column that holds what no escape makes, as after damage, returns its text as one of these, so
-    that a question that names the value finds the same row again.
-    """
-
-    __slots__ = ()
 
 
 class StoredAs(TypeDecorator[_T]):
@@ -91,20 +71,6 @@ class StoredAs(TypeDecorator[_T]):
         return self.from_stored
 
 
-def _escape(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if code < 0x80 or 0xDC80 <= code <= 0xDCFF:
-        return f"\x01{code & 0xFF:02x}"
-    return f"\x01u{code:04x}"
-
-
-def _unescape(match: re.Match[str]) -> str:
-    if match[1]:
-        return chr(int(match[1], 16))
-    byte = int(match[2], 16)
-    return chr(byte if byte < 0x80 else 0xDC00 + byte)
-
-
 class EscapedText(StoredAs[str]):
     """Any text that Python can hold, also with U+0000 or with bytes that are not UTF-8."""
 
@@ -113,22 +79,8 @@ class EscapedText(StoredAs[str]):
     python_type = str
     stored_type = Text()
 
-    @staticmethod
-    def to_stored(value: Any) -> Any:
-        """Escape a text; members of an enumeration count as the text that they are."""
-        if type(value) is str:
-            return value if value.isprintable() else _ESCAPED.sub(_escape, value)
-        if isinstance(value, str) and not isinstance(value, AsStored):
-            return EscapedText.to_stored(str.__str__(value))
-        return value
-
-    @staticmethod
-    def from_stored(value: Any) -> Any:
-        """Return the text as it was before the escape."""
-        if type(value) is not str or value.isprintable():  # as no escape is
-            return value
-        text = _ESCAPE.sub(_unescape, value)
-        return text if EscapedText.to_stored(text) == value else AsStored(value)
+    to_stored = staticmethod(escaped)
+    from_stored = staticmethod(unescaped)
 
 
 _BY_CODE_POINT: Final = Text(collation="C")
@@ -196,18 +148,12 @@ def as_stored(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return type_coerce(column, stored_type(column.type))
 
 
-def is_longer(text: str, limit: int) -> bool:
-    """Whether a text, as it is stored, takes more than ``limit`` bytes of UTF-8."""
-    # Almost all are too short to be counted.
-    return len(text) * _WIDEST > limit and len(EscapedText.to_stored(text).encode()) > limit
-
-
 def starts_with(column: ColumnElement[str], beginning: str) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions for a text to begin so, which an index answers.
 
     They are a range, because LIKE walks no index on SQLite, where it takes "a" for "A".
     """
-    first: str = EscapedText.to_stored(beginning)
+    first: str = escaped(beginning)
     # The first text after all that begin so. There is none after the greatest character.
     kept = first.rstrip(chr(sys.maxunicode))
     if not kept:

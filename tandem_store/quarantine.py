@@ -13,7 +13,7 @@ from tandem_store.database.bulk import insert_rows
 from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged
 from tandem_store.database.read_only import ReadOnly
 from tandem_store.errors import NotAStoreError, NotFoundError
-from tandem_store.mapping import unpack
+from tandem_store.mapping import decompress
 from tandem_store.mapping.compression import LARGEST_DOCUMENT
 from tandem_store.models import import_entries, import_files, quarantine
 
@@ -138,7 +138,7 @@ class QuarantineReader(ReadOnly):
         if row is None or row.raw is None:
             return None
         try:
-            return unpack(row.raw, row.encoding, largest=min(row.size, LARGEST_DOCUMENT))
+            return decompress(row.raw, row.encoding, largest=min(row.size, LARGEST_DOCUMENT))
         except (NotAStoreError, *DAMAGE) as error:
             raise _damaged(item_id, error) from error
 

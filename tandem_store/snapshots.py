@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, select
 
 from tandem_store.database.dialect import insert_unless_there
-from tandem_store.mapping import STORED_VERSION, Snapshot, pack
+from tandem_store.mapping import STORED_VERSION, Snapshot, compress
 from tandem_store.mapping.compression import ENCODING
 from tandem_store.models import automation_snapshots, runs
 
@@ -50,7 +50,7 @@ def _row(snapshot: Snapshot) -> dict[str, Any]:
         "digest": snapshot.digest,
         "schema_version": STORED_VERSION,
         "encoding": ENCODING,
-        "document": pack(snapshot.document),
+        "document": compress(snapshot.document),
     }
 
 

@@ -25,7 +25,8 @@ from tandem_store.database.locks.commit_lock import log_affected_library
 from tandem_store.database.transactions import Transactions
 from tandem_store.database.urls import database_url, sqlite_path
 from tandem_store.errors import TenantScopeError
-from tandem_store.ledger import Ledger, LedgerReader
+from tandem_store.ledger.reader import LedgerReader
+from tandem_store.ledger.writer import Ledger
 from tandem_store.month import Month
 from tandem_store.months import AHEAD, MonthReader, Months
 from tandem_store.quarantine import Quarantine, QuarantineReader

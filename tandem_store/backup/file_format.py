@@ -106,7 +106,7 @@ def unpacked_size(path: Path) -> int:
         raise _cut_or_altered(path) from error
 
 
-def unpack(source: Path, target: Path, progress: Progress) -> str:
+def decompress(source: Path, target: Path, progress: Progress) -> str:
     """Write the file as it was before it was compressed, if it was; returns the source's SHA-256.
 
     Raises ``NotAStoreError`` if the compressed file is damaged or cut off.

@@ -148,7 +148,7 @@ def _unpacked(file: Path, room: Path, progress: Progress) -> _Unpacked:
     path = room / "store.db"
     path.touch(mode=0o600)
     refuse_unless_room(room.parent, file_format.unpacked_size(file))
-    digest = file_format.unpack(file, path, partial(progress, "unpacking"))
+    digest = file_format.decompress(file, path, partial(progress, "unpacking"))
     if not file_format.is_sqlite(path):
         raise NotAStoreError(
             f"{file} is not a backup: the compressed content is not an SQLite file."

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Column, Row
-
-from tandem_store.column_types import AsStored
 from tandem_store.errors import LegacyFormatError, NotAStoreError
 from tandem_store.month import Month
+from tandem_store.stored_text import AsStored
+
+if TYPE_CHECKING:
+    from sqlalchemy import Column, Row
 
 #: The exceptions that using a damaged row can raise: SQLite stores any type in any column.
 DAMAGE: Final = (

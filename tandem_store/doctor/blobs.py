@@ -16,7 +16,7 @@ from tandem_store.doctor.findings import LISTED, Finding, Severity, counted, nam
 from tandem_store.doctor.keys import Keys
 from tandem_store.errors import NotAStoreError, RecordTooNewError
 from tandem_store.jsontext import canonical, loads
-from tandem_store.mapping import unpack
+from tandem_store.mapping import decompress
 from tandem_store.models import automation_snapshots, automations, quarantine, runs
 
 
@@ -40,7 +40,7 @@ def check_snapshots(context: Context) -> Iterator[Finding]:
 
     def verify(key: int) -> None:
         for row in _rows(context, automation_snapshots, snapshots.id == key):
-            shared = loads(unpack(row.document, row.encoding))
+            shared = loads(decompress(row.document, row.encoding))
             _refuse_unless(sha256(canonical(shared)).digest() == row.digest)
 
     found = _examined(context, "reading snapshots", snapshots.id, verify)
@@ -94,7 +94,7 @@ def check_quarantine(context: Context) -> Iterator[Finding]:
 
     def verify(key: int) -> None:
         for row in _rows(context, quarantine, (items.id == key) & items.raw.is_not(None)):
-            data = unpack(row.raw, row.encoding)
+            data = decompress(row.raw, row.encoding)
             _refuse_unless(sha256(data).digest() == row.digest)
 
     found = _examined(context, "reading the quarantine", items.id, verify)

@@ -15,15 +15,13 @@ from tandem_store.doctor.decoding import DECODING_ERRORS, UNREADABLE, reason
 from tandem_store.doctor.findings import LISTED, NAMED, Finding, Severity, counted, named
 from tandem_store.doctor.keys import Keys
 from tandem_store.errors import RecordTooNewError
-from tandem_store.mapping import rows_of
-from tandem_store.mapping.snapshot import LiftedSnapshot
+from tandem_store.mapping import columns_of
 from tandem_store.models import runs
 from tandem_store.month import Month
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.documents import StoredRun, document, documents_of_month
 
 #: Snapshots are examined once each, not with every run that has one.
-_NO_SNAPSHOT: Final = LiftedSnapshot()
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -128,7 +126,7 @@ def _wrong(stored: StoredRun) -> Iterator[tuple[str, str, str]]:
     run_id = stored.columns["run_id"]
     try:
         record = stored.record()
-        derived = rows_of(record.to_legacy(), _NO_SNAPSHOT).columns
+        derived = columns_of(record.to_legacy())
     except RecordTooNewError as error:
         yield run_id, "record_too_new", reason(error)
     except DECODING_ERRORS as error:

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from tandem_store.doctor.context import Context
 from tandem_store.doctor.findings import Finding, Severity, counted
-from tandem_store.ledger import LedgerReader
+from tandem_store.ledger.reader import LedgerReader
 from tandem_store.models import import_entries
 from tandem_store.quarantine import QuarantineReader
 

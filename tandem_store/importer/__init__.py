@@ -6,12 +6,17 @@ reads it through ``worker_pool`` (``parsing``, ``splitting``), ``storing`` write
 ``reconcile`` decides about runs with several copies, ``report`` accounts for every one.
 """
 
-from tandem_store.importer.job import import_state
-from tandem_store.importer.options import ImportOptions
-from tandem_store.importer.plan import ImportPlan, plan_import
-from tandem_store.importer.report import ImportReport
-from tandem_store.importer.retry import Retried, RetryReport, retry_quarantined
-from tandem_store.importer.session import ManyMonthsError
+from typing import TYPE_CHECKING
+
+from tandem_store.lazy import lazily
+
+if TYPE_CHECKING:
+    from tandem_store.importer.job import import_state
+    from tandem_store.importer.options import ImportOptions
+    from tandem_store.importer.plan import ImportPlan, plan_import
+    from tandem_store.importer.report import ImportReport
+    from tandem_store.importer.retry import Retried, RetryReport, retry_quarantined
+    from tandem_store.importer.session import ManyMonthsError
 
 __all__ = [
     "ImportOptions",
@@ -24,3 +29,8 @@ __all__ = [
     "plan_import",
     "retry_quarantined",
 ]
+
+if not TYPE_CHECKING:
+    # Parser processes import a module of this package, and should not wait for SQLAlchemy.
+    _modules = ("options", "report", "plan", "retry", "job", "session")
+    __getattr__ = lazily(__name__, __all__, [f"{__name__}.{module}" for module in _modules])

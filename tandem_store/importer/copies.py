@@ -9,7 +9,7 @@ from tandem_store.importer.choice.facts import Facts
 from tandem_store.importer.source.kinds import SkippedFile, SourceFile
 from tandem_store.importer.source.spans import Span
 from tandem_store.ledger import Kind, KnownFile
-from tandem_store.runs import CompressedRun
+from tandem_store.mapping import RunRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Copy:
     key: str | None = None
     facts: Facts | None = None
     claimed_id: str | None = None
-    run: CompressedRun | None = None
+    run: RunRows | None = None
     fault: QuarantineReason | None = None
     raw: Raw | None = None
 

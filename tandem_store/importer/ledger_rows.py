@@ -7,8 +7,9 @@ from typing import Any
 from tandem_store.importer.copies import Copy
 from tandem_store.importer.source.kinds import SourceFile
 from tandem_store.ledger import CopyOutcome, EntryRow, FileState, Position, ReasonCode
-from tandem_store.mapping import LARGEST_BIGINT, LONGEST_ID, is_longer
+from tandem_store.mapping import LARGEST_BIGINT, LONGEST_ID
 from tandem_store.month import LAST_MILLISECOND, Month
+from tandem_store.stored_text import is_longer
 
 
 def entry_row(entry_id: int, import_id: int, file_id: int, copy: Copy) -> EntryRow:

@@ -27,8 +27,7 @@ from tandem_store.jsontext import DepthError, loads
 from tandem_store.legacy.recovery import recover_entry
 from tandem_store.legacy.shard_file import run_of_shard
 from tandem_store.legacy.versions import NewerVersionError
-from tandem_store.mapping import pack, rows_of
-from tandem_store.runs import CompressedRun
+from tandem_store.mapping import compress, rows_of
 
 #: The most bytes of one item that quarantine keeps; of a larger one, only its range and digest.
 LARGEST_KEPT: Final = 16 * 1024 * 1024
@@ -176,7 +175,7 @@ def _well_formed(record: Any) -> Copy:
     lifted = check_run(record)
     facts = Facts.of_record(record)
     rows = rows_of(record, lifted)
-    return Copy(facts.digest, facts=facts, run=None if facts.ignored else CompressedRun.of(rows))
+    return Copy(facts.digest, facts=facts, run=None if facts.ignored else rows)
 
 
 def _damaged(file: SourceFile, piece: Piece, key: str, record: Any, error: str) -> Copy:
@@ -227,7 +226,7 @@ def _hopeless(data: bytes, reason: str, message: str, run_id: str | None = None)
 def raw_of(data: bytes) -> Raw:
     """Bytes as quarantine keeps them, compressed; without them if they are too many."""
     small = len(data) <= LARGEST_KEPT
-    return Raw(sha256(data).digest(), len(data), pack(data) if small else None)
+    return Raw(sha256(data).digest(), len(data), compress(data) if small else None)
 
 
 def _claimed_id(file: SourceFile, data: bytes) -> str | None:

@@ -28,7 +28,7 @@ from tandem_store.mapping import record_of, rows_of
 from tandem_store.progress import Progress
 from tandem_store.runs import StoredRun
 from tandem_store.runs.context import RunsContext
-from tandem_store.runs.storage import CompressedRun, insert_runs, locate, replace
+from tandem_store.runs.storage import insert_runs, locate, replace
 from tandem_store.store import Transaction
 
 _log: Final = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ class Reconciliation:
 
     def _store(self, tx: Transaction, case: _Case, record: dict[str, Any]) -> int:
         """Store a run; returns its revision, the same as before if this import had stored it."""
-        run = CompressedRun.of(rows_of(record))
+        run = rows_of(record)
         self.session.ensure_months(tx, {run.month}, confirmed=self.confirm_months)
         if case.stored is None:
             return insert_runs(tx.connection, [run], imported=True)[0]

@@ -19,8 +19,9 @@ from tandem_store.importer.source.kinds import SkippedFile, Source, SourceFile
 from tandem_store.importer.splitting import cut
 from tandem_store.importer.storing import Writer
 from tandem_store.importer.worker_pool import Task, jobs_for, perform_all, tasks_for
-from tandem_store.mapping import LONGEST_TOGETHER, is_longer
+from tandem_store.mapping import LONGEST_TOGETHER
 from tandem_store.progress import Progress
+from tandem_store.stored_text import is_longer
 
 _log: Final = logging.getLogger(__name__)
 _TOO_DEEP: Final = (

@@ -16,7 +16,8 @@ from tandem_store.importer.ledger_rows import entry_row, file_state, position_of
 from tandem_store.importer.session import ImportSession
 from tandem_store.importer.source.kinds import SourceFile
 from tandem_store.ledger import CopyOutcome, EntryRow, FileRow, FileState, SeenRow
-from tandem_store.runs.storage import CompressedRun, insert_runs, taken_ids
+from tandem_store.mapping import RunRows
+from tandem_store.runs.storage import insert_runs, taken_ids
 from tandem_store.store import Transaction
 
 
@@ -134,7 +135,7 @@ class _Batch:
         """Store the first well-formed copy of every run that has no row yet, and note it so."""
         good = [(copy.run, row) for _, copy, row in self._copies if copy.is_well_formed]
         taken = taken_ids(self.tx.connection, [run.columns["run_id"] for run, _ in good if run])
-        runs: list[CompressedRun] = []
+        runs: list[RunRows] = []
         rows: list[EntryRow] = []
         for run, row in good:
             if run is not None and run.columns["run_id"] not in taken:

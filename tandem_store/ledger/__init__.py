@@ -2,10 +2,11 @@
 
 Resuming, the report, verification and ``runs show --origin`` all read it. It is kept small:
 directories are stored once, hashes are compared instead of texts, and a copy is one row.
+
+The names here need no database, because parser processes use them. ``reader`` and ``writer`` do.
 """
 
 from tandem_store.ledger.outcomes import CopyOutcome, Kind, Part, Reason, ReasonCode
-from tandem_store.ledger.reader import LedgerReader
 from tandem_store.ledger.rows import (
     DatedRun,
     Entry,
@@ -21,7 +22,6 @@ from tandem_store.ledger.rows import (
     SeenRow,
     Tally,
 )
-from tandem_store.ledger.writer import Ledger
 
 __all__ = [
     "CopyOutcome",
@@ -34,8 +34,6 @@ __all__ = [
     "Kind",
     "KnownCopy",
     "KnownFile",
-    "Ledger",
-    "LedgerReader",
     "OutcomeRow",
     "Part",
     "Position",

@@ -11,19 +11,21 @@ from tandem_store.database.read_only import ReadOnly
 from tandem_store.errors import NotFoundError
 from tandem_store.ledger.accounts import BATCH, STREAMED, Accounts
 from tandem_store.ledger.outcomes import CopyOutcome, Kind, ReasonCode
-from tandem_store.ledger.rows import (
+from tandem_store.ledger.queries import (
     ENTRIES,
     FILES,
     IMPORTS,
+    entry_of,
+    known_file,
+    path_of,
+)
+from tandem_store.ledger.rows import (
     NO_DIGEST,
     Entry,
     Import,
     KnownCopy,
     KnownFile,
     ReadFile,
-    entry_of,
-    known_file,
-    path_of,
 )
 from tandem_store.models import import_directories, import_entries, import_files, imports
 

@@ -9,9 +9,9 @@ from sqlalchemy import bindparam, insert, update
 
 from tandem_store.database.bulk import insert_rows
 from tandem_store.ledger.outcomes import CopyOutcome, ReasonCode
+from tandem_store.ledger.queries import IMPORTS
 from tandem_store.ledger.reader import LedgerReader
 from tandem_store.ledger.rows import (
-    IMPORTS,
     NO_DIGEST,
     EntryRow,
     FileRow,

@@ -4,11 +4,17 @@ A run is stored in three rows: its columns (``runs``), the rest of its record (`
 and the definition it ran with (``automation_snapshots``), which many runs share.
 """
 
-from tandem_store.column_types import is_longer
-from tandem_store.mapping.compression import pack, unpack
+from tandem_store.mapping.compression import compress, decompress
 from tandem_store.mapping.limits import LONGEST_ID, LONGEST_TOGETHER, refuse_long_id
 from tandem_store.mapping.overlay import lay, lift
-from tandem_store.mapping.rows import LARGEST_BIGINT, STORED_VERSION, RunRows, record_of, rows_of
+from tandem_store.mapping.rows import (
+    LARGEST_BIGINT,
+    STORED_VERSION,
+    RunRows,
+    columns_of,
+    record_of,
+    rows_of,
+)
 from tandem_store.mapping.snapshot import LiftedSnapshot, Snapshot
 
 __all__ = [
@@ -19,12 +25,12 @@ __all__ = [
     "LiftedSnapshot",
     "RunRows",
     "Snapshot",
-    "is_longer",
+    "columns_of",
+    "compress",
+    "decompress",
     "lay",
     "lift",
-    "pack",
     "record_of",
     "refuse_long_id",
     "rows_of",
-    "unpack",
 ]

@@ -14,11 +14,11 @@ from tandem_store.zstd import (
     get_frame_info,
 )
 
-#: What ``pack`` writes into the ``encoding`` column.
+#: What ``compress`` writes into the ``encoding`` column.
 ENCODING: Final = "zstd"
 #: The most bytes of one document, before it is compressed: four times the largest record that is
-#: imported, so that a run can grow after its import. A blob that unpacks to more was not written
-#: by ``pack``.
+#: imported, so that a run can grow after its import. A blob that holds more was not written
+#: by ``compress``.
 LARGEST_DOCUMENT: Final = 256 * 1024 * 1024
 _REMEDY: Final = (
     "tandem-store doctor --deep shows what else is damaged; then restore the database from a backup"
@@ -27,12 +27,13 @@ _REMEDY: Final = (
 _per_thread = threading.local()  # a compressor may not be shared between threads
 
 
-def pack(document: bytes) -> bytes:
+def compress(document: bytes) -> bytes:
     """Compress at level 3, which measured best for documents of some kilobytes.
 
     The frame tells the size of the document and carries its checksum.
 
-    Raises ``UnstorableError`` (``too_large``) for more than 256 MiB, which ``unpack`` would refuse.
+    Raises ``UnstorableError`` (``too_large``) for more than 256 MiB, which ``decompress`` would
+    refuse.
     """
     if len(document) > LARGEST_DOCUMENT:
         raise UnstorableError(
@@ -52,7 +53,7 @@ def pack(document: bytes) -> bytes:
     return compressor.compress(document, mode=ZstdCompressor.FLUSH_FRAME)
 
 
-def unpack(blob: bytes, encoding: str, *, largest: int = LARGEST_DOCUMENT) -> bytes:
+def decompress(blob: bytes, encoding: str, *, largest: int = LARGEST_DOCUMENT) -> bytes:
     """The document's bytes; ``largest`` is how many were written at most.
 
     Memory is bounded by ``largest``, whatever the blob claims or holds.
@@ -75,7 +76,7 @@ def _unpacked(blob: bytes, largest: int) -> bytes:
     size = get_frame_info(blob).decompressed_size
     if size is None or size > largest:
         claimed = "an unknown number of" if size is None else f"{size:,}"
-        raise _damaged(f"it would unpack to {claimed} bytes; at most {largest:,} were written")
+        raise _damaged(f"it would decompress to {claimed} bytes; at most {largest:,} were written")
     frame = ZstdDecompressor()
     # One byte more than the header tells, so that the frame's end and its checksum are reached.
     document = frame.decompress(blob, max_length=size + 1)

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import orjson
 
-from tandem_store.column_types import Convert, converter
 from tandem_store.jsontext import canonical
-from tandem_store.models import runs
+from tandem_store.month import Month
+from tandem_store.stored_text import escaped
 
 #: The columns of ``runs`` that follow from the record, in the order in which they are hashed. It
 #: never changes; a column that is added needs a digest of its own.
@@ -49,12 +49,6 @@ _MONTH: Final = COVERED.index("month")
 #: Hexadecimal digits that are kept: 64 bits, against damage and not against an attacker.
 _DIGITS: Final = 16
 _covered: Final = itemgetter(*COVERED)
-#: How the values are stored, of those columns that do not store them as they are.
-_CONVERTED: Final[dict[int, Convert]] = {
-    at: convert
-    for at, name in enumerate(COVERED)
-    if (convert := converter(runs.c[name].type)) is not None
-}
 #: How JSON begins to write U+0000 and U+0001, the characters that columns escape.
 _CONTROL: Final = b"\\u000"
 
@@ -71,7 +65,8 @@ def columns_digest(columns: Mapping[str, Any], snapshot: bytes | None) -> str:
     """
     values = [*_covered(columns), None if snapshot is None else snapshot.hex()]
     values[_COST] += 0.0  # SQLite drops the sign of a negative zero
-    values[_MONTH] = _CONVERTED[_MONTH](values[_MONTH])
+    month = values[_MONTH]
+    values[_MONTH] = month.key if type(month) is Month else month
     return sha256(_dumped(values)).hexdigest()[:_DIGITS]
 
 
@@ -83,11 +78,7 @@ def _dumped(values: list[Any]) -> bytes:
         dumped = _CONTROL
     if _CONTROL not in dumped:
         return dumped
-    return orjson.dumps([_CONVERTED.get(at, _as_it_is)(one) for at, one in enumerate(values)])
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
+    return orjson.dumps([escaped(value) for value in values])
 
 
 def snapshot_digest(document: bytes) -> bytes:

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tandem_store.column_types import is_longer
 from tandem_store.errors import UnstorableError
+from tandem_store.stored_text import is_longer
 
 #: What the texts of one index row may have together.
 LONGEST_TOGETHER: Final = 2_600

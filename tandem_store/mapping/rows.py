@@ -19,6 +19,7 @@ import orjson
 
 from tandem_store.database.damaged_rows import DAMAGE, damaged_run
 from tandem_store.errors import NotAStoreError, UnstorableError
+from tandem_store.mapping.compression import compress
 from tandem_store.mapping.digests import columns_digest, is_addressed_by, snapshot_digest
 from tandem_store.mapping.limits import refuse_long_id, refuse_long_texts
 from tandem_store.mapping.overlay import lay
@@ -35,7 +36,12 @@ _TEXTS: Final = ("trigger_type", "status", "stop_kind", "detail")
 _TIMES: Final = ("created_at_ms", "updated_at_ms", "started_at_ms", "finished_at_ms")
 _TOKENS: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
 _COST: Final = "estimated_cost_usd"
-_COLUMNS: Final = frozenset((*_IDS, *_TEXTS, *_TIMES, *_TOKENS, _COST))
+#: Fields that the rest of the record is stored without.
+_ELSEWHERE: Final = frozenset(
+    (*_IDS, *_TEXTS, *_TIMES, *_TOKENS, _COST, "tenant_context", "automation_snapshot")
+)
+#: The tenant of records that name none.
+_LOCAL: Final = {"org_id": "local", "workspace_id": "local"}
 
 #: Keys of the document that are ours, not the record's.
 _OVERLAY: Final = "snapshot_overlay"
@@ -48,12 +54,18 @@ class RunRows:
     """What one run is stored as.
 
     ``columns`` are those of ``runs`` that follow from the record; revision, claim and the
-    snapshot's row id are the repository's. ``document`` is compact JSON, not yet compressed.
+    snapshot's row id are the repository's. ``document`` is compressed.
     """
 
     columns: dict[str, Any]
     document: bytes
     snapshot: Snapshot | None
+
+    @property
+    def month(self) -> Month:
+        """The month that the document belongs to."""
+        month: Month = self.columns["month"]
+        return month
 
 
 def rows_of(record: dict[str, Any], lifted: LiftedSnapshot | None = None) -> RunRows:
@@ -61,28 +73,32 @@ def rows_of(record: dict[str, Any], lifted: LiftedSnapshot | None = None) -> Run
 
     ``lifted`` is the record's snapshot, if the caller has it already.
 
+    Raises ``UnstorableError`` if ``columns_of`` does, and for documents of more than 256 MiB.
+    """
+    columns = columns_of(record)
+    lifted = lifted or LiftedSnapshot.of(record)
+    digest = columns_digest(columns, None if lifted.shared is None else lifted.shared.digest)
+    document = _document(_rest_of(record), lifted.overlay, digest)
+    return RunRows(columns, compress(document), lifted.shared)
+
+
+def columns_of(record: dict[str, Any]) -> dict[str, Any]:
+    """The columns of ``runs`` that follow from a well-formed legacy record.
+
     Raises ``UnstorableError`` for ids and triggers that are too long (``mapping.limits``), times
     after 9999-12-31 and counters beyond 2**63 - 1.
     """
-    rest = {key: value for key, value in record.items() if key not in _COLUMNS}
-    rest.pop("automation_snapshot", None)
-    lifted = lifted or LiftedSnapshot.of(record)
-    tenant = dict(rest.pop("tenant_context", None) or {"org_id": "local", "workspace_id": "local"})
-    columns = _id_columns(record, tenant)
+    tenant = record.get("tenant_context") or _LOCAL
+    columns: dict[str, Any] = {name: _id(name, record[name]) for name in _IDS}
+    columns |= {name: _id(name, tenant.get(name)) for name in _TENANT_IDS}
     columns |= {name: record.get(name) for name in _TEXTS}
     refuse_long_texts(columns)
     columns |= {name: _time(name, record.get(name)) for name in _TIMES}
     columns |= {name: _counter(name, record.get(name, 0)) for name in _TOKENS}
-    columns[_COST] = cost = float(record.get(_COST, 0.0))
-    if cost == 0 and math.copysign(1, cost) < 0:
-        rest[_COST] = cost
+    columns[_COST] = float(record.get(_COST, 0.0))
     columns |= _progress(record["checkpoint"])
     columns["month"] = Month.of_ms(max(columns["created_at_ms"], columns["updated_at_ms"]))
-    if tenant:
-        rest["tenant_context"] = tenant
-    shared = lifted.shared
-    digest = columns_digest(columns, None if shared is None else shared.digest)
-    return RunRows(columns, _document(rest, lifted.overlay, digest), shared)
+    return columns
 
 
 def record_of(columns: dict[str, Any], document: bytes, snapshot: bytes | None) -> dict[str, Any]:
@@ -146,16 +162,21 @@ def _document(rest: dict[str, Any], overlay: dict[str, Any], digest: str) -> byt
     return orjson.dumps(document)
 
 
-def _id_columns(record: dict[str, Any], tenant: dict[str, Any]) -> dict[str, Any]:
-    columns: dict[str, Any] = {name: _id(name, record[name]) for name in _IDS}
-    for name in _TENANT_IDS:
-        value = tenant.pop(name, None)
-        columns[name] = None if value is None else _id(name, value)
-    return columns
+def _rest_of(record: dict[str, Any]) -> dict[str, Any]:
+    """What neither a column nor the snapshot holds."""
+    rest = {key: value for key, value in record.items() if key not in _ELSEWHERE}
+    cost = float(record.get(_COST, 0.0))
+    if cost == 0 and math.copysign(1, cost) < 0:
+        rest[_COST] = cost
+    tenant = record.get("tenant_context") or _LOCAL
+    if others := {key: value for key, value in tenant.items() if key not in _TENANT_IDS}:
+        rest["tenant_context"] = others
+    return rest
 
 
-def _id(name: str, value: str) -> str:
-    refuse_long_id(name, value)
+def _id(name: str, value: str | None) -> str | None:
+    if value is not None:
+        refuse_long_id(name, value)
     return value
 
 

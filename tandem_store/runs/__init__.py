@@ -10,13 +10,11 @@ from tandem_store.runs.documents import StoredRun, Versioned
 from tandem_store.runs.listing import Page
 from tandem_store.runs.reader import RunReader
 from tandem_store.runs.statistics import RunStatistics
-from tandem_store.runs.storage import CompressedRun
 from tandem_store.runs.stream import DamagedRun
 from tandem_store.runs.writer import Runs
 
 __all__ = [
     "Claim",
-    "CompressedRun",
     "DamagedRun",
     "Page",
     "RunReader",

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tandem_store.database import dialect
 from tandem_store.errors import ConflictError, NotFoundError, quote_id
+from tandem_store.mapping import RunRows
 from tandem_store.models import runs
 from tandem_store.records import TERMINAL_STATUSES, RunRecord, RunStatus
 from tandem_store.runs import claims, storage
@@ -18,7 +19,7 @@ from tandem_store.runs.claims import Claim
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.documents import Versioned, document
 from tandem_store.runs.rules import Change, admitted, changed, refuse_new_fields, unknown_fields
-from tandem_store.runs.storage import CompressedRun, StoredAt, all_or_nothing
+from tandem_store.runs.storage import StoredAt, all_or_nothing
 
 _log: Final = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ def add_many(context: RunsContext, new: Iterable[RunRecord]) -> int:
 
 
 def _added(context: RunsContext, new: Iterable[RunRecord]) -> list[int]:
-    ready = [admitted(run, context.scope).compressed for run in new]
+    ready = [admitted(run, context.scope).rows for run in new]
     ids = [run.columns["run_id"] for run in ready]
     times = Counter(ids)
     if len(times) < len(ids):
@@ -59,7 +60,7 @@ def _added(context: RunsContext, new: Iterable[RunRecord]) -> list[int]:
     raise failure
 
 
-def _inserted(context: RunsContext, ready: list[CompressedRun]) -> list[int]:
+def _inserted(context: RunsContext, ready: list[RunRows]) -> list[int]:
     revisions: list[int] = []
     # Rolled back to if an id is taken, so that the caller's transaction can go on.
     with context.connection.begin_nested():
@@ -80,14 +81,14 @@ def save(
     """Write a run over the stored one with its id and return the new revision."""
     if not force and expected_revision is not None and type(expected_revision) is not int:
         raise TypeError(f"expected_revision is a whole number, not {expected_revision!r}")
-    after, compressed = admitted(run, context.scope)
+    after, rows = admitted(run, context.scope)
     for _ in _attempts(context, run.run_id):
         stored_at = _located(context, run.run_id)
         if not force and stored_at.revision != expected_revision:
             raise _moved_on(run.run_id, expected_revision, stored_at.revision)
         if not allow_unknown and unknown_fields(after):
             refuse_new_fields(after, _stored_fields(context, run.run_id))
-        if _swap(context, compressed, stored_at):
+        if _swap(context, rows, stored_at):
             _log_if_left(run.run_id, stored_at.status, after.status)
             return stored_at.revision + 1
     raise _gone(run.run_id)
@@ -121,11 +122,11 @@ def _updated(
     if claim is not None:
         claims.refuse_unless_working(claim, stored.columns, now_ms=now_ms)
     before = stored.record()
-    after, compressed = admitted(changed(before, change, now_ms=now_ms), context.scope)
+    after, rows = admitted(changed(before, change, now_ms=now_ms), context.scope)
     if not allow_unknown:
         refuse_new_fields(after, unknown_fields(before))
     stored_at = StoredAt(stored.month, stored.revision, before.status)
-    if not _swap(context, compressed, stored_at, claim):
+    if not _swap(context, rows, stored_at, claim):
         return None
     _log_if_left(run_id, before.status, after.status)
     reopened = before.is_terminal and not after.is_terminal
@@ -167,7 +168,7 @@ def _attempts(context: RunsContext, run_id: str) -> Iterator[None]:
 
 
 def _swap(
-    context: RunsContext, new: CompressedRun, stored_at: StoredAt, claim: Claim | None = None
+    context: RunsContext, new: RunRows, stored_at: StoredAt, claim: Claim | None = None
 ) -> bool:
     """Write a run over the one that was read; returns False if that is not there any more."""
     connection = context.connection

@@ -19,7 +19,7 @@ from tandem_store.errors import (
     quote_id,
 )
 from tandem_store.jsontext import loads
-from tandem_store.mapping import STORED_VERSION, record_of, unpack
+from tandem_store.mapping import STORED_VERSION, decompress, record_of
 from tandem_store.models import automation_snapshots, runs
 from tandem_store.month import Month
 from tandem_store.records import RunRecord, RunStatus, TenantScope
@@ -211,8 +211,8 @@ def _stored(row: RowMapping, asked_for: str | None = None) -> StoredRun:
         raise damaged_run(asked_for, month, "was asked for, and another run was found")
     try:
         return StoredRun(
-            document=unpack(document, encoding),
-            snapshot=None if snapshot is None else unpack(snapshot, its_encoding),
+            document=decompress(document, encoding),
+            snapshot=None if snapshot is None else decompress(snapshot, its_encoding),
             columns=columns,
         )
     except (NotAStoreError, *DAMAGE) as error:

@@ -17,10 +17,10 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import ColumnElement, Select, literal, tuple_
 
-from tandem_store.column_types import AsStored
 from tandem_store.errors import InvalidCursorError
 from tandem_store.models import runs
 from tandem_store.runs.selection import Selection
+from tandem_store.stored_text import AsStored
 
 #: Grows when cursors change their form; an older one is refused, not misread.
 VERSION: Final = 2

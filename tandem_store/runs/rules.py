@@ -8,12 +8,11 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from tandem_store.errors import LegacyFormatError, TenantScopeError, UnstorableError, quote_id
-from tandem_store.mapping import rows_of
+from tandem_store.mapping import RunRows, rows_of
 from tandem_store.month import LAST_MILLISECOND
 from tandem_store.records import TERMINAL_STATUSES, RunRecord, RunStatus, TenantScope
 from tandem_store.records.reading import read_run
 from tandem_store.records.run import meant
-from tandem_store.runs.storage import CompressedRun
 
 #: What a caller wants of an update: the changed run, made from the stored one.
 Change = Callable[[RunRecord], RunRecord]
@@ -37,7 +36,7 @@ class Admitted(NamedTuple):
     """A run that may be written: as it will be read again, and as its rows."""
 
     run: RunRecord
-    compressed: CompressedRun
+    rows: RunRows
 
 
 def admitted(run: RunRecord, scope: TenantScope | None) -> Admitted:
@@ -63,7 +62,7 @@ def admitted(run: RunRecord, scope: TenantScope | None) -> Admitted:
             "its tenant_context, or use the store of its own tenant."
         )
     try:
-        return Admitted(checked, CompressedRun.of(rows_of(legacy)))
+        return Admitted(checked, rows_of(legacy))
     except UnstorableError as error:
         raise UnstorableError(
             f"The run {quote_id(run.run_id)} does not fit: {error}. Correct the field, then write "

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
@@ -20,35 +20,12 @@ from tandem_store.database import partitions
 from tandem_store.database.bulk import insert_rows
 from tandem_store.database.damaged_rows import stored_month
 from tandem_store.errors import StoreError
-from tandem_store.mapping import STORED_VERSION, RunRows, Snapshot, pack
+from tandem_store.mapping import STORED_VERSION, RunRows
 from tandem_store.mapping.compression import ENCODING
 from tandem_store.models import runs
 from tandem_store.month import Month
 from tandem_store.runs import deleted_ids
 from tandem_store.runs.context import RunsContext
-
-
-@dataclass(frozen=True, slots=True)
-class CompressedRun:
-    """A run as its rows, with the document compressed.
-
-    ``columns`` are those of ``runs`` that follow from the record.
-    """
-
-    columns: dict[str, Any]
-    document: bytes
-    snapshot: Snapshot | None
-
-    @classmethod
-    def of(cls, rows: RunRows) -> Self:
-        """Return the rows of one run, compressed; other processes than the writer's may call it."""
-        return cls(rows.columns, pack(rows.document), rows.snapshot)
-
-    @property
-    def month(self) -> Month:
-        """The month that the document belongs to."""
-        month: Month = self.columns["month"]
-        return month
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +52,7 @@ def locate(context: RunsContext, run_id: str, *, lock: bool = False) -> StoredAt
     return StoredAt(stored_month(row.month, f"The run {run_id!r}"), row.revision, row.status)
 
 
-def insert_runs(
-    connection: Connection, new: Sequence[CompressedRun], *, imported: bool
-) -> list[int]:
+def insert_runs(connection: Connection, new: Sequence[RunRows], *, imported: bool) -> list[int]:
     """Insert runs whose ids are not taken, with their documents and snapshots.
 
     Returns the revision of each: 1, or one more than the last revision of a run that was deleted
@@ -104,7 +79,7 @@ def insert_runs(
 
 def replace(
     connection: Connection,
-    run: CompressedRun,
+    run: RunRows,
     *,
     old_month: Month,
     imported: bool,
@@ -189,7 +164,7 @@ def all_or_nothing(connection: Connection) -> Iterator[None]:
 
 
 def run_row(
-    run: CompressedRun, *, revision: int, imported: bool, snapshot_id: int | None
+    run: RunRows, *, revision: int, imported: bool, snapshot_id: int | None
 ) -> dict[str, Any]:
     """Return the row of ``runs``, without the claim, which stays as it is."""
     return {
@@ -201,7 +176,7 @@ def run_row(
     }
 
 
-def document_row(run: CompressedRun) -> dict[str, Any]:
+def document_row(run: RunRows) -> dict[str, Any]:
     """Return the row of the month's table."""
     return {
         "run_id": run.columns["run_id"],
@@ -212,9 +187,9 @@ def document_row(run: CompressedRun) -> dict[str, Any]:
     }
 
 
-def _snapshot_ids(connection: Connection, new: Iterable[CompressedRun]) -> dict[bytes, int]:
+def _snapshot_ids(connection: Connection, new: Iterable[RunRows]) -> dict[bytes, int]:
     return snapshots.ensure(connection, (run.snapshot for run in new if run.snapshot is not None))
 
 
-def _snapshot_id(run: CompressedRun, ids: Mapping[bytes, int]) -> int | None:
+def _snapshot_id(run: RunRows, ids: Mapping[bytes, int]) -> int | None:
     return None if run.snapshot is None else ids[run.snapshot.digest]

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from tandem_store.importer.copies import Copy
-from tandem_store.ledger import CopyOutcome, Entry, LedgerReader, ReasonCode
+from tandem_store.ledger import CopyOutcome, Entry, ReasonCode
+from tandem_store.ledger.reader import LedgerReader
 
 #: A copy and the path of its file.
 Found = tuple[str, Copy]

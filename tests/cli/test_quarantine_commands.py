@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 
 from tandem_store import Store
-from tandem_store.mapping import pack
+from tandem_store.mapping import compress
 from tests.cli.terminals import OnTerminal, without_style
 
 Cli = Callable[..., Result]
@@ -32,7 +32,7 @@ def item(store: Store) -> int:
         "message": "missing field `status`",
         "size": len(RAW),
         "encoding": "zstd",
-        "raw": pack(RAW),
+        "raw": compress(RAW),
         "kept_in_source": False,
         "created_at_ms": 1,
     }

@@ -23,7 +23,6 @@ from tandem_store import (
     open_store,
 )
 from tandem_store.cli import exits
-from tandem_store.column_types import AsStored
 from tandem_store.copying import RowSum, copy_store
 from tandem_store.copying.parts import Batch
 from tandem_store.database import partitions, revisions
@@ -31,6 +30,7 @@ from tandem_store.database.engines import create_engines
 from tandem_store.database.locks.jobs import bulk_load_lock
 from tandem_store.database.urls import database_url
 from tandem_store.month import Month
+from tandem_store.stored_text import AsStored
 from tests.support import REPOSITORY
 from tests.support.databases import NewDatabase, file_of
 from tests.support.program import command

@@ -10,9 +10,9 @@ from sqlalchemy import event, select
 from sqlalchemy.exc import DataError, IntegrityError
 
 from tandem_store import Month, models
-from tandem_store.column_types import AsStored
 from tandem_store.database.bulk import COPY_FROM, insert_rows
 from tandem_store.database.engines import Engines
+from tandem_store.stored_text import AsStored
 
 TEXTS = ("", "plain", "tab\tline\nback\\slash \\N \\.", "NULL", "'\"", "\x01\x7f", "ä € \U0010ffff")
 NUMBERS = (0, 1, -1, 2**31, 2**63 - 1, -(2**63))

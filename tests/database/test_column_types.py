@@ -12,10 +12,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeEngine
 
 from tandem_store import models
-from tandem_store.column_types import AsStored, Code, EscapedText, MonthKey, is_longer
+from tandem_store.column_types import Code, EscapedText, MonthKey
 from tandem_store.mapping.digests import columns_digest
 from tandem_store.month import Month
 from tandem_store.records import RunStatus
+from tandem_store.stored_text import AsStored, is_longer
 from tests.support import REPOSITORY
 
 #: Texts, most of them with characters that have to be escaped, or that look like an escape.
@@ -129,8 +130,9 @@ def test_the_digest_of_a_run_is_over_what_is_stored() -> None:
 def test_nobody_else_converts() -> None:
     """What is forgotten at one of seventy places only shows with a U+0000."""
     own = REPOSITORY / "tandem_store"
-    allowed = {own / "column_types.py"}
-    converting = re.compile(r"\b(to_stored|from_stored|of_key)\b")
+    # A run's digest is over its columns as they are stored.
+    allowed = {own / "column_types.py", own / "mapping" / "digests.py"}
+    converting = re.compile(r"\b(to_stored|from_stored|of_key)\b|stored_text import .*escaped")
     files = set(own.rglob("*.py")) - allowed - {own / "month.py"}
 
     assert len(files) > 100

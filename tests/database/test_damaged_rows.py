@@ -13,7 +13,7 @@ from sqlalchemy import insert, select, update
 from tandem_store import AutomationSpec, NotAStoreError, NotFoundError, Store, StoreError, models
 from tandem_store.database.partitions import document_table
 from tandem_store.dump import dump_lines
-from tandem_store.mapping import pack
+from tandem_store.mapping import compress
 from tandem_store.month import Month
 from tandem_store.runs import RunReader
 from tests.support.legacy_runs import definition
@@ -126,9 +126,9 @@ def test_snapshots_that_changed_places_are_not_served(filled: Store) -> None:
         {"encoding": "zsud"},
         {"document": b""},
         {"document": b"\x28\xb5\x2f\xfd"},
-        {"document": pack(b"{}")},
-        {"document": pack(b"[")},
-        {"document": pack(b'{"record":[]}')},
+        {"document": compress(b"{}")},
+        {"document": compress(b"[")},
+        {"document": compress(b'{"record":[]}')},
     ],
     ids=str,
 )
@@ -218,7 +218,7 @@ def test_a_damaged_run_can_be_put_right_or_removed(filled: Store) -> None:
 @pytest.mark.parametrize("column", ["schema_version", "digest", "document", "encoding", "name"])
 def test_a_definition_that_was_altered_is_not_served(store: Store, column: str) -> None:
     """It has a digest of its own."""
-    values: dict[str, Any] = {"digest": b"x" * 32, "document": pack(b"{}"), "encoding": "no"}
+    values: dict[str, Any] = {"digest": b"x" * 32, "document": compress(b"{}"), "encoding": "no"}
     values |= {"schema_version": 99, "name": "Another"}
     table = models.automations
     with store.begin() as tx:
@@ -262,7 +262,7 @@ def test_a_quarantined_item_whose_bytes_are_damaged_is_named(
 ) -> None:
     """Its bytes cannot be shown, the item itself can."""
     item = {"path": "p", "layout": "shard", "digest": b"d" * 32, "reason": "torn", "message": "m"}
-    item |= {"size": 1, "encoding": "zstd", "raw": pack(b"x"), "kept_in_source": False}
+    item |= {"size": 1, "encoding": "zstd", "raw": compress(b"x"), "kept_in_source": False}
     with store.begin() as tx:
         tx.connection.execute(insert(models.quarantine).values(item | {"created_at_ms": 1}))
         tx.connection.execute(update(models.quarantine).values(values))

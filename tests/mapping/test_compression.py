@@ -1,4 +1,4 @@
-"""Documents packed and unpacked: what was not written that way is refused, in bounded memory."""
+"""Documents as bytes: what was not written by us is refused, in bounded memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 
 from tandem_store.errors import NotAStoreError, UnstorableError
-from tandem_store.mapping import compression, pack, unpack
+from tandem_store.mapping import compress, compression, decompress
 
 if sys.version_info >= (3, 14):
     from compression.zstd import ZstdCompressor
@@ -19,7 +19,7 @@ _MEBIBYTE = 1024 * 1024
 
 
 def _bomb(size: int, *, told: bool) -> bytes:
-    """A frame of some kilobytes that unpacks to ``size`` zeros, with or without telling so."""
+    """A frame of some kilobytes that decompresses to ``size`` zeros, with or without telling so."""
     compressor = ZstdCompressor()
     if told:
         compressor.set_pledged_input_size(size)
@@ -34,8 +34,8 @@ def test_a_small_blob_does_not_expand_without_limit(told: bool) -> None:
     bomb = _bomb(512 * _MEBIBYTE, told=told)
     tracemalloc.start()
     try:
-        with pytest.raises(NotAStoreError, match=r"is damaged \(it would unpack.*doctor --deep"):
-            unpack(bomb, "zstd")
+        with pytest.raises(NotAStoreError, match=r"\(it would decompress.*doctor --deep"):
+            decompress(bomb, "zstd")
         assert tracemalloc.get_traced_memory()[1] < 8 * _MEBIBYTE
     finally:
         tracemalloc.stop()
@@ -43,11 +43,11 @@ def test_a_small_blob_does_not_expand_without_limit(told: bool) -> None:
 
 def test_a_blob_holds_no_more_than_was_written() -> None:
     """Who knows the size of what was written gives it, and more is damage."""
-    packed = pack(b"x" * 1000)
+    blob = compress(b"x" * 1000)
 
-    assert unpack(packed, "zstd", largest=1000) == b"x" * 1000
+    assert decompress(blob, "zstd", largest=1000) == b"x" * 1000
     with pytest.raises(NotAStoreError, match="1,000 bytes; at most 999 were written"):
-        unpack(packed, "zstd", largest=999)
+        decompress(blob, "zstd", largest=999)
 
 
 @pytest.mark.parametrize("size", [0, 1, 127, 128 * 1024, 3 * _MEBIBYTE + 1])
@@ -55,7 +55,7 @@ def test_every_document_comes_back(size: int) -> None:
     """Empty ones, and such as take many blocks."""
     document = bytes(at % 251 for at in range(size))
 
-    assert unpack(pack(document), "zstd") == document
+    assert decompress(compress(document), "zstd") == document
 
 
 @pytest.mark.parametrize("spoilt", [lambda it: it[:-1], lambda it: it + it, lambda it: it + b"x"])
@@ -64,14 +64,14 @@ def test_a_blob_is_one_whole_frame(spoilt: object) -> None:
     assert callable(spoilt)
 
     with pytest.raises(NotAStoreError, match="damaged"):
-        unpack(spoilt(pack(b"document" * 99)), "zstd")
+        decompress(spoilt(compress(b"document" * 99)), "zstd")
 
 
 def test_what_could_not_be_read_again_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit of reading is that of writing."""
     monkeypatch.setattr(compression, "LARGEST_DOCUMENT", 10)
 
-    assert pack(b"0123456789")
+    assert compress(b"0123456789")
     with pytest.raises(UnstorableError, match="at most 10 are stored") as refused:
-        pack(b"0123456789+")
+        compress(b"0123456789+")
     assert refused.value.reason == "too_large"

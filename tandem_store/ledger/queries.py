@@ -1,0 +1,90 @@
+"""The ledger's statements, and the types made of their rows."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import Row, Select, bindparam, select
+
+from tandem_store.ledger.outcomes import CopyOutcome, Kind, Part, Reason
+from tandem_store.ledger.rows import Entry, KnownFile
+from tandem_store.models import import_directories, import_entries, import_files, imports
+
+IMPORTS: Final = select(imports.c.id, imports.c.root, imports.c.state, imports.c.strict)
+
+FILES: Final = (
+    select(
+        import_files.c.name,
+        import_files.c.id,
+        import_files.c.size,
+        import_files.c.mtime_ns,
+        import_files.c.import_id,
+        imports.c.root,
+        import_files.c.digest,
+        import_files.c.complete,
+        imports.c.state,
+    )
+    .join_from(import_directories, import_files)
+    .join(imports, imports.c.id == import_files.c.import_id)
+    .where(import_directories.c.path == bindparam("path"))
+)
+
+ENTRIES: Final[Select[Any]] = (
+    select(
+        *import_entries.c,
+        import_files.c.source,
+        import_files.c.mtime_ns,
+        import_files.c.name,
+        import_directories.c.path,
+    )
+    .join_from(import_entries, import_files)
+    .join(import_directories)
+)
+
+
+def known_file(row: Any) -> KnownFile:
+    """A row of ``FILES``."""
+    return KnownFile(
+        id=row.id,
+        size=row.size,
+        mtime_ns=row.mtime_ns,
+        import_id=row.import_id,
+        root=row.root,
+        digest=row.digest,
+        complete=row.complete,
+        finished=row.state == "done",
+    )
+
+
+def path_of(row: Any) -> str:
+    """A file's path below the state root, from its directory's ``path`` and its ``name``."""
+    return f"{row.path}/{row.name}" if row.path else row.name
+
+
+def entry_of(row: Row[Any]) -> Entry:
+    """A row of ``ENTRIES``."""
+    return Entry(
+        id=row.id,
+        import_id=row.import_id,
+        seen_import_id=row.seen_import_id,
+        file_id=row.file_id,
+        source=row.source,
+        path=path_of(row),
+        mtime_ns=row.mtime_ns,
+        start=row.start,
+        value=row.value,
+        stop=row.stop,
+        key=row.key,
+        run_id=row.run_id,
+        digest=row.digest,
+        month=row.month,
+        kind=None if row.kind is None else Kind(row.kind),
+        tenant=row.tenant or b"",
+        automation=row.automation or b"",
+        updated_at_ms=row.updated_at_ms or 0,
+        outputs=row.outputs or 0,
+        parts=Part(row.parts or 0),
+        outcome=None if row.outcome is None else CopyOutcome(row.outcome),
+        reason=Reason.of_column(row.reason),
+        revision=row.revision,
+    )
