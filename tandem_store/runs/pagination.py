@@ -26,6 +26,8 @@ from tandem_store.stored_text import AsStored
 VERSION: Final = 2
 
 _LARGEST: Final = 2**63 - 1
+#: The most that base64 may lack at its end; more than it lacks does no harm.
+_PADDING: Final = b"=="
 
 
 class Side(StrEnum):
@@ -150,7 +152,7 @@ def _json(value: Any) -> bytes:
 
 def _position(cursor: str) -> Position | None:
     try:
-        body: Any = orjson.loads(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
+        body: Any = orjson.loads(urlsafe_b64decode(cursor.encode() + _PADDING))
         at, run_id, side = body["at"], body["id"], Side(body["side"])
     except (ValueError, LookupError, TypeError, AttributeError):
         return None

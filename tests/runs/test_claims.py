@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from tandem_store import Claim, LeaseLostError, RunFilter, RunRecord, Store, Versioned, models
 from tandem_store.runs import Runs
+from tandem_store.runs.claims import refuse_unless_working
 from tests.support.changes import to
 from tests.support.legacy_runs import CREATED_MS
 from tests.support.run_records import new_run
@@ -448,3 +449,52 @@ def test_a_lease_ends_that_much_after_the_present(store: Store) -> None:
     assert claim is not None
     assert claim.expires_at_ms is not None
     assert before_ms - 1 <= claim.expires_at_ms - 100_000 <= after_ms + 1
+
+
+def test_claims_are_listed_by_their_ids_once_there_was_one(store: Store) -> None:
+    """Released ones too, because their epoch goes on; a run that nobody claimed is not listed."""
+    add(store, *(queued(run_id, created_at_ms=CREATED_MS - ord(run_id)) for run_id in "abcd"))
+    held = [claim_next(store, worker) for worker in ("w3", "w2", "w1")]
+    with store.begin() as tx:
+        tx.runs.release(held[0])
+
+    with store.read() as tx:
+        listed = [(claim.run_id, claim.worker, claim.epoch) for claim in tx.runs.claims()]
+
+    assert listed == [("b", "w1", 1), ("c", "w2", 1), ("d", None, 1)]
+
+
+def test_a_claim_is_renewed_beside_others(store: Store) -> None:
+    """Only the run that it is on is touched."""
+    add(store, queued("r1"), queued("r2"))
+    one, other = claim_next(store), claim_next(store)
+    assert one is not None
+
+    with store.begin() as tx:
+        renewed = tx.runs.renew(one, 2 * LEASE)
+
+    with store.read() as tx:
+        assert list(tx.runs.claims()) == [renewed, other]
+
+
+def test_a_lease_may_be_one_millisecond(store: Store) -> None:
+    """Fractions of it are dropped."""
+    add(store, queued("r"))
+    claim = claim_next(store, lease=timedelta(microseconds=1_999))
+    assert claim is not None
+    assert type(claim.expires_at_ms) is int
+
+    claim_next(store, lease=timedelta(milliseconds=1))
+
+
+def test_a_lease_has_ended_at_its_end() -> None:
+    """The last moment belongs to whoever claims next."""
+    claim = Claim(run_id="r", worker="w", epoch=1, expires_at_ms=5, token=7)
+    row = {"claim_epoch": 1, "claim_token": 7, "claimed_by": "w", "claim_expires_at_ms": 5}
+    row["status"] = "running"
+
+    refuse_unless_working(claim, row, now_ms=4)
+    with pytest.raises(LeaseLostError):
+        refuse_unless_working(claim, row, now_ms=5)
+    with pytest.raises(LeaseLostError):
+        refuse_unless_working(claim, {**row, "claim_expires_at_ms": "soon"}, now_ms=4)

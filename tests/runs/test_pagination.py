@@ -10,14 +10,26 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 
-from tandem_store import InvalidCursorError, RunFilter, RunRecord, RunSummary, Store, open_store
+from tandem_store import (
+    InvalidCursorError,
+    RunFilter,
+    RunRecord,
+    RunStatus,
+    RunSummary,
+    Store,
+    open_store,
+)
+from tandem_store.runs.pagination import Cursors, Position
+from tandem_store.runs.selection import Selection
 from tests.support import legacy_runs
 from tests.support.legacy_runs import CREATED_MS
 from tests.support.run_records import new_run
 
 IDS = st.text(alphabet="ab\0\x01\U0001f600é", max_size=3)
 KEYS = st.tuples(st.integers(0, 2), IDS)
+CURSORS = Cursors(Selection(), newest_first=True)
 STEPS = st.lists(st.tuples(st.sampled_from(["add", "delete"]), KEYS), max_size=4)
 
 
@@ -219,6 +231,7 @@ def test_a_list_carries_the_columns_and_the_revision(store: Store) -> None:
 
     assert isinstance(summary, RunSummary)
     assert (summary.run_id, summary.detail, summary.stop_kind) == ("r\0", "d\0", "panic")
+    assert summary.status is RunStatus.COMPLETED
     assert (summary.revision, summary.completed_nodes, summary.total_tokens) == (2, 2, 3)
     assert summary.month.label == "2026-05"
 
@@ -255,6 +268,7 @@ def test_an_empty_page_leads_back(paged: Store) -> None:
         nothing = tx.runs.list(limit=4, cursor=first.next_cursor)
         again = tx.runs.list(limit=4, cursor=nothing.previous_cursor)
     assert (nothing.items, nothing.next_cursor) == ((), None)
+    assert nothing.previous_cursor is not None
     assert again.items == first.items
 
     with paged.begin() as tx:
@@ -265,6 +279,7 @@ def test_an_empty_page_leads_back(paged: Store) -> None:
         nothing = tx.runs.list(limit=4, cursor=second.previous_cursor)
         again = tx.runs.list(limit=4, cursor=nothing.next_cursor)
     assert (nothing.items, nothing.previous_cursor) == ((), None)
+    assert nothing.next_cursor is not None
     assert [run.run_id for run in again.items] == ["r4"]
 
 
@@ -292,6 +307,79 @@ def test_what_was_never_a_cursor_is_refused(store: Store, cursor: str) -> None:
     """Any text at all gets the same clear refusal."""
     with store.read() as tx, pytest.raises(InvalidCursorError):
         tx.runs.list(cursor=cursor)
+
+
+#: Made by the release that had the first cursors of version 2.
+KEPT = {
+    True: (
+        "eyJhdCI6MTc3OTIzNTIwMDAwMCwiY2hlY2siOiJlNDAwYzYwZGI3NmRjNDYzIiw"
+        "iaWQiOiJyNiIsIm9yZGVyIjoibmV3ZXN0Iiwic2lkZSI6ImFmdGVyIiwidiI6Mn0"
+    ),
+    False: (
+        "eyJhdCI6MTc3OTIzNTIwMDAwMCwiY2hlY2siOiJiOGIxYTc2YTZmNGNiZGY4Iiw"
+        "iaWQiOiJyMiIsIm9yZGVyIjoib2xkZXN0Iiwic2lkZSI6ImFmdGVyIiwidiI6Mn0"
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("newest_first", "expected"), [(True, ["r4", "r2"]), (False, ["r4", "r6"])]
+)
+def test_a_cursor_that_was_kept_goes_on(
+    paged: Store, newest_first: bool, expected: list[str]
+) -> None:
+    """Programs keep cursors for longer than an upgrade takes, so their form stays."""
+    with paged.read() as tx:
+        page = tx.runs.list(
+            RunFilter(automation_id="a0"),
+            limit=2,
+            cursor=KEPT[newest_first],
+            newest_first=newest_first,
+        )
+
+    assert [run.run_id for run in page.items] == expected
+
+
+@pytest.mark.parametrize("at", [0, 1, 2**63 - 1])
+def test_a_cursor_can_stand_at_any_time(at: int) -> None:
+    """The first and the last that a column holds, too."""
+    position = Position(at, "r")
+
+    assert CURSORS.decode(CURSORS.encode(position)) == position
+
+
+@pytest.mark.parametrize(
+    ("at", "run_id"), [(-1, "r"), (2**63, "r"), (True, "r"), (None, "r"), (0, 5), (0, "r\0")]
+)
+def test_a_cursor_to_no_position_is_refused_although_its_check_is_right(
+    at: Any, run_id: Any
+) -> None:
+    """The check is no signature: anyone can make one, and no database takes these values."""
+    with pytest.raises(InvalidCursorError, match="damaged"):
+        CURSORS.decode(CURSORS.encode(Position(at, run_id)))
+
+
+def test_a_filter_for_text_that_no_run_has_takes_no_cursor(store: Store) -> None:
+    """JSON has no lone surrogates, so no cursor was ever made for it."""
+    with store.read() as tx, pytest.raises(InvalidCursorError):
+        tx.runs.list(RunFilter(automation_id="\ud800"), cursor=CURSORS.encode(Position(0, "r")))
+
+
+def test_a_page_reads_one_run_more_than_it_shows(paged: Store) -> None:
+    """Which tells that another page follows, and costs no more however many there are."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        sent.append((statement, parameters))
+
+    with paged.read() as tx:
+        event.listen(tx.connection, "before_cursor_execute", note)
+        tx.runs.list(limit=3)
+
+    statement, parameters = sent[-1]
+    limits = parameters.values() if isinstance(parameters, dict) else parameters
+    assert "LIMIT" in statement
+    assert 4 in limits
 
 
 def test_a_cursor_with_one_character_changed_is_refused(paged: Store) -> None:

@@ -69,7 +69,7 @@ def test_the_order_of_the_copies_does_not_matter(
 
 
 @given(_candidates(), st.booleans())
-def test_every_copy_has_one_fate_and_at_most_one_wins(
+def test_every_copy_has_one_outcome_and_at_most_one_wins(
     copies: list[Candidate], strict: bool
 ) -> None:
     """The winner alone is imported or recovered; without a winner nothing is superseded."""
@@ -88,8 +88,8 @@ def _may_win(copy: Candidate, *, strict: bool) -> bool:
     """The rule in other words than those of the code."""
     if copy.facts.ignored:
         return False
-    is_whole = copy.facts.kind is Kind.WELL_FORMED
-    return copy.stored or is_whole or (not strict and copy.source is not Source.LEFTOVER)
+    is_well_formed = copy.facts.kind is Kind.WELL_FORMED
+    return copy.stored or is_well_formed or (not strict and copy.source is not Source.LEFTOVER)
 
 
 @given(_candidates(), st.booleans())
@@ -102,7 +102,7 @@ def test_a_copy_wins_whenever_one_may(copies: list[Candidate], strict: bool) -> 
 
 
 @given(_candidates())
-def test_a_whole_copy_never_loses_to_a_stub_or_to_damage(copies: list[Candidate]) -> None:
+def test_a_well_formed_copy_never_loses_to_a_stub_or_to_damage(copies: list[Candidate]) -> None:
     """Whatever the dates; only what the store holds may stand above it."""
     winner = resolve(copies).winner
 
@@ -112,14 +112,14 @@ def test_a_whole_copy_never_loses_to_a_stub_or_to_damage(copies: list[Candidate]
 
 
 @given(_candidates(tenants=[b"t"]))
-def test_what_the_store_holds_yields_to_a_whole_copy(copies: list[Candidate]) -> None:
+def test_what_the_store_holds_yields_to_a_well_formed_copy(copies: list[Candidate]) -> None:
     """A stub or damage that was stored earlier, unless a service has written it since."""
     winner = resolve(copies).winner
 
     if any(one.facts.kind is Kind.WELL_FORMED and not one.facts.ignored for one in copies):
         assert winner is not None
-        is_whole = copies[winner].facts.kind is Kind.WELL_FORMED
-        assert is_whole or copies[winner].written_by_service
+        is_well_formed = copies[winner].facts.kind is Kind.WELL_FORMED
+        assert is_well_formed or copies[winner].written_by_service
 
 
 @given(_candidates(), st.booleans())
@@ -140,7 +140,7 @@ def test_what_the_store_holds_for_another_tenant_is_not_overwritten(
 
 
 @given(_candidates())
-def test_only_a_whole_copy_of_the_same_automation_and_tenant_gives_parts(
+def test_only_a_well_formed_copy_of_the_same_automation_and_tenant_gives_parts(
     copies: list[Candidate],
 ) -> None:
     """A part is taken where the winner lacks it, from a copy that has it."""
@@ -239,7 +239,7 @@ def test_of_two_copies_the_better_one_wins(rule: str) -> None:
 @pytest.mark.parametrize("source", [source for source in Source if source is not Source.DEFINITION])
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("strict", [False, True])
-def test_a_copy_alone_is_stored_unless_it_is_not_trusted(
+def test_a_single_copy_is_stored_unless_it_is_not_trusted(
     source: Source, kind: Kind, *, strict: bool
 ) -> None:
     """Of a leftover and in a strict import, only a complete copy is stored."""

@@ -70,6 +70,11 @@ def test_a_run_is_dated_by_its_last_update_and_filed_by_its_latest_time() -> Non
     assert (odd.updated_at_ms, odd.month_at_ms) == (2, 3)
 
 
+def test_a_copy_is_of_the_run_that_it_names() -> None:
+    """Whatever its file is called."""
+    assert Facts.of_record(run("r\0")).run_id == "r\0"
+
+
 def test_outputs_are_counted() -> None:
     """The fuller of two copies wins by them."""
     assert facts(checkpoint=checkpoint(node_outputs={"a": {}, "b": None})).outputs == 2
