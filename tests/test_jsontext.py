@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tandem_store.errors import LegacyFormatError
 from tandem_store.jsontext import MAX_DEPTH, canonical, dumps, loads, pretty
 from tests.support.json_values import exact
-from tests.support.strategies import FREE_JSON
+from tandem_store.testing.strategies import FREE_JSON
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_a_dry_run_sees_a_detached_month(store_url: str, state: StateDir) -> Non
 
 @pytest.mark.postgresql
 def test_one_import_at_a_time(store_url: str, state: StateDir) -> None:
-    """The second is answer, and ends with the exit code for it; after the first it may."""
+    """The second is refused with an exit code of its own; once the first has ended, it may run."""
     state.shard(run("one"))
 
     with import_lock(store_url):

@@ -18,7 +18,7 @@ from tandem_store.legacy import (
 )
 from tandem_store.records.reading import read_run
 from tests.support.json_values import exact
-from tests.support.strategies import run_values
+from tandem_store.testing.strategies import run_values
 
 _SAMPLES: Final = sorted((Path(__file__).parent / "samples").glob("*.json"))
 _TYPED_MAPS: Final = ("node_outputs", "node_attempts", "node_attempt_verdicts")

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from tandem_store.records import RunRecord, RunStatus
 from tandem_store.records.changes import RunChanges
 from tests.support.run_records import new_run
-from tests.support.strategies import run_values
+from tandem_store.testing.strategies import run_values
 
 
 def test_every_field_but_the_id_can_be_changed() -> None:

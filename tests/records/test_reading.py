@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tandem_store.errors import LegacyFormatError
 from tandem_store.records.reading import read_automation, read_run, read_tenant
-from tests.support.strategies import FREE_JSON, run_values
+from tandem_store.testing.strategies import FREE_JSON, run_values
 
 _RUN: dict[str, Any] = {
     "run_id": "r", "automation_id": "a", "trigger_type": "manual", "status": "completed",

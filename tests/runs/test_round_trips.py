@@ -21,7 +21,7 @@ from tests.support.databases import NewDatabase
 from tests.support.json_values import exact
 from tests.support.legacy_runs import CREATED_MS, MONTH_MS
 from tests.support.state_directories import Json
-from tests.support.strategies import run_values
+from tandem_store.testing.strategies import run_values
 
 CORPUS = REPOSITORY / "tests" / "legacy" / "corpus" / "dev.jsonl"
 NOW_MS = 1_790_000_000_000
