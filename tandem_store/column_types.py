@@ -48,7 +48,7 @@ class StoredAs(TypeDecorator[_T]):
 
     @staticmethod
     def from_stored(value: Any) -> Any:
-        """Return the value of what is stored; what nothing is stored as is returned as it is."""
+        """Return the value that this stands for; what stands for no value is returned as it is."""
         raise NotImplementedError
 
     def process_bind_param(self, value: Any, _dialect: Dialect) -> Any:
@@ -149,9 +149,9 @@ def as_stored(column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def starts_with(column: ColumnElement[str], beginning: str) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions for a text to begin so, which an index answers.
+    """Return the conditions for a text to begin with ``beginning``, as an index can answer them.
 
-    They are a range, because LIKE walks no index on SQLite, where it takes "a" for "A".
+    They are a range, because LIKE uses no index on SQLite, where it takes "a" for "A".
     """
     first: str = escaped(beginning)
     # The first text after all that begin so. There is none after the greatest character.

@@ -18,7 +18,7 @@ from tandem_store.store import ReadTransaction, open_store
 
 
 def dump_lines(url: str) -> Iterator[bytes]:
-    """JSON Lines with sorted keys, by kind and then id, without line ends. Read-only.
+    """Yield the store as JSON Lines without line ends: by kind, then by id, keys sorted. Read-only.
 
     Raises ``RecordTooNewError`` when it comes to a record that a newer version wrote, and
     ``NotAStoreError`` when it comes to a damaged one.
@@ -28,7 +28,7 @@ def dump_lines(url: str) -> Iterator[bytes]:
 
 
 def lines_of(tx: ReadTransaction) -> Iterator[bytes]:
-    """The lines of ``dump_lines``, of a store that is open already."""
+    """Return the lines of ``dump_lines``, for a store that is open already."""
     lines = chain(_automations(tx), _claims(tx), _months(tx), _quarantine(tx), _runs(tx))
     return map(canonical, lines)
 

@@ -108,7 +108,7 @@ class LegacyFormatError(StoreError):
         self.chain = chain
 
     def within(self, context: str) -> LegacyFormatError:
-        """The same error with one more outer context in front."""
+        """Return the same error with one more outer context in front."""
         return LegacyFormatError(context, *self.chain)
 
 

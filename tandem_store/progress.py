@@ -18,4 +18,4 @@ class Progress(Protocol):
 
 
 def ignore_progress(_phase: str, _done: int, _total: int, /) -> None:
-    """A ``Progress`` for callers who did not ask for one."""
+    """Do nothing: the ``Progress`` for callers who did not ask for one."""

@@ -97,7 +97,7 @@ class QuarantineReader(ReadOnly):
         return map(_item, self._connection.execute(waiting))
 
     def decisions(self) -> Iterator[Decision]:
-        """Return whether each item still waits, streamed: far less data than the items."""
+        """Yield, for each item, whether it still waits; this is far less data than the items."""
         rows = self._connection.execute(_DECISIONS, execution_options={"yield_per": _BATCH})
         return (
             Decision(

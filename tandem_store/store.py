@@ -170,11 +170,11 @@ class TenantStore:
         self._scope = scope
 
     def begin(self) -> AbstractContextManager[TenantTransaction]:
-        """A transaction for reading and writing, as ``Store.begin``."""
+        """Open a transaction for reading and writing, as ``Store.begin`` does."""
         return self._transactions.begin(partial(TenantTransaction, scope=self._scope))
 
     def read(self) -> AbstractContextManager[TenantReadTransaction]:
-        """A transaction that cannot write, as ``Store.read``."""
+        """Open a transaction that cannot write, as ``Store.read`` does."""
         return self._transactions.read(partial(TenantReadTransaction, scope=self._scope))
 
 
@@ -190,7 +190,7 @@ class Store:
         self._transactions = transactions
 
     def begin(self) -> AbstractContextManager[Transaction]:
-        """A transaction for reading and writing; commits on clean exit, else rolls back.
+        """Open a transaction for reading and writing; commits on clean exit, else rolls back.
 
         On SQLite it waits before it begins: up to 30 seconds for the threads that asked earlier,
         then as long for other processes. Failures of the database are raised where they happen.
@@ -207,7 +207,7 @@ class Store:
         return self._transactions.begin(Transaction)
 
     def read(self) -> AbstractContextManager[ReadTransaction]:
-        """A transaction that cannot write and sees the store as it was at the first question.
+        """Open a transaction that cannot write and sees the store as it was at the first question.
 
         It never waits for writers, and they do not wait for it.
 
@@ -237,7 +237,9 @@ class Store:
             return tx.months.ensure(wanted, ahead=ahead)
 
     def for_tenant(self, scope: TenantScope) -> TenantStore:
-        """The store as one tenant sees it: the only way to its runs that cannot miss a filter.
+        """Return the store as one tenant sees it.
+
+        This is the only way to a tenant's runs on which no filter can be forgotten.
 
         Raises ``TenantScopeError`` for anything but a scope; there is none for "all tenants".
 

@@ -33,7 +33,9 @@ _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 @contextmanager
 def workspace(folder: Path) -> Iterator[Path]:
-    """A private folder inside ``folder``, removed at the end; those of dead processes go first.
+    """Make a private folder inside ``folder`` for the duration of the block, then remove it.
+
+    Folders that dead processes left behind are removed first.
 
     Raises ``StoreError`` if the folder is not there or not writable, or gets full.
     """
@@ -66,7 +68,7 @@ def os_errors_as_store_errors() -> Iterator[None]:
 
 
 def no_room(folder: Path) -> StoreError:
-    """The error for a disk that is full."""
+    """Return the error for a disk that is full."""
     return StoreError(
         f"The disk of {folder} is full, and nothing was left there. Free some space, then do it "
         "again."
@@ -99,7 +101,7 @@ def publish(made: Path, target: Path) -> None:
 
 
 def name_taken(target: Path) -> StoreError:
-    """The error for a name that is taken."""
+    """Return the error for a name that is taken."""
     return StoreError(f"{target} is there already, and is never written over; name another file.")
 
 

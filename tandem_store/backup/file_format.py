@@ -69,7 +69,7 @@ def is_intact(path: Path, progress: Progress) -> bool:
 
 
 def digest_of(path: Path, progress: Progress) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
+    """Return the SHA-256 of a file, in hexadecimal digits."""
     digest = hashlib.sha256()
     for piece in _pieces(path, progress):
         digest.update(piece)
@@ -97,7 +97,7 @@ def compress(source: Path, target: Path, progress: Progress) -> str:
 
 
 def unpacked_size(path: Path) -> int:
-    """How many bytes a backup has at least when it is decompressed."""
+    """Return how many bytes a backup has, at the least, when it is decompressed."""
     if not is_zstd(path):
         return path.stat().st_size
     try:
@@ -121,7 +121,7 @@ def decompress(source: Path, target: Path, progress: Progress) -> str:
 
 
 def unpacked_digest(path: Path, progress: Progress) -> tuple[str, str]:
-    """The SHA-256 of a compressed file, and of what it has in it."""
+    """Return the SHA-256 of a compressed file, and the SHA-256 of its decompressed content."""
     outer, inner = hashlib.sha256(), hashlib.sha256()
     for piece in _unzipped(path, progress, outer.update):
         inner.update(piece)

@@ -28,7 +28,7 @@ class Content:
         return self.tables["runs"]
 
     def to_json(self) -> dict[str, Any]:
-        """The content as a JSON object."""
+        """Return the content as a JSON object."""
         return {
             "revision": self.revision,
             "runs": self.runs,
@@ -59,7 +59,7 @@ class BackupReport:
     seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """The report as a JSON object."""
+        """Return the report as a JSON object."""
         return {
             "file": str(self.file),
             "at_ms": self.at_ms,
@@ -91,7 +91,7 @@ class RestoreReport:
     seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """The report as a JSON object."""
+        """Return the report as a JSON object."""
         return {
             "file": str(self.file),
             "sha256": self.digest,

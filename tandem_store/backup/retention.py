@@ -30,13 +30,16 @@ class Known(NamedTuple):
 
 
 def stamp(at_ms: int) -> str:
-    """A moment for a file name, UTC, as ``20260801T120000000Z``; sorts by time."""
+    """Return a time as text for a file name, UTC, as ``20260801T120000000Z``; sorts by time.
+
+    ``at_ms`` is in milliseconds since 1970, UTC.
+    """
     at = datetime.fromtimestamp(at_ms / 1_000, UTC)
     return f"{at:%Y%m%dT%H%M%S}{at_ms % 1_000:03}Z"
 
 
 def store_name(url: URL) -> str:
-    """What the backups of a store are called in a folder: after its file, or its database."""
+    """Return the name of a store for its backups in a folder: that of its file, or its database."""
     path = sqlite_path(url)
     name = path.stem if path is not None else url.database or ""
     return _UNFIT.sub("_", name) or "store"

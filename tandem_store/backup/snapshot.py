@@ -129,7 +129,7 @@ def _reading(url: URL) -> Iterator[Connection]:
 
 
 def readable_revision(connection: Connection) -> str:
-    """The revision of a store that this version can read or upgrade.
+    """Return the revision of a store that this version can read or upgrade.
 
     Raises ``SchemaAheadError``, ``NotAStoreError``, ``UnfinishedCopyError``; ``SchemaBehindError``
     if the database has no tables.
@@ -144,7 +144,7 @@ def readable_revision(connection: Connection) -> str:
 
 
 def content_of(revision: str, rows: dict[str, int]) -> Content:
-    """What a store holds, from the number of rows of every table of an SQLite file.
+    """Return what a store holds, from the number of rows of every table of an SQLite file.
 
     Raises ``NotAStoreError`` if one is missing that every store has.
     """
@@ -162,7 +162,7 @@ def content_of(revision: str, rows: dict[str, int]) -> Content:
 
 
 def row_counts(connection: Connection) -> dict[str, int]:
-    """The number of rows of every table of an SQLite file, whatever its revision."""
+    """Return the number of rows of every table of an SQLite file, whatever its revision."""
     names = inspect(connection).get_table_names()
     return {
         name: connection.execute(
@@ -201,7 +201,7 @@ def _row_sum(connection: Connection, table: Table, count: Callable[[int], None])
 
 
 def _tables(connection: Connection) -> list[Table]:
-    """Every table of an SQLite file as it is, because the file may be of an older revision."""
+    """Return every table of an SQLite file as it is, because its revision may be an older one."""
     found = inspect(connection)
     return [_table(name, found.get_columns(name)) for name in found.get_table_names()]
 

@@ -81,7 +81,7 @@ def translate_failures(context: click.Context) -> Iterator[None]:
 
 
 def interrupted(error: BaseException) -> CommandError:
-    """The error for Ctrl-C, or for a question that was answered with no or not at all."""
+    """Return the error for Ctrl-C, or for a question that was answered with no or not at all."""
     # click raises the same Abort for all of these; the context of the exception tells them apart.
     causes = (error, error.__cause__, error.__context__)
     if not any(isinstance(cause, KeyboardInterrupt) for cause in causes):
@@ -90,7 +90,7 @@ def interrupted(error: BaseException) -> CommandError:
 
 
 def command_line() -> str:
-    """The command as it was typed, quoted for a shell and without passwords."""
+    """Return the command as it was typed, quoted for a shell and without passwords."""
     return shlex.join(["tandem-store", *map(_without_password, sys.argv[1:])])
 
 

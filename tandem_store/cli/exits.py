@@ -25,27 +25,30 @@ _CAUSES: Final = {"not_imported": DIFFERENT, "different": DIFFERENT, "no_backup"
 
 
 def of_import(report: ImportReport) -> int:
-    """``INCOMPLETE`` if something is in quarantine or was not read."""
+    """Return ``INCOMPLETE`` if something is in quarantine or was not read, else ``DONE``.
+
+    Runs that are newer in the engine's database were not read either.
+    """
     is_incomplete = report.quarantined or report.not_read or report.newer_in_engine_db
     return INCOMPLETE if is_incomplete else DONE
 
 
 def of_retry(report: RetryReport) -> int:
-    """``INCOMPLETE`` if an item stays in quarantine or had been discarded."""
+    """Return ``INCOMPLETE`` if an item stays in quarantine or had been discarded, else ``DONE``."""
     return DONE if all(item.resolved for item in report.items) else INCOMPLETE
 
 
 def of_verification(report: VerifyReport) -> int:
-    """The code of the most serious reason to keep the source."""
+    """Return the code of the most serious reason to keep the source, ``DONE`` without a reason."""
     codes = (_CAUSES.get(reason.cause.value, INCOMPLETE) for reason in report.reasons)
     return max(codes, default=DONE)
 
 
 def of_copy(report: CopyReport) -> int:
-    """``DIFFERENT`` if the target differs from its source."""
+    """Return ``DIFFERENT`` if the target differs from its source, else ``DONE``."""
     return DIFFERENT if report.differences else DONE
 
 
 def of_examination(report: Report) -> int:
-    """``FAILED`` if something must be done."""
+    """Return ``FAILED`` if something must be done, else ``DONE``."""
     return DONE if report.ok else FAILED

@@ -52,7 +52,7 @@ def with_store(text: str) -> str:
 
 
 def suggestions(text: str, program: click.Command) -> Iterator[Suggestion]:
-    """Find the commands of ``program`` that follow the word ``tandem-store`` in a text."""
+    """Yield the commands of ``program`` that follow the word ``tandem-store`` in a text."""
     for match in _COMMAND.finditer(text):
         if path := _path(program, match["words"].split()):
             yield Suggestion(path, match.start("words"))

@@ -23,7 +23,7 @@ Count = Callable[[int], None]
 def differences(
     source: Connection, target: Connection, months: Sequence[Month], limit: Batch, count: Count
 ) -> Iterator[TableDifference]:
-    """Every table and month of runs that is not the same in both, and whether runs are missing."""
+    """Yield each table and month of runs that differs, and the table of runs if the totals do."""
     pairs = zip(parts_of(source, months), parts_of(target, months), strict=True)
     for ours, theirs in pairs:
         wanted, found = row_sum(source, ours, limit, count), row_sum(target, theirs, limit, count)
@@ -37,7 +37,7 @@ def differences(
 
 
 def row_sum(connection: Connection, part: Part, limit: Batch, count: Count) -> RowSum:
-    """The number and the digest of a part's rows, which are read in batches."""
+    """Return the number and the digest of a part's rows, which are read in batches."""
     digest, rows = hashlib.sha256(), 0
     for batch in parts.batches(connection, parts.comparable(part), None, limit):
         for row in batch:

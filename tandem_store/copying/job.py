@@ -70,7 +70,7 @@ def copy_store(
 def fill_scratch_store(source: Connection, scratch: Store) -> None:
     """Copy the rows of a store into a new, empty one that only the caller knows.
 
-    Without the bytes in quarantine, and without comparing the two afterwards.
+    The bytes in quarantine are left out, and the two are not compared afterwards.
     """
     target = Target(scratch, revisions.HEAD)
     _Copy(StoreView(source), target, DEFAULT_BATCH, ignore_progress).fill()
@@ -79,7 +79,10 @@ def fill_scratch_store(source: Connection, scratch: Store) -> None:
 def _finished_before(
     source: StoreView, goal: URL, batch: Batch, progress: Progress
 ) -> CopyReport | None:
-    """The report of a copy that an earlier call made, perhaps killed before it could say so."""
+    """Return the report of a copy that an earlier call has completed; None if no call has.
+
+    That call may have been killed before it could report.
+    """
     if found_in(goal) != revisions.HEAD:
         return None
     with open_any_revision(goal) as store:

@@ -59,12 +59,12 @@ class Part:
     rows: Select[Any]
 
     def after(self, key: Key | None) -> Select[Any]:
-        """All rows, or those behind ``key``, in order."""
+        """Return the query for all rows, or for those behind ``key``, in the order of the key."""
         rows = self.rows.order_by(*self.key)
         return rows if key is None else rows.where(tuple_(*self.key) > tuple_(*key))
 
     def last_key(self, connection: Connection) -> Key | None:
-        """The greatest key there is."""
+        """Return the greatest key of the part, None if it has no rows."""
         downwards = [column.desc() for column in self.key]
         last = self.rows.with_only_columns(*self.key).order_by(*downwards).limit(1)
         row = connection.execute(last).one_or_none()
@@ -72,12 +72,12 @@ class Part:
 
 
 def of_table(table: Table) -> Part:
-    """All rows of a table."""
+    """Return all rows of a table as a part."""
     return Part(str(table.name), (table,), tuple(table.primary_key), select(*table.c))
 
 
 def of_month(connection: Connection, month: Month) -> Part:
-    """The runs of one month, each beside its document."""
+    """Return the runs of one month, each beside its document, as a part."""
     runs = stored_table(models.runs)
     documents = stored_table(partitions.document_table(connection, month))
     # The condition is on the month of the document, so that PostgreSQL reads one partition. On the
@@ -98,13 +98,13 @@ _BY_MONTH: Final = (models.runs, models.run_documents)
 
 
 def before_runs() -> list[Table]:
-    """The tables that runs may refer to, each behind those that it refers to."""
+    """Return the tables that runs may refer to, each behind those that it refers to."""
     tables = models.metadata.sorted_tables
     return [table for table in tables[: tables.index(models.runs)] if table not in _BY_MONTH]
 
 
 def after_runs() -> list[Table]:
-    """The tables that may refer to runs, each behind those that it refers to."""
+    """Return the tables that may refer to runs, each behind those that it refers to."""
     tables = models.metadata.sorted_tables
     return [table for table in tables[tables.index(models.runs) :] if table not in _BY_MONTH]
 
@@ -112,7 +112,7 @@ def after_runs() -> list[Table]:
 def batches(
     connection: Connection, part: Part, after: Key | None, limit: Batch
 ) -> Iterator[Sequence[Row[Any]]]:
-    """The rows behind ``after`` in batches, never more than one of them in memory."""
+    """Yield the rows behind ``after`` in batches, never more than one of them in memory."""
     for first, last in _ranges(connection, part, after, limit):
         between = part.after(first).where(tuple_(*part.key) <= tuple_(*last))
         yield connection.execute(between).all()
@@ -148,7 +148,7 @@ def _size(part: Part) -> ColumnElement[Any]:
 
 
 def without_quarantined_bytes(part: Part) -> Part:
-    """The same part with null in place of the bytes that the quarantine keeps."""
+    """Return the part with null in place of the bytes that the quarantine keeps."""
     columns = [
         null().label(None) if column is models.quarantine.c.raw else column
         for table in part.tables
@@ -158,7 +158,7 @@ def without_quarantined_bytes(part: Part) -> Part:
 
 
 def comparable(part: Part) -> Part:
-    """The same part with values that are equal on both databases if what they mean is.
+    """Return the part with values that are equal on both databases if they mean the same.
 
     SQLite has no negative zero in a column; the document keeps the sign.
     """

@@ -46,7 +46,7 @@ class CopyReport:
     seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """The report as a JSON object."""
+        """Return the report as a JSON object."""
         return {
             "tables": self.tables,
             "months": {month.label: runs for month, runs in self.months.items()},

@@ -26,12 +26,12 @@ class StoreView:
     connection: Connection
 
     def months(self) -> Sequence[Row[Any]]:
-        """The rows of all months, oldest first."""
+        """Return the rows of all months, oldest first."""
         table = models.months
         return self.connection.execute(select(table).order_by(table.c.month)).all()
 
     def attached(self) -> list[Month]:
-        """The months that hold runs, oldest first."""
+        """Return the attached months, oldest first."""
         return [
             stored_month(row.month, "A row of the months")
             for row in self.months()
@@ -39,22 +39,23 @@ class StoreView:
         ]
 
     def runs_by_month(self) -> dict[Month, int]:
-        """How many runs each attached month holds."""
+        """Return how many runs each attached month holds."""
         month = models.runs.c.month
         held = self.connection.execute(select(month, func.count()).group_by(month)).all()
         rows = {month: count for month, count in held}  # noqa: C416  a row is not a tuple to mypy
         return {month: rows.get(month, 0) for month in self.attached()}
 
     def left_behind(self) -> list[Month]:
-        """The detached months whose table lies in this database still."""
+        """Return the detached months whose tables are in this database still, oldest first."""
         detached = {row.month for row in self.months() if row.state == "detached"}
         return [month for month in partitions.existing(self.connection) if month in detached]
 
     def mark(self) -> str:
-        """What the target is marked with until it is a complete copy of this source.
+        """Return the mark that the target has until it is a complete copy of this source.
 
-        Made from the numbers of rows, the months and the imports, whose times no two stores share.
-        The copy of a source that was moved goes on; that of one that was written to does not.
+        It is made from the numbers of rows, the months and the imports, whose times no two stores
+        share. The copy of a source that was moved can continue. The copy of a source that was
+        written to cannot.
         """
         rows = [self._stored_rows(table) for table in (models.months, models.imports)]
         facts = [counts(self.connection), *rows]
@@ -68,9 +69,9 @@ class StoreView:
 
 
 def parts_of(connection: Connection, months: Sequence[Month]) -> Iterator[Part]:
-    """The parts of a store in the order in which they can be inserted, as this database has them.
+    """Yield the parts of a store in an order in which they can be inserted.
 
-    ``months`` are those that are attached in the source.
+    The parts are those of this database; ``months`` are those that are attached in the source.
     """
     yield from map(parts.of_table, map(stored_table, parts.before_runs()))
     for month in months:
@@ -79,7 +80,7 @@ def parts_of(connection: Connection, months: Sequence[Month]) -> Iterator[Part]:
 
 
 def counts(connection: Connection) -> dict[str, int]:
-    """How many rows each table has; documents are as many as runs."""
+    """Return how many rows each table has; documents are left out, as they are as many as runs."""
     return {
         str(table.name): connection.execute(select(func.count()).select_from(table)).scalar_one()
         for table in models.metadata.sorted_tables

@@ -28,7 +28,7 @@ class Target:
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """Begin a transaction that waits for every other one of this copy.
+        """Open a transaction that waits for every other one of this copy.
 
         A copy that was killed may have left a transaction running on a server. This one waits
         until that has ended, so nothing is added behind its back.
@@ -71,7 +71,9 @@ class Target:
 
 @contextmanager
 def prepared(url: URL, mark: str) -> Iterator[Target]:
-    """A database that is empty, or an unfinished copy with the same mark; it is made if need be.
+    """Open an empty database, or an unfinished copy with the same mark, as a target for the block.
+
+    The database is made, and gets its tables, if need be.
 
     Raises:
         StoreError: it holds something else.
@@ -97,7 +99,7 @@ def prepared(url: URL, mark: str) -> Iterator[Target]:
 
 
 def found_in(url: URL) -> str | None:
-    """Its revision, or the mark of an unfinished copy; None if there is nothing yet."""
+    """Return a database's revision, or the mark of an unfinished copy; None if it has neither."""
     if is_absent(url):
         return None
     with open_any_revision(url) as store, store.read() as tx:

@@ -70,7 +70,7 @@ def offer_copy(engine: Engine) -> None:
 def _stored(
     table: Table, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
 ) -> list[tuple[Any, ...]]:
-    """The values of the named columns as they are stored, row by row."""
+    """Return the values of the named columns as they are stored, row by row."""
     columns = [[row[name] for row in rows] for name in names]
     for at, convert in _converters(table, names):
         columns[at] = [convert(value) for value in columns[at]]
@@ -79,7 +79,7 @@ def _stored(
 
 @lru_cache(maxsize=2_048)
 def _converters(table: Table, names: tuple[str, ...]) -> tuple[tuple[int, Convert], ...]:
-    """Where a column stands that does not store its values as they are, and how it does."""
+    """Return position and converter of each column that stores its values in another form."""
     return tuple(
         (at, convert)
         for at, name in enumerate(names)
@@ -98,7 +98,7 @@ def _compiled(
 
 @lru_cache(maxsize=128)
 def _copy(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[str, tuple[str, ...]]:
-    """The statement, and the type of every column, which binary rows do not say themselves."""
+    """Return the COPY statement and the types of its columns, which binary rows do not say."""
     quoted = dialect.identifier_preparer
     columns = ", ".join(quoted.quote(name) for name in names)
     types = tuple(

@@ -107,7 +107,7 @@ def inherited_error() -> StoreError:
 
 
 def keep_unused(connection: Connection) -> None:
-    """In a child: refuse every use of a connection of the parent, and never close it."""
+    """Keep a connection of the parent from being used or closed; called in the child."""
     keep(connection)
     if connection.closed or connection.invalidated:
         return
@@ -117,7 +117,7 @@ def keep_unused(connection: Connection) -> None:
 
 
 def keep(thing: object) -> None:
-    """In a child: never free what closes a connection of the parent when it is freed."""
+    """Keep a thing alive in the child: freeing it would close a connection of the parent."""
     _kept.append(thing)
 
 

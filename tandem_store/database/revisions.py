@@ -48,7 +48,7 @@ def stored_revision(connection: Connection) -> str | None:
 
 
 def refuse_unless_current(connection: Connection) -> None:
-    """Return if the database is at the revision that this version of the package needs.
+    """Raise an error unless the database is at the revision that this version of the package needs.
 
     Raises:
         SchemaBehindError: the database must be upgraded.
@@ -111,7 +111,7 @@ def upgrade(url: str | URL, *, before: Callable[[], object] | None = None) -> st
 
 
 def check(url: str | URL) -> None:
-    """Return if the database is at ``HEAD`` and its tables are as the migrations made them.
+    """Raise an error unless the database is at ``HEAD`` with the tables that the migrations make.
 
     It checks every table, those of the months too, and the pages of an SQLite file of at most
     256 MB. It only reads. ``doctor`` also checks the rows.

@@ -158,7 +158,7 @@ def needs_no_locks(path: Path) -> bool:
 
 
 def size_and_time(path: Path) -> SizeAndTime:
-    """Return what changes when a file is written to."""
+    """Return the size and the time of change of a file, which a write to the file changes."""
     now = path.stat()
     return now.st_size, now.st_mtime_ns
 

@@ -67,9 +67,9 @@ class Transactions:
     def begin(
         self, make_view: MakeView[View], *, makes_months: bool = True
     ) -> AbstractContextManager[View]:
-        """Return a writing transaction, which commits on clean exit and otherwise rolls back.
+        """Open a transaction for reading and writing; commits on clean exit, else rolls back.
 
-        ``makes_months=False``: the current month is not made, this time.
+        With ``makes_months=False``, the tables of the current month are not made first.
 
         Entering it raises ``StoreError`` in a thread that is in one already: on SQLite it would
         wait for itself.
@@ -78,7 +78,7 @@ class Transactions:
         return _Block(self, make_view, _Resources(writes=True, makes_months=months))
 
     def read(self, make_view: MakeView[View]) -> AbstractContextManager[View]:
-        """Return a transaction that cannot write."""
+        """Open a transaction that cannot write."""
         return _Block(self, make_view, _Resources(writes=False, makes_months=False))
 
     def acquire(self, resources: _Resources) -> Connection:

@@ -18,7 +18,10 @@ _COMMAND: Final = "tandem-store backup FILE"
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """None ever, or an old one and changes since."""
+    """Yield a finding if there is no backup, or an old one that the runs have changed since.
+
+    A backup is old after a week; a store without runs needs no backup.
+    """
     with context.read() as connection:
         held = connection.execute(select(func.count()).select_from(runs)).scalar_one()
         newest = select(backups).order_by(backups.c.id.desc()).limit(1)

@@ -35,7 +35,7 @@ class _Damaged:
 
 
 def check_snapshots(context: Context) -> Iterator[Finding]:
-    """Each snapshot; of a damaged one, the runs that have it."""
+    """Yield a finding if snapshots are damaged, with the runs that have them."""
     snapshots = automation_snapshots.c
 
     def verify(key: int) -> None:
@@ -65,7 +65,7 @@ def check_snapshots(context: Context) -> Iterator[Finding]:
 
 
 def check_automations(context: Context) -> Iterator[Finding]:
-    """Each current definition."""
+    """Yield a finding if current definitions are damaged."""
 
     def verify(key: str) -> None:
         # It refuses a definition that differs from its digest.
@@ -89,7 +89,7 @@ def check_automations(context: Context) -> Iterator[Finding]:
 
 
 def check_quarantine(context: Context) -> Iterator[Finding]:
-    """The bytes of each quarantined copy that are kept."""
+    """Yield a finding if the bytes that are kept of quarantined copies are damaged."""
     items = quarantine.c
 
     def verify(key: int) -> None:
@@ -115,7 +115,7 @@ def check_quarantine(context: Context) -> Iterator[Finding]:
 def _examined(
     context: Context, phase: str, key: Column[Any], verify: Callable[[Any], None]
 ) -> _Damaged:
-    """Every row that can be listed, verified."""
+    """Verify every row that can be listed, and return the keys of the damaged ones."""
     found, done = _Damaged(), 0
     with context.read() as connection:
         total = connection.execute(select(func.count()).select_from(key.table)).scalar_one()
@@ -137,7 +137,7 @@ def _examined(
 
 
 def _rows(context: Context, table: Table, which: ColumnElement[bool]) -> Sequence[Row[Any]]:
-    """The one row, or none if it was deleted meanwhile."""
+    """Return the one row with this key, or no row if it was deleted meanwhile."""
     with context.read() as connection:
         return connection.execute(select(table).where(which)).all()
 

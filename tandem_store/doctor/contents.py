@@ -21,11 +21,12 @@ from tandem_store.month import Month
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.documents import StoredRun, document, documents_of_month
 
-#: Snapshots are examined once each, not with every run that has one.
-
 
 def check(context: Context) -> Iterator[Finding]:
-    """The runs of each month whose documents can be read; each damaged one by id and month."""
+    """Yield a finding for each kind of damage that the runs of a month have, with their ids.
+
+    Months whose documents cannot be read at all are left out.
+    """
     with context.read() as connection:
         months = sorted(table_check.readable_months(connection))
     reading = _Reading(context, context.report.checked.get("runs", 0))
@@ -69,7 +70,10 @@ class _Reading:
             yield _finding(self.context, month, code, one)
 
     def _ids(self, month: Month) -> Iterator[tuple[list[str], Exception | None]]:
-        """The ids by the list of runs; if that cannot be read, those of the documents, too."""
+        """Yield the ids of a month in batches, and the failure if its runs cannot all be listed.
+
+        In that case the ids that are found only in its documents come last.
+        """
         listed = Keys(
             self.context, select(runs.c.run_id).where(runs.c.month == month), runs.c.run_id
         )
@@ -87,7 +91,7 @@ class _Reading:
             yield [run_id for run_id in batch if run_id not in seen], None
 
     def _examined(self, month: Month, ids: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-        """Id, code and reason of each that is damaged."""
+        """Yield id, code and reason of each run that is damaged."""
         try:
             with self.context.read() as connection:
                 together = list(documents_of_month(RunsContext(connection), month, ids))

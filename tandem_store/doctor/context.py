@@ -48,7 +48,7 @@ class Context:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that cannot write."""
+        """Open a transaction that cannot write, for the duration of the block."""
         with self.engines.read.connect() as connection:
             yield connection
 
@@ -75,10 +75,10 @@ class Context:
 
 
 def psql(statement: str) -> str:
-    """The command by which an administrator of PostgreSQL runs a statement."""
+    """Return the command by which an administrator of PostgreSQL runs a statement."""
     return f"psql -c {shlex.quote(statement)}"
 
 
 def sqlite3_shell(path: Path, statement: str) -> str:
-    """The command by which SQLite's own program runs a statement."""
+    """Return the command by which SQLite's own program runs a statement."""
     return f"sqlite3 {shlex.quote(str(path))} {shlex.quote(statement)}"

@@ -18,7 +18,10 @@ from tandem_store.month import Month
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Each month by itself; then runs of no month, and documents where none should be."""
+    """Yield the findings about each month, then about documents that are in no month's table.
+
+    Runs of a month that has no table, and is not detached, are a finding too.
+    """
     with context.read() as connection:
         held = _held(connection)
         readable = table_check.readable_months(connection)
@@ -35,7 +38,10 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _of_month(context: Context, month: Month) -> Iterator[Finding]:
-    """The findings of one month, up to where damage ends them; the other months go on."""
+    """Yield the findings about one month, up to where damage ends them.
+
+    That damage is a finding too, so that the other months are still examined.
+    """
     try:
         with context.read() as connection:
             yield from _Month(context, connection, month).findings()
@@ -137,7 +143,10 @@ def _month_gone(context: Context, month: Month, count: int) -> Finding:
 
 
 def _in_parent(context: Context) -> Iterator[Finding]:
-    """On SQLite the table ``run_documents`` only has the columns of the months and stays empty."""
+    """Yield a finding if there are documents in the table ``run_documents`` itself, on SQLite.
+
+    It only has the columns of the months' tables, and stays empty.
+    """
     parent = models.run_documents
     with context.read() as connection:
         count = connection.execute(select(func.count()).select_from(parent)).scalar_one()

@@ -136,7 +136,7 @@ def _last_backup(context: Context) -> str | None:
 
 
 def _made(context: Context, check: Check) -> Iterator[Finding]:
-    """The findings of one check, up to where damage ends it."""
+    """Yield the findings of one check, up to where damage ends it; the damage is a finding too."""
     if check.needs - context.tables:
         context.report.not_checked.append(check.name)
         return

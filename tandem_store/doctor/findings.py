@@ -41,7 +41,7 @@ class Finding:
     count: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The finding as a JSON object."""
+        """Return the finding as a JSON object."""
         more: dict[str, Any] = {"month": self.month, "runs": list(self.runs), "count": self.count}
         return {
             "code": self.code,
@@ -75,11 +75,11 @@ class Report:
         return not self.of(Severity.ERROR)
 
     def of(self, severity: Severity) -> list[Finding]:
-        """The findings of one severity."""
+        """Return the findings of one severity."""
         return [finding for finding in self.findings if finding.severity is severity]
 
     def to_json(self) -> dict[str, Any]:
-        """The report as a JSON object."""
+        """Return the report as a JSON object."""
         return {
             "ok": self.ok,
             "findings": [finding.to_json() for finding in self.findings],
@@ -93,17 +93,17 @@ class Report:
 
 
 def named(ids: Sequence[str], count: int | None = None) -> str:
-    """Ids for a sentence: the first 20, and how many more there are."""
+    """Return ids for a sentence: the first 20, and how many more there are."""
     left = (len(ids) if count is None else count) - min(len(ids), NAMED)
     text = ", ".join(islice(ids, NAMED))
     return f"{text} and {left:,} more" if left > 0 else text
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """A number with its noun."""
+    """Return a number with its noun: ``1 run``, ``2 runs``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def listed(ids: Iterable[str]) -> tuple[str, ...]:
-    """The ids that a finding holds."""
+    """Return the ids that a finding holds: the first 1,000."""
     return tuple(islice(ids, LISTED))

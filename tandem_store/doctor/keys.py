@@ -19,7 +19,7 @@ BATCH: Final = 200
 class Keys:
     """The keys that ``rows`` selects, by ``key``, each batch in a transaction of its own.
 
-    A page that cannot be read ends the walk upwards; one downwards finds what lies behind it.
+    Keys are read upwards until a page cannot be read; those behind it are then read downwards.
     """
 
     context: Context
@@ -29,7 +29,10 @@ class Keys:
     failure: Exception | None = field(default=None, init=False)
 
     def batches(self) -> Iterator[list[Any]]:
-        """The keys, at most 200 at a time."""
+        """Yield the keys, at most 200 at a time.
+
+        If a page cannot be read, those behind it come last, in descending order.
+        """
         reached: Any = None
         for batch in self._walk(upwards=True):
             reached = batch[-1]

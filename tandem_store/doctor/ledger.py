@@ -15,7 +15,7 @@ from tandem_store.quarantine import QuarantineReader
 
 
 def check_imports(context: Context) -> Iterator[Finding]:
-    """Imports that were begun and not ended, or go on just now."""
+    """Yield a finding for each import that was begun and not finished, or that goes on just now."""
     with context.read() as connection:
         unfinished = LedgerReader(connection).unfinished()
         waiting = {
@@ -45,7 +45,7 @@ def _unjudged(count: int) -> str:
 
 
 def check_quarantine(context: Context) -> Iterator[Finding]:
-    """Copies that nobody has decided about."""
+    """Yield a finding if there are quarantined copies that nobody has decided about."""
     with context.read() as connection:
         count = QuarantineReader(connection).count_undiscarded()
     if count:

@@ -12,7 +12,7 @@ from tandem_store.doctor.findings import Finding, Severity
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Whether it can lose committed writes when several processes write."""
+    """Yield a finding if the library can lose committed writes when several processes write."""
     if context.path is None or not has_wal_reset_bug():
         return
     protected = (

@@ -49,7 +49,11 @@ _BY_RUN: Final = (models.runs, models.run_documents)
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """SQLite: quick_check, deep integrity_check. PostgreSQL: what needs no administrator."""
+    """Yield what the database itself finds wrong with its tables and indexes.
+
+    On SQLite by ``quick_check``, or ``integrity_check`` for a deep examination; on PostgreSQL by
+    checks that need no administrator.
+    """
     if context.path is None:
         yield from _invalid_indexes(context)
         yield from _unvalidated(context)
@@ -81,7 +85,7 @@ def _damaged(code: str, what: str, lines: Sequence[str], command: str) -> Findin
 
 
 def check_references(context: Context) -> Iterator[Finding]:
-    """Rows of the ledger and the quarantine that refer to rows that are not there (SQLite).
+    """Yield findings about rows of ledger and quarantine that refer to missing rows, on SQLite.
 
     PostgreSQL does not allow such rows. References of runs are examined by run.
     """
@@ -168,7 +172,11 @@ def _checksums(context: Context) -> Iterator[Finding]:
 
 
 def _amcheck(context: Context) -> Iterator[Finding]:
-    """Every index against its table, where the extension is there and the user may."""
+    """Yield a finding for each index that does not agree with its table.
+
+    This needs the extension ``amcheck``, and a user who may use it; otherwise the report says that
+    the indexes were not checked.
+    """
     with context.read() as connection:
         schema = connection.execute(
             select(_NAMESPACES.c.nspname)

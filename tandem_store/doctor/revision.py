@@ -17,7 +17,7 @@ from tandem_store.models import runs
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Report a revision that is older, newer or unknown, and an unfinished copy."""
+    """Yield a finding if the revision is older, newer or unknown, or if a copy is unfinished."""
     with context.read() as connection:
         found = version_table.read(connection)
         context.report.revision = found

@@ -32,7 +32,7 @@ _TIMEOUTS: Final = ("statement_timeout", "idle_in_transaction_session_timeout")
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Those of the file, or of the server as this user's sessions have them."""
+    """Yield findings about the settings of the file, or of the server in this user's sessions."""
     if context.path is None:
         with context.read() as connection:
             yield from _of_server(connection)
@@ -89,7 +89,7 @@ def _of_file_system(path: Path) -> Iterator[Finding]:
 
 
 def _file_system(path: Path) -> str | None:
-    """The kind of the file system that the file is on; None where that cannot be asked."""
+    """Return the kind of the file system that the file is on; None where that cannot be asked."""
     try:
         lines = _MOUNTS.read_text(errors="surrogateescape").splitlines()
     except OSError:

@@ -30,7 +30,10 @@ _ACTIVITY: Final = table(
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """SQLite: pages, free pages, the write-ahead log. PostgreSQL: bytes, dead rows."""
+    """Enter the sizes in the report, and yield findings about room that is not used.
+
+    On SQLite: pages, free pages, the write-ahead log. On PostgreSQL: bytes, dead rows.
+    """
     if context.path is None:
         yield from _of_server(context)
     else:

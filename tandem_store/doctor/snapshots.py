@@ -12,7 +12,7 @@ from tandem_store.models import automation_snapshots, runs
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Runs whose snapshot is missing, and snapshots that no run has."""
+    """Yield findings about runs whose snapshot is missing, and about snapshots that no run has."""
     yield from _missing(context)
     having = select(runs.c.snapshot_id).where(runs.c.snapshot_id == automation_snapshots.c.id)
     with context.read() as connection:

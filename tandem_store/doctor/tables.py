@@ -13,7 +13,10 @@ _HARMLESS = frozenset({"table_unknown"})
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """At another revision the months alone, because the others have to differ."""
+    """Yield a finding for each way in which the tables differ from those of a new store.
+
+    At another revision only the months are examined, because the other tables have to differ.
+    """
     at_head = context.report.revision == revisions.HEAD
     with context.read() as connection:
         differences = table_check.differences if at_head else table_check.month_differences

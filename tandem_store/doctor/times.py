@@ -23,7 +23,10 @@ _TIMES: Final = (
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Runs that were created, updated, started or finished more than an hour from now."""
+    """Yield a finding if a run has a time that is more than an hour in the future.
+
+    That may be the time at which it was created, updated, started or finished.
+    """
     ahead = or_(*(column > context.now_ms + _TOLERANCE_MS for column in _TIMES))
     with context.read() as connection:
         count = connection.execute(select(func.count()).where(ahead)).scalar_one()

@@ -25,7 +25,7 @@ class FileToRead(SourceFile):
 
     @classmethod
     def of(cls, file: SourceFile, id: int = 0, known: KnownFile | None = None) -> Self:  # noqa: A002
-        """The file with what is known of it."""
+        """Return the file with what the ledger knows of it."""
         return cls(file.source, file.layout, file.path, file.size, file.mtime_ns, id, known)
 
 

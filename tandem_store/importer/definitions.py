@@ -61,14 +61,14 @@ def _store(session: ImportSession, tx: Transaction, read: list[tuple[FileToRead,
 
 
 def definitions_of(file: SourceFile, content: Content) -> Iterable[AutomationSpec | Copy]:
-    """The definitions in a file, and a ``Copy`` with a fault for what is not one."""
+    """Return the definitions in a file, and a faulty ``Copy`` for what is not one."""
     if content.data is None:
         return [too_large(content.digest, content.size)]
     return definitions_in(file, content.data)
 
 
 def definitions_in(file: SourceFile, data: bytes) -> Iterator[AutomationSpec | Copy]:
-    """The definitions in the bytes of a file, and a ``Copy`` with a fault for what is not one."""
+    """Yield the definitions in the bytes of a file, and a faulty ``Copy`` for what is not one."""
     if not data.strip():
         return
     entries: dict[str, Any] | dict[None, Any]
@@ -106,7 +106,11 @@ def is_newer(definition: AutomationSpec, other: AutomationSpec | None) -> bool:
 
 
 def _fired(definition: AutomationSpec) -> tuple[int, int, bytes]:
-    """What a fire changes although the definition does not count as updated, then the content."""
+    """Return the sort key for definitions that were updated at the same time; the greatest counts.
+
+    First come the times that change when the automation fires, which is no update of its
+    definition; then its content.
+    """
     return (
         definition.last_fired_at_ms or 0,
         definition.next_fire_at_ms or 0,

@@ -19,10 +19,11 @@ from tandem_store.store import open_store
 
 @contextmanager
 def scratch_store(url: str | URL) -> Iterator[URL]:
-    """A private copy of the store during the block, or the URL of a new one if there is no store.
+    """Make a private copy of the store for the duration of the block, and yield its URL.
 
-    Only reads the store. The copy takes as much space in the temporary folder as the store's rows,
-    without the bytes in quarantine if the store is on a server.
+    If there is no store yet, that is the URL of a database that does not exist either. Only reads
+    the store. The copy takes as much space in the temporary folder as the store's rows, without the
+    bytes in quarantine if the store is on a server.
 
     Raises what ``open_store`` raises for a database that is not a store, or not up to date.
     """

@@ -47,7 +47,7 @@ class FileSnapshot:
         self.rewind()
 
     def digest_of(self, start: int, stop: int) -> bytes:
-        """The SHA-256 of a range; releases the memory of what lies before its end."""
+        """Return the SHA-256 of a range, and release the memory of what lies before its end."""
         hashed = sha256()
         for at in range(start, stop, _CHUNK):
             hashed.update(self.data[at : min(at + _CHUNK, stop)])
@@ -70,7 +70,9 @@ class FileSnapshot:
 
 @contextmanager
 def snapshot_of(path: Path, folder: Path | None) -> Iterator[FileSnapshot]:
-    """The content of a file during the block; a large one is copied to ``folder`` meanwhile.
+    """Open the content of a file for the duration of the block; it cannot change meanwhile.
+
+    A large file is copied to an unnamed temporary file in ``folder``, by default the system's.
 
     Raises ``SourceError`` if the file changed during each of three attempts.
     """

@@ -29,7 +29,7 @@ class KnownFiles:
     _in_directory: dict[str, KnownFile] = field(default_factory=dict)
 
     def look_up(self, file: SourceFile) -> FileToRead:
-        """The file with what the ledger knows of it; a new one gets a number of its own."""
+        """Return the file with what the ledger knows of it; a new one gets a number of its own."""
         known = self._known(file.path)
         file_id = self.session.next_id("import_files") if known is None else known.id
         return FileToRead.of(file, file_id, known)
@@ -51,7 +51,10 @@ class KnownFiles:
         return known is not None and known.digest == digest and self._is_settled(known)
 
     def resume_after(self, file: FileToRead, digest: bytes) -> int:
-        """The start of the last copy that this import has read from an unchanged file, else -1."""
+        """Return where the last copy starts that this import has read from a file, else -1.
+
+        It is -1 as well if the file has changed since, or was read to its end.
+        """
         known = file.known
         if known is None or known.digest != digest or known.complete or not self._is_ours(known):
             return -1
@@ -63,7 +66,10 @@ class KnownFiles:
         self.present.append(file.id)
 
     def _known(self, path: str) -> KnownFile | None:
-        """What the ledger knows of a file; the files of one directory are asked for together."""
+        """Return what the ledger knows of a file, None for a new one.
+
+        The files of one directory are asked for together.
+        """
         directory, _, name = path.rpartition("/")
         if directory != self._directory:
             with self.session.store.read() as tx:

@@ -13,7 +13,7 @@ from tandem_store.stored_text import is_longer
 
 
 def entry_row(entry_id: int, import_id: int, file_id: int, copy: Copy) -> EntryRow:
-    """The ledger's row of a copy that was just read, with its outcome if that is clear already."""
+    """Return the ledger's row for a copy that was just read, with its outcome if that is clear."""
     facts = copy.facts
     run_id = copy.run_id
     outcome, reason = _outcome(copy)
@@ -49,7 +49,7 @@ def entry_row(entry_id: int, import_id: int, file_id: int, copy: Copy) -> EntryR
 
 
 def file_state(import_id: int, file: SourceFile, digest: bytes, *, complete: bool) -> FileState:
-    """How a file looked when it was read, for the ledger."""
+    """Return how a file looked when it was read, as the ledger's columns."""
     return {
         "import_id": import_id,
         "source": file.source.value,
@@ -63,7 +63,7 @@ def file_state(import_id: int, file: SourceFile, digest: bytes, *, complete: boo
 def quarantine_row(
     import_id: int, entry_id: int | None, file: SourceFile, copy: Copy, *, now_ms: int
 ) -> dict[str, Any]:
-    """The quarantine's row of a copy that has a fault."""
+    """Return the quarantine's row for a copy that has a fault."""
     assert copy.fault is not None
     assert copy.raw is not None  # every copy with a fault has them
     layout = "entry" if copy.span is not None else file.layout.value
@@ -88,7 +88,7 @@ def quarantine_row(
 
 
 def position_of(copy: Copy) -> Position:
-    """Where a copy stands in its file."""
+    """Return where a copy stands in its file, as the ledger's columns."""
     span = copy.span
     if span is None:
         return {"ordinal": 0, "start": None, "value": None, "stop": None}
@@ -106,7 +106,10 @@ def _as_id(run_id: str) -> str | None:
 
 
 def _outcome(copy: Copy) -> tuple[str | None, str | None]:
-    """The outcome and reason of a copy that is not compared with others, if it is not."""
+    """Return the outcome of a copy that is not compared with others, and its reason.
+
+    Both are None for a copy that has to be compared.
+    """
     if copy.fault is not None and copy.is_hopeless:
         return CopyOutcome.QUARANTINED.value, copy.fault.reason
     if copy.facts is not None and copy.facts.ignored:

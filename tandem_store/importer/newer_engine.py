@@ -43,9 +43,10 @@ _COLUMNS: Final = """
 
 
 def newer_in_engine_database(database: Path, store: Store) -> list[str]:
-    """The ids of runs that the engine's database holds newer than the store, or alone.
+    """Return the ids of the runs that are newer in the engine's database, or only there.
 
-    A private copy is read, because SQLite writes beside a database even when it only reads.
+    They are sorted by their code points. A private copy is read, because SQLite writes beside a
+    database even when it only reads.
 
     Raises ``SourceError`` when it is no such database, or larger than is read.
     """

@@ -79,7 +79,7 @@ def read_file(root: Path, file: FileToRead) -> Reading:
 
 
 def content_of(path: str) -> tuple[Content, os.stat_result]:
-    """The content of a file, without its bytes if they are too many, and the file's status."""
+    """Return a file's content, without its bytes if they are too many, and the file's status."""
     with open(path, "rb") as opened:
         status = os.fstat(opened.fileno())
         # One byte more than there should be; the status shows that the file grew meanwhile.
@@ -95,7 +95,10 @@ def content_of(path: str) -> tuple[Content, os.stat_result]:
 
 
 def copies_of_file(file: SourceFile, data: bytes) -> list[Copy]:
-    """The copy in the bytes of a shard or context run; no copy if a context run is not a run."""
+    """Return the copy in the bytes of a shard or context run, as a list.
+
+    The list is empty if a context run is not a run of an automation.
+    """
     try:
         record = record_in(file, data)
         is_no_run = record is None and file.layout is Layout.CONTEXT
@@ -112,9 +115,9 @@ def copies_of_file(file: SourceFile, data: bytes) -> list[Copy]:
 
 
 def record_in(file: SourceFile, data: bytes) -> Any:
-    """The record in a shard or context run, not validated yet; ``None`` if there is no run in it.
+    """Return the record in a shard or context run, not validated yet.
 
-    Raises ``LegacyFormatError`` for damaged JSON or envelopes.
+    ``None`` if there is no run in it. Raises ``LegacyFormatError`` for damaged JSON or envelopes.
     """
     value = loads(data.removeprefix(BOM))
     if file.layout is Layout.CONTEXT:
@@ -123,13 +126,13 @@ def record_in(file: SourceFile, data: bytes) -> Any:
 
 
 def newer_version(error: NewerVersionError) -> QuarantineReason:
-    """What quarantine says about a file that a later engine wrote."""
+    """Return what quarantine says about a file that a later engine wrote."""
     advice = "upgrade tandem-store, then run: tandem-store quarantine retry"
     return QuarantineReason("newer_schema_version", f"{error}; {advice}")
 
 
 def copies_of_pieces(file: SourceFile, pieces: list[Piece]) -> list[Copy]:
-    """The copies in ranges of a hot file or archive."""
+    """Return the copies in ranges of a hot file or archive."""
     return [copy for piece in pieces for copy in _copies_of_piece(file, piece)]
 
 
@@ -154,7 +157,7 @@ def _copies_of_piece(file: SourceFile, piece: Piece) -> Iterator[Copy]:
 
 
 def _salvaged(file: SourceFile, piece: Piece) -> Iterator[Copy]:
-    """The complete entries in a damaged piece, and the damage between them."""
+    """Yield the complete entries in a damaged piece, and the damage between them."""
     for span in salvage(piece.data, 0, len(piece.data)):
         inner = Piece(span.shifted(piece.span.start), piece.data[span.start : span.stop])
         yield from _copies_of_piece(file, inner)
@@ -179,7 +182,7 @@ def _well_formed(record: Any) -> Copy:
 
 
 def _damaged(file: SourceFile, piece: Piece, key: str, record: Any, error: str) -> Copy:
-    """A damaged entry that recovery can turn into a run, or else one that is only quarantined."""
+    """Return the copy for a damaged entry; if it cannot be recovered, it is only quarantined."""
     if file.source is Source.LEFTOVER:
         return _hopeless(piece.data, "damaged", error, _id_in(record))
     raw = raw_of(piece.data)
@@ -193,7 +196,7 @@ def _damaged(file: SourceFile, piece: Piece, key: str, record: Any, error: str) 
 
 
 def recovered_from(file: SourceFile, key: str, record: Any, error: str) -> dict[str, Any]:
-    """The run that recovery makes of a damaged entry, dated by the entry's own times.
+    """Return the run that recovery makes of a damaged entry, dated by the entry's own times.
 
     Raises ``LegacyFormatError`` if recovery is not possible.
     """
@@ -203,12 +206,15 @@ def recovered_from(file: SourceFile, key: str, record: Any, error: str) -> dict[
 
 
 def fault_of(kind: DamageKind) -> QuarantineReason:
-    """What quarantine says of a range that is not an entry."""
+    """Return what quarantine says of a range that is not an entry."""
     return QuarantineReason(kind.value, _MESSAGES[kind])
 
 
 def too_large(digest: bytes, size: int) -> Copy:
-    """A record that is not parsed, because parsing takes many times its size in memory."""
+    """Return the copy for a record that is too large to be parsed.
+
+    Parsing takes many times the record's size in memory.
+    """
     message = f"{size:,} bytes are too many for one record: at most {LARGEST_RECORD:,} are read"
     return Copy(digest, fault=QuarantineReason("too_large", message), raw=Raw(digest, size, None))
 
@@ -224,7 +230,7 @@ def _hopeless(data: bytes, reason: str, message: str, run_id: str | None = None)
 
 
 def raw_of(data: bytes) -> Raw:
-    """Bytes as quarantine keeps them, compressed; without them if they are too many."""
+    """Return bytes for the quarantine, compressed; without the bytes if they are too many."""
     small = len(data) <= LARGEST_KEPT
     return Raw(sha256(data).digest(), len(data), compress(data) if small else None)
 
@@ -237,7 +243,7 @@ def _claimed_id(file: SourceFile, data: bytes) -> str | None:
 
 
 def _id_in(record: Any) -> str | None:
-    """The id that a faulty record claims, if it is one that the ledger can hold."""
+    """Return the id that a faulty record claims, None if it has no id that the ledger can hold."""
     run_id = record.get("run_id") if isinstance(record, dict) else None
     return run_id if isinstance(run_id, str) and len(run_id.encode()) <= 1_024 else None
 

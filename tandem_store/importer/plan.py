@@ -81,12 +81,15 @@ def survey(url: str | URL, state: StateDirectory) -> ImportPlan:
 
 
 def plan_import(url: str | URL, state: Path, options: ImportOptions) -> ImportPlan:
-    """What ``import_state`` would read with these arguments. Read-only; creates nothing."""
+    """Return what ``import_state`` would read with these arguments. Read-only; creates nothing."""
     return survey(url, StateDirectory.locate(state, options.allow_roots))
 
 
 def scratch_folder(url: URL) -> Path | None:
-    """Where large files are copied to while they are read: beside the database."""
+    """Return the folder that large files are copied to while they are read: that of the database.
+
+    None stands for the system's folder of temporary files.
+    """
     path = sqlite_path(url)
     return path.parent if path is not None and path.parent.is_dir() else None
 

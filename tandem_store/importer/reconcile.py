@@ -113,7 +113,10 @@ class Reconciliation:
         tx.quarantine.add(quarantined)
 
     def _record_to_store(self, case: _Case, resolution: Resolution) -> dict[str, Any] | None:
-        """The winner with its restored parts; ``None`` if the store holds exactly that already."""
+        """Return the winner's record with its restored parts.
+
+        Returns None if no copy wins, or if the store holds exactly that record already.
+        """
         if resolution.winner is None or (
             case.is_in_store(resolution.winner) and not resolution.donors
         ):
@@ -124,7 +127,7 @@ class Reconciliation:
         return record
 
     def _record(self, case: _Case, at: int) -> dict[str, Any]:
-        """The record of a candidate, from the store if it holds that copy, else from the source."""
+        """Return a candidate's record, from the store if that holds the copy, else the source."""
         entry = case.candidates[at].entry
         if case.stored is not None and case.is_in_store(at):
             return _record_of(case.stored)
@@ -144,7 +147,10 @@ class Reconciliation:
     def _quarantine_rows(
         self, import_id: int, case: _Case, resolution: Resolution
     ) -> list[dict[str, Any]]:
-        """The rows of complete copies that may not be stored; damaged ones have theirs already."""
+        """Return the quarantine's rows for complete copies that may not be stored.
+
+        Damaged copies have their rows already.
+        """
         return [
             self._quarantine_row(import_id, candidate.entry, decision.reason.code)
             for candidate, decision in zip(case.candidates, resolution.decisions, strict=True)
@@ -208,7 +214,7 @@ class _Case:
         return entry is None or entry is self.origin
 
     def outcome_rows(self, resolution: Resolution, revision: int | None) -> list[OutcomeRow]:
-        """What the ledger notes of each copy; ``revision`` is that of the stored run."""
+        """Return each copy's outcome for the ledger; ``revision`` is that of the stored run."""
         return [
             {
                 "entry_id": candidate.entry.id,
@@ -224,7 +230,10 @@ class _Case:
 
 
 def _candidate_in_store(stored: StoredRun, origin: Entry) -> Candidate:
-    """The copy that the store holds, with what was restored to it: that is not needed again."""
+    """Return the candidate for the copy that the store holds.
+
+    It counts with the parts that were restored to it, so that they are not restored again.
+    """
     candidate = Candidate.of_entry(origin)
     if not origin.reason.received:
         return candidate
@@ -232,7 +241,7 @@ def _candidate_in_store(stored: StoredRun, origin: Entry) -> Candidate:
 
 
 def _origin(stored: StoredRun, history: Sequence[Entry]) -> Entry | None:
-    """The copy, of whichever import, that the store holds."""
+    """Return the copy that the store holds, from any import; None if no import has read it."""
     same = [one for one in history if one.revision == stored.revision]
     if len(same) > 1:  # the run was deleted and stored again, so that revisions repeat
         digest = Facts.of_record(_record_of(stored)).digest

@@ -33,7 +33,7 @@ class SourceReport:
         return sum(self.outcomes.values())
 
     def to_json(self) -> dict[str, Any]:
-        """The report as a JSON object."""
+        """Return the report as a JSON object."""
         return {
             "source": self.source.value,
             "files": self.files,
@@ -55,13 +55,13 @@ class Future:
     count: int = 0
 
     def note(self, run: DatedRun) -> None:
-        """Count one more."""
+        """Count one more run, and list it if it is one of the first."""
         self.count += 1
         if len(self.runs) < _LONGEST_LIST:
             self.runs.append(run)
 
     def to_json(self) -> list[dict[str, Any]]:
-        """The runs as a JSON array."""
+        """Return the runs as a JSON array."""
         return [
             {"run_id": run.run_id, "at_ms": run.at_ms, "month": run.month.label}
             for run in self.runs
@@ -122,7 +122,7 @@ class ImportReport:
         return [one for one in self.skipped if not one.needs_attention]
 
     def to_json(self) -> dict[str, Any]:
-        """The report as a JSON object."""
+        """Return the report as a JSON object."""
         return {
             "root": self.root,
             "dry_run": self.dry_run,
@@ -166,7 +166,7 @@ class Counts:
     in_quarantine: Counter[str] = field(default_factory=Counter)
 
     def add(self, tallies: Iterable[Tally]) -> None:
-        """Count; what an earlier import judged is unchanged."""
+        """Count copies; those that an earlier import decided about count as unchanged."""
         for tally in tallies:
             mine = tally.import_id == self.import_id and tally.outcome is not None
             outcome = str(tally.outcome) if mine else CopyOutcome.UNCHANGED.value
@@ -175,7 +175,7 @@ class Counts:
             self.by_month[month][outcome] += tally.copies
 
     def sources(self, files: dict[Source, int], sizes: dict[Source, int]) -> list[SourceReport]:
-        """One report for every source that has files."""
+        """Return one report for every source that has files."""
         return [
             SourceReport(
                 source,
@@ -189,7 +189,7 @@ class Counts:
         ]
 
     def months(self) -> dict[str, dict[str, int]]:
-        """The counts of each month, in order."""
+        """Return the counts of each month, in order."""
         return {month: _all(self.by_month[month]) for month in sorted(self.by_month)}
 
 

@@ -61,7 +61,7 @@ class RetryReport:
     items: list[Retried] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """The report as a JSON object."""
+        """Return the report as a JSON object."""
         return {
             "items": [
                 {
@@ -115,7 +115,10 @@ def _import(tx: Transaction, item: QuarantineItem) -> None:
 
 
 def _bytes(tx: Transaction, item: QuarantineItem) -> bytes:
-    """The item's bytes, from the source if they were too many to keep and are still there."""
+    """Return the item's bytes, from the source if they were too many to keep.
+
+    Raises ``_StillFaultyError`` if they are not there any more.
+    """
     if not item.kept_in_source:
         data = tx.quarantine.raw(item.id)
     else:
@@ -138,7 +141,7 @@ def _source(tx: Transaction, item: QuarantineItem) -> Path:
 
 
 def _copies(tx: Transaction, item: QuarantineItem, entry: Entry) -> list[Copy]:
-    """The copies in the item's bytes, read as what they should have been."""
+    """Return the copies in the item's bytes, read as what they should have been."""
     if item.layout == Layout.RUNS.value and item.kept_in_source:
         return _copies_in_source(tx, item, entry)
     data = _bytes(tx, item)
@@ -151,7 +154,7 @@ def _copies(tx: Transaction, item: QuarantineItem, entry: Entry) -> list[Copy]:
 
 
 def _copies_in_source(tx: Transaction, item: QuarantineItem, entry: Entry) -> list[Copy]:
-    """The copies in a hot file that was too large to keep, read as an import reads it."""
+    """Return the copies in a hot file that was too large to keep, read as an import reads it."""
     try:
         with snapshot_of(_source(tx, item), None) as content:
             if content.digest != item.digest:
@@ -168,7 +171,7 @@ def _copies_of_runs(file: SourceFile, content: FileSnapshot) -> list[Copy]:
 
 
 def _piece(item: QuarantineItem, data: bytes) -> Piece:
-    """An entry as a piece again, with its range in the source."""
+    """Return a quarantined entry as a piece again, with its range in the source."""
     start, value = item.start or 0, value_at(data)
     cut_off = item.reason == DamageKind.TRUNCATED.value
     kind = DamageKind.TRUNCATED if cut_off else DamageKind.DAMAGED
@@ -190,7 +193,10 @@ def _import_runs(tx: Transaction, entry: Entry, copies: list[Copy]) -> None:
 
 
 def _decision(tx: Transaction, entry: Entry, copy: Copy) -> Decision:
-    """What happens to a copy beside the run in the store."""
+    """Return what is decided about a copy when it is compared with the run in the store.
+
+    Raises ``_StillFaultyError`` if the copy has to stay in quarantine.
+    """
     if copy.fault is not None or copy.facts is None:
         raise _StillFaultyError(f"still {copy.fault.message if copy.fault else 'no run'}")
     locate(RunsContext(tx.connection), copy.facts.run_id, lock=True)
@@ -209,7 +215,7 @@ def _decision(tx: Transaction, entry: Entry, copy: Copy) -> Decision:
 def _stored_row(
     tx: Transaction, entry: Entry, entry_id: int, copy: Copy, decision: Decision
 ) -> EntryRow:
-    """The ledger's row of a copy, which is stored if it won."""
+    """Return the ledger's row for a copy, after storing the copy if it won."""
     row = entry_row(entry_id, entry.import_id, entry.file_id, copy)
     row["outcome"] = decision.outcome.value
     row["reason"] = decision.reason.as_column()

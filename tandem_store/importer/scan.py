@@ -67,7 +67,7 @@ class Scan:
         self.writer.finish()
 
     def _files_of_runs(self) -> Iterator[FileToRead]:
-        """The files with runs that have to be read; definitions are set aside."""
+        """Yield the files with runs that have to be read; definitions are set aside."""
         for found in self._files():
             self._count(found)
             file = self.known_files.look_up(found)
@@ -107,7 +107,7 @@ class Scan:
         return iter(self.options.order(list(files))) if self.options.order else files
 
     def _readable(self) -> Iterator[SourceFile]:
-        """The files that the walk finds; what else it finds is noted as skipped."""
+        """Yield the files that the walk finds; what else it finds is noted as skipped."""
         for found in self.state.walk():
             if isinstance(found, SkippedFile):
                 self._skip(found)

@@ -82,7 +82,7 @@ class ImportSession:
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
-        """A transaction for one batch; if it fails, the session forgets what it noted meanwhile.
+        """Open a transaction for one batch; on failure the session forgets what it noted meanwhile.
 
         Raises ``StoreLockedError`` if another process stored some of the same runs at the same
         moment, which PostgreSQL allows.
@@ -98,7 +98,7 @@ class ImportSession:
             raise
 
     def ensure_begun(self, tx: Transaction) -> int:
-        """The import's number in the ledger; its row is inserted at the first call."""
+        """Return the import's number in the ledger; the first call inserts its row."""
         if self.current is None:
             self.current = tx.ledger.begin(
                 self.root, strict=self.strict, now_ms=self.now_ms(), tool_version=self.tool_version
@@ -106,12 +106,12 @@ class ImportSession:
         return self.current.id
 
     def next_id(self, table: LedgerTable) -> int:
-        """The next free number of a ledger table."""
+        """Return the next free number of a ledger table."""
         self._ids[table] += 1
         return self._ids[table]
 
     def file_row(self, tx: Transaction, file: FileToRead, state: FileState) -> FileRow:
-        """The row of a file that the ledger does not know yet."""
+        """Return the row for a file that the ledger does not know yet."""
         directory, _, name = file.path.rpartition("/")
         return {
             "id": file.id,
@@ -153,5 +153,5 @@ class ImportSession:
 
     @staticmethod
     def now_ms() -> int:
-        """Milliseconds since 1970."""
+        """Return the milliseconds since 1970, UTC."""
         return clock.now_ms()

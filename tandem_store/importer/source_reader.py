@@ -32,7 +32,10 @@ class SourceReader:
     root: Path
 
     def raw(self, entry: Entry) -> bytes:
-        """The bytes of a copy from its key on, unchecked; raises ``LostCopyError``."""
+        """Return the bytes of a copy from its key on, unchecked.
+
+        Raises ``LostCopyError`` if they cannot be read.
+        """
         try:
             with (self.root / entry.path).open("rb") as file:
                 if entry.start is None or entry.stop is None:
@@ -43,12 +46,12 @@ class SourceReader:
             raise LostCopyError(entry, f"cannot be read again ({error.strerror})") from error
 
     def checked_raw(self, entry: Entry) -> bytes:
-        """The bytes of a copy, if they are still the same; raises ``LostCopyError`` otherwise."""
+        """Return the bytes of a copy; raises ``LostCopyError`` unless they are still the same."""
         self.record(entry)
         return self.raw(entry)
 
     def record(self, entry: Entry) -> dict[str, Any]:
-        """The record of a copy, recovered if it is damaged.
+        """Return the record of a copy, recovered if it is damaged.
 
         Raises ``LostCopyError`` if it is not the copy that was read before.
         """
@@ -89,7 +92,7 @@ class SourceReader:
 
 
 def file_of(entry: Entry, size: int) -> SourceFile:
-    """The file of a copy; ``size`` is the number of its bytes that are read."""
+    """Return the file of a copy; ``size`` is the number of its bytes that are read."""
     source = Source(entry.source)
     layout = Layout.SHARD if entry.start is None else Layout.RUNS
     if source is Source.CONTEXT:

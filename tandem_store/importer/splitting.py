@@ -30,10 +30,10 @@ BATCH_PIECES: Final = 64
 
 
 def cut(file: FileToRead, content: FileSnapshot, *, after: int) -> Iterator[Task]:
-    """The tasks for the pieces of a file, in its order.
+    """Yield the tasks for the pieces of a file, in its order.
 
-    Only pieces that start behind the byte ``after`` are read, -1 for all of them, so that an
-    interrupted import goes on where it stopped. A file of a newer format becomes one copy with a
+    Only pieces that start behind the byte ``after`` are read, so that an interrupted import goes on
+    where it stopped; -1 stands for all of them. A file of a newer format becomes one copy with a
     fault.
     """
     part = Reading(file, content.digest, starts=False, ends=False)
@@ -73,7 +73,10 @@ def _batches(part: Reading, content: FileSnapshot, found: Outline, after: int) -
 
 
 def _copy_of_large(content: FileSnapshot, span: Span) -> Copy:
-    """A range that is too large to parse: it is quarantined with its digest, without its bytes."""
+    """Return the copy for a range that is too large to parse.
+
+    It is quarantined with its digest, without its bytes.
+    """
     copy = too_large(content.digest_of(span.start, span.stop), span.size)
     return replace(
         copy,
@@ -84,7 +87,7 @@ def _copy_of_large(content: FileSnapshot, span: Span) -> Copy:
 
 
 def _in_order(found: Outline) -> Iterator[Span]:
-    """Entries and damage together, sorted by their position."""
+    """Yield entries and damage together, sorted by their position."""
     if not found.damage:
         yield from found.entries()
     else:

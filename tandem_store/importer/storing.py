@@ -180,7 +180,7 @@ class _Batch:
         return file_state(self.import_id, reading.file, reading.digest, complete=reading.ends)
 
     def _new_copies(self, reading: Reading) -> list[Copy]:
-        """The copies that the file did not hold before; the others are marked as seen."""
+        """Return the copies that the file did not hold before, and mark the others as seen."""
         if reading.file.known is None or not reading.copies:
             return reading.copies
         held = self._copies_before(reading)
@@ -199,7 +199,7 @@ class _Batch:
         return new
 
     def _copies_before(self, reading: Reading) -> dict[tuple[str | None, bytes], list[int]]:
-        """The numbers of the copies that the file held before, by key and digest."""
+        """Return the numbers of the copies that the file held before, by key and digest."""
         ids = {copy.run_id for copy in reading.copies if copy.run_id is not None}
         held: dict[tuple[str | None, bytes], list[int]] = defaultdict(list)
         for one in self.tx.ledger.copies_in_file(reading.file.id, ids, unseen_by=self.import_id):

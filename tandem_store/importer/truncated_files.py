@@ -26,7 +26,7 @@ class Truncated:
     at: int
 
     def to_json(self) -> dict[str, Any]:
-        """The file as a JSON object."""
+        """Return the file as a JSON object."""
         return {
             "path": self.path,
             "bytes": self.bytes,
@@ -37,7 +37,7 @@ class Truncated:
 
 
 def truncated_files(tx: ReadTransaction, items: Iterable[QuarantineItem]) -> list[Truncated]:
-    """The files that some of the quarantined items are the cut-off end of."""
+    """Return the files of which the cut-off end is among the quarantined items."""
     return [
         Truncated(
             path=item.path,

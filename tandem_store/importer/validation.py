@@ -30,7 +30,7 @@ def check_run(record: Any) -> LiftedSnapshot:
 
 
 def _is_plain(item: tuple[str, Any]) -> bool:
-    """Whether a lifted value is good without asking the model; others are asked."""
+    """Whether a lifted value is surely valid; for any other value, the model is asked."""
     pointer, value = item
     if pointer == "/execution/profile":
         return isinstance(value, str) and value in _PROFILES

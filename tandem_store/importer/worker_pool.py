@@ -48,7 +48,7 @@ class Task:
 def tasks_for(
     files: Iterable[FileToRead], cut: Callable[[FileToRead], Iterator[Task]]
 ) -> Iterator[Task]:
-    """The tasks for some files, in their order; ``cut`` makes those of a file of many runs."""
+    """Yield the tasks for files, in their order; ``cut`` makes those of a file of many runs."""
     small: list[FileToRead] = []
     size = 0
     for file in files:
@@ -65,7 +65,10 @@ def tasks_for(
 
 
 def jobs_for(total_bytes: int) -> int:
-    """How many parser processes are worth starting for so many bytes: one per core, or none."""
+    """Return in how many processes so many bytes should be parsed.
+
+    That is one for each core, or 1, which is this process, if starting others would take longer.
+    """
     return 1 if total_bytes <= _SMALL else os.cpu_count() or 1
 
 

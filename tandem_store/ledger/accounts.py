@@ -29,7 +29,7 @@ class Accounts:
         self._connection = connection
 
     def tallies(self, file_ids: Sequence[int]) -> Iterator[Tally]:
-        """The copies that files held when they were last read, counted by outcome and month."""
+        """Yield how many copies the files held when they were last read, by outcome and month."""
         entry = import_entries.c
         counted = (
             select(import_files.c.source, entry.import_id, entry.outcome, entry.month, func.count())
@@ -42,7 +42,7 @@ class Accounts:
             yield from (Tally(*row) for row in self._connection.execute(counted.where(batch)))
 
     def winners_with_reason(self, file_ids: Sequence[int]) -> Iterator[tuple[str, Reason]]:
-        """Run id and reason of the copies in these files that were used and have a reason."""
+        """Yield run id and reason of the copies in these files that were used and have a reason."""
         entry = import_entries.c
         named = select(entry.run_id, entry.reason).where(
             entry.outcome.in_([CopyOutcome.IMPORTED.value, CopyOutcome.RESTORED_FROM.value]),
@@ -56,7 +56,7 @@ class Accounts:
     def unchanged_in_quarantine(
         self, file_ids: Sequence[int], import_id: int | None
     ) -> Counter[str]:
-        """How many copies in these files an earlier import has quarantined, by source.
+        """Return how many copies in these files an earlier import has quarantined, by source.
 
         Discarded items do not count.
         """
@@ -81,9 +81,10 @@ class Accounts:
         return found
 
     def dated_after(self, limit_ms: int, file_ids: Sequence[int]) -> Iterator[DatedRun]:
-        """The stored runs with a copy in these files that are dated after ``limit_ms``, by id.
+        """Yield the stored runs with a copy in these files that are dated after ``limit_ms``.
 
-        A run is dated by its creation or update, whichever is later. Times are milliseconds.
+        The order is that of the ids. A run is dated by its creation or update, whichever is later.
+        Times are milliseconds.
         """
         query = (
             select(

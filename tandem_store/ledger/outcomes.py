@@ -96,7 +96,7 @@ class Reason:
 
     @classmethod
     def of_column(cls, text: str | None) -> Reason:
-        """The reason that the column ``reason`` spells: the reverse of ``as_column``."""
+        """Return the reason that the column ``reason`` spells: the reverse of ``as_column``."""
         words = (text or "").split(" ")
         partial = words[-1] == _PARTIAL
         if words[0] == _RESTORED:
@@ -106,7 +106,7 @@ class Reason:
         return cls(text or "")
 
     def as_column(self) -> str | None:
-        """The reason as the column ``reason`` spells it; ``None`` if there is nothing to say.
+        """Return the reason as the column ``reason`` spells it; ``None`` if it says nothing.
 
         >>> Reason(received=Part.OUTPUTS | Part.SNAPSHOT, partial=True).as_column()
         'restored node_outputs automation_snapshot partial'

@@ -43,7 +43,7 @@ ENTRIES: Final[Select[Any]] = (
 
 
 def known_file(row: Any) -> KnownFile:
-    """A row of ``FILES``."""
+    """Return what a row of ``FILES`` says about a file."""
     return KnownFile(
         id=row.id,
         size=row.size,
@@ -57,12 +57,12 @@ def known_file(row: Any) -> KnownFile:
 
 
 def path_of(row: Any) -> str:
-    """A file's path below the state root, from its directory's ``path`` and its ``name``."""
+    """Return a file's path below the state root, from its directory's ``path`` and its ``name``."""
     return f"{row.path}/{row.name}" if row.path else row.name
 
 
 def entry_of(row: Row[Any]) -> Entry:
-    """A row of ``ENTRIES``."""
+    """Return what a row of ``ENTRIES`` says about a copy."""
     return Entry(
         id=row.id,
         import_id=row.import_id,

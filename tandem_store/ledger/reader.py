@@ -37,14 +37,14 @@ class LedgerReader(Accounts, ReadOnly):
     """The ledger as the connection's transaction sees it; cannot write."""
 
     def unfinished(self) -> list[Import]:
-        """The imports that were started and not finished, the oldest first."""
+        """Return the imports that were started and not finished, the oldest first."""
         rows = self._connection.execute(
             IMPORTS.where(imports.c.state != "done").order_by(imports.c.id)
         )
         return [Import(row.id, row.root, row.state, row.strict) for row in rows]
 
     def require_root(self, import_id: int) -> str:
-        """The directory that an import read.
+        """Return the directory that an import read.
 
         Raises ``NotFoundError`` if there is no import with this number.
         """
@@ -55,12 +55,12 @@ class LedgerReader(Accounts, ReadOnly):
         return root
 
     def files_in(self, directory: str) -> dict[str, KnownFile]:
-        """The known files of one directory by name."""
+        """Return the known files of one directory, by name."""
         rows = self._connection.execute(FILES, {"path": directory}, execution_options=STREAMED)
         return {row.name: known_file(row) for row in rows}
 
     def files_read_by(self, import_id: int) -> Generator[ReadFile]:
-        """The files that an import read and no other has read since; close it after use."""
+        """Yield the files that an import read and no other has read since; close it after use."""
         files = import_files.c
         query = (
             select(import_directories.c.path, files.name, files.size, files.digest)
@@ -73,7 +73,7 @@ class LedgerReader(Accounts, ReadOnly):
                 yield ReadFile(path_of(row), row.size, row.digest)
 
     def last_ids(self) -> dict[str, int]:
-        """The greatest numbers of directories, files and entries, by table name."""
+        """Return the greatest numbers of directories, files and entries, by table name."""
         tables = (import_directories, import_files, import_entries)
         highest = (select(func.coalesce(func.max(table.c.id), 0)) for table in tables)
         return {
@@ -82,14 +82,17 @@ class LedgerReader(Accounts, ReadOnly):
         }
 
     def directory_id(self, directory: str) -> int | None:
-        """The number of a directory; ``None`` if the ledger does not know it."""
+        """Return the number of a directory; ``None`` if the ledger does not know it."""
         found: int | None = self._connection.execute(
             select(import_directories.c.id).where(import_directories.c.path == directory)
         ).scalar()
         return found
 
     def open_files(self, import_id: int) -> list[tuple[int, int]]:
-        """The files with copies that an import has not judged, each with its last reader."""
+        """Return the numbers of the files with copies that an import has not decided about.
+
+        With each comes the number of the import that read the file last.
+        """
         entry = import_entries.c
         query = (
             select(entry.file_id, import_files.c.import_id)
@@ -100,7 +103,7 @@ class LedgerReader(Accounts, ReadOnly):
         return [(row.file_id, row.import_id) for row in rows]
 
     def last_ordinal(self, file_id: int, import_id: int) -> int:
-        """The position of the last copy that an import found in a file, -1 if it found none."""
+        """Return the position of the last copy that an import found in a file, -1 without one."""
         found: int | None = self._connection.execute(
             select(func.max(import_entries.c.ordinal)).where(
                 import_entries.c.file_id == file_id, import_entries.c.seen_import_id == import_id
@@ -111,9 +114,10 @@ class LedgerReader(Accounts, ReadOnly):
     def copies_in_file(
         self, file_id: int, run_ids: Iterable[str], *, unseen_by: int
     ) -> list[KnownCopy]:
-        """The judged copies that a file once held, of these runs or of no known run.
+        """Return the copies that a file once held, of these runs or of no known run.
 
-        Left out are those that the import ``unseen_by`` has seen in it again already.
+        Copies without an outcome are left out, and so are those that the import ``unseen_by`` has
+        seen in the file again already.
         """
         entry = import_entries.c
         named = entry.run_id.in_(list(run_ids))
@@ -128,7 +132,7 @@ class LedgerReader(Accounts, ReadOnly):
         return [KnownCopy(row.id, row.key, row.digest) for row in rows]
 
     def unreconciled_run_ids(self, import_id: int, *, limit: int) -> list[str]:
-        """The next runs that an import has not judged yet, by id; ids as columns have them."""
+        """Return the next run ids, sorted, that an import has not decided about yet."""
         pending = (
             select(import_entries.c.run_id)
             .where(import_entries.c.import_id == import_id, import_entries.c.outcome.is_(None))
@@ -139,7 +143,7 @@ class LedgerReader(Accounts, ReadOnly):
         return list(self._connection.execute(pending).scalars())
 
     def entries_of_runs(self, run_ids: Sequence[str]) -> Iterator[Entry]:
-        """Every copy of these runs, from all imports; ids are exact."""
+        """Yield every copy of the runs with exactly these ids, from all imports."""
         for first in range(0, len(run_ids), BATCH):
             named = import_entries.c.run_id.in_(run_ids[first : first + BATCH])
             for row in self._connection.execute(ENTRIES.where(named)):
@@ -159,15 +163,16 @@ class LedgerReader(Accounts, ReadOnly):
         return entry
 
     def entries_between(self, path: str, first: int, last: int) -> list[Entry]:
-        """The copies that a file held when it was last read, from one position to another."""
+        """Return the copies that a file held from one position to another when it was last read."""
         return self._entries_at(path, import_entries.c.ordinal.between(first, last))
 
     def entries_alike(
         self, path: str, digests: Iterable[bytes], keys: Iterable[str]
     ) -> list[Entry]:
-        """The copies in a file with one of these keys, or of no known run with one of the digests.
+        """Return the copies in a file that have one of these keys, or else one of these digests.
 
-        As the file was when it was last read.
+        By their digests only copies of no known run are found. The file counts as it was when it
+        was last read.
         """
         entry = import_entries.c
         nameless = entry.run_id.is_(None) & entry.digest.in_(list(digests))
@@ -201,7 +206,7 @@ class LedgerReader(Accounts, ReadOnly):
         )
 
     def count_complete(self, file_id: int) -> int:
-        """How many complete runs a file held when it was last read."""
+        """Return how many complete runs a file held when it was last read."""
         entry = import_entries.c
         skipped = entry.outcome == CopyOutcome.SKIPPED.value
         return self._connection.execute(
@@ -213,11 +218,11 @@ class LedgerReader(Accounts, ReadOnly):
         ).scalar_one()
 
     def origins(self, run_id: str) -> list[Entry]:
-        """Every copy of a run that any import has read, the oldest import first."""
+        """Return every copy of a run that any import has read, the oldest import first."""
         return sorted(self.entries_of_runs([run_id]), key=lambda entry: entry.id)
 
     def count_unreconciled(self, import_id: int | None = None) -> int:
-        """How many runs have copies that are still to be judged, by one import or by any."""
+        """Return how many runs have copies that one import, or any, has not decided about yet."""
         waiting = select(func.count(import_entries.c.run_id.distinct())).where(
             import_entries.c.outcome.is_(None)
         )
@@ -240,7 +245,7 @@ class LedgerReader(Accounts, ReadOnly):
         return self._connection.execute(query).scalar() is not None
 
     def files_of(self, root: str) -> Iterator[tuple[str, str]]:
-        """Path and source of the files that were last read by imports of this directory."""
+        """Yield path and source of the files that were last read by imports of this directory."""
         query = (
             select(import_directories.c.path, import_files.c.name, import_files.c.source)
             .join_from(import_files, import_directories)
@@ -251,7 +256,7 @@ class LedgerReader(Accounts, ReadOnly):
             yield f"{folder}/{name}" if folder else name, source
 
     def last_finished_at_ms(self) -> int | None:
-        """When the last import of any directory was finished, in milliseconds; or ``None``."""
+        """Return when the last import of any directory was finished, in milliseconds; or None."""
         query = select(func.max(imports.c.finished_at_ms))
         found: int | None = self._connection.execute(query).scalar()
         return found

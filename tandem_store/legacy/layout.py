@@ -46,7 +46,7 @@ def shard_file_name(run_id: str) -> str:
 
 
 def _stem(name: str) -> str:
-    """The file name up to its last dot, ``runs`` if nothing is left.
+    """Return the file name up to its last dot, ``runs`` if nothing is left.
 
     ``Path.stem`` has other results for ``..`` and ``runs.``.
     """

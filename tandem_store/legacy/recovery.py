@@ -88,7 +88,7 @@ def _checkpoint(key: str, error: str, reason: str, now_ms: int) -> dict[str, Any
 
 
 def _salvaged(entry: dict[str, Any]) -> dict[str, Any]:
-    """The fields that are kept if they are valid; all others take their defaults."""
+    """Return the fields that are kept because they are valid; all others take their defaults."""
     kept: dict[str, Any] = {
         "tenant_context": _record(TenantContext, entry, "tenant_context"),
         "automation_snapshot": _record(AutomationSpec, entry, "automation_snapshot"),
@@ -117,7 +117,10 @@ def _profile(entry: dict[str, Any], name: str) -> str | None:
 
 
 def _text(entry: dict[str, Any], name: str, *, blank: bool = True) -> str | None:
-    """The string in a field, not trimmed; with ``blank=False``, ``None`` for a blank one."""
+    """Return the string in a field, not trimmed; ``None`` if there is no string.
+
+    With ``blank=False``, a blank string does not count either.
+    """
     value = entry.get(name)
     if isinstance(value, str) and (blank or value.strip(WHITE_SPACE)):
         return value

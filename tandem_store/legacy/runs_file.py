@@ -57,7 +57,10 @@ def serialize_runs_file(runs: Mapping[str, RunRecord]) -> bytes:
 
 
 def _entries(data: bytes) -> tuple[Any, bool, str]:
-    """What should be the map of runs, whether its version is older, and the context of errors."""
+    """Return what should be the map of runs, and whether its version is older.
+
+    The third value is the context for errors in the map.
+    """
     try:
         document = loads(data)
     except LegacyFormatError as error:

@@ -60,7 +60,7 @@ def engine_version(document: dict[str, Any], file: str) -> int:
 
 
 def _number(version: Any) -> float:
-    """The number that a version spells, 0 if it does not spell any."""
+    """Return the number that a version spells, 0 if it does not spell any."""
     if isinstance(version, str):
         text = version.strip()
         is_number = text.isascii() and text.replace(".", "", 1).isdigit()

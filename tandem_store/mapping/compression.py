@@ -54,7 +54,7 @@ def compress(document: bytes) -> bytes:
 
 
 def decompress(blob: bytes, encoding: str, *, largest: int = LARGEST_DOCUMENT) -> bytes:
-    """The document's bytes; ``largest`` is how many were written at most.
+    """Return the bytes of a document that was written with at most ``largest`` bytes.
 
     Memory is bounded by ``largest``, whatever the blob claims or holds.
 

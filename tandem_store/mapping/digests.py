@@ -59,7 +59,9 @@ _MOST_SOUND: Final = 4_096
 
 
 def columns_digest(columns: Mapping[str, Any], snapshot: bytes | None) -> str:
-    """The digest of a run's columns as they are stored; ``snapshot`` is its snapshot's digest.
+    """Return the digest of a run's columns as they are stored.
+
+    ``snapshot`` is the digest of the run's snapshot, None if it has no snapshot.
 
     Raises ``TypeError`` if a column holds what no column of ours may hold.
     """
@@ -71,7 +73,10 @@ def columns_digest(columns: Mapping[str, Any], snapshot: bytes | None) -> str:
 
 
 def _dumped(values: list[Any]) -> bytes:
-    """The values as they are stored, as JSON. Hardly any text is stored in a form of its own."""
+    """Return the values, in the form in which they are stored, as JSON.
+
+    That form differs from the value for hardly any text, so texts are converted only if need be.
+    """
     try:
         dumped = orjson.dumps(values)
     except TypeError:  # a lone surrogate, or damage, which is raised again below
@@ -82,7 +87,7 @@ def _dumped(values: list[Any]) -> bytes:
 
 
 def snapshot_digest(document: bytes) -> bytes:
-    """The digest that a snapshot is addressed by, made from its JSON."""
+    """Return the digest that a snapshot is addressed by, made from its JSON."""
     return sha256(canonical(orjson.loads(document))).digest()
 
 

@@ -18,7 +18,7 @@ VOLATILE: Final = {
 
 
 def lift(snapshot: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The snapshot without its volatile keys, and the overlay; changes no input."""
+    """Return the snapshot without its volatile keys, and the overlay; changes no input."""
     core = snapshot
     overlay: dict[str, Any] = {}
     for pointer, tokens in VOLATILE.items():
@@ -32,7 +32,7 @@ def lift(snapshot: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def lay(core: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
-    """The snapshot again: every pointer's value put back; changes no input."""
+    """Return the snapshot with the value of every pointer put back; changes no input."""
     snapshot = core
     for pointer, value in overlay.items():
         snapshot = _with(snapshot, value, *_tokens(pointer))

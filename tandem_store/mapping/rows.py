@@ -83,7 +83,7 @@ def rows_of(record: dict[str, Any], lifted: LiftedSnapshot | None = None) -> Run
 
 
 def columns_of(record: dict[str, Any]) -> dict[str, Any]:
-    """The columns of ``runs`` that follow from a well-formed legacy record.
+    """Return the columns of ``runs`` that follow from a well-formed legacy record.
 
     Raises ``UnstorableError`` for ids and triggers that are too long (``mapping.limits``), times
     after 9999-12-31 and counters beyond 2**63 - 1.
@@ -102,7 +102,7 @@ def columns_of(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def record_of(columns: dict[str, Any], document: bytes, snapshot: bytes | None) -> dict[str, Any]:
-    """The legacy record again, from the columns of ``runs`` and the two documents.
+    """Return the legacy record again, from the columns of ``runs`` and the two documents.
 
     ``columns`` has the digest that the snapshot is stored under as ``snapshot_digest``, if it comes
     from a database.
@@ -163,7 +163,7 @@ def _document(rest: dict[str, Any], overlay: dict[str, Any], digest: str) -> byt
 
 
 def _rest_of(record: dict[str, Any]) -> dict[str, Any]:
-    """What neither a column nor the snapshot holds."""
+    """Return the parts of a record that neither a column nor the snapshot holds."""
     rest = {key: value for key, value in record.items() if key not in _ELSEWHERE}
     cost = float(record.get(_COST, 0.0))
     if cost == 0 and math.copysign(1, cost) < 0:

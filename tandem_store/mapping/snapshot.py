@@ -30,7 +30,7 @@ class LiftedSnapshot:
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> LiftedSnapshot:
-        """The snapshot of a record, which need not be well-formed."""
+        """Return the snapshot of a record, which need not be well-formed."""
         snapshot = record.get("automation_snapshot")
         if not isinstance(snapshot, dict):
             return cls()

@@ -91,7 +91,7 @@ class Record(BaseModel):
 
 @cache
 def _fields_as_written(record: type[Record]) -> tuple[tuple[str, str, Written], ...]:
-    """Attribute, JSON key and omission rule of each field, in the order of writing."""
+    """Return attribute, JSON key and omission rule of each field, in the order of writing."""
     return tuple(
         (name, field.alias or name, _when_written(field))
         for name, field in record.model_fields.items()

@@ -113,7 +113,7 @@ class RunFilter:
 
 
 def _names(column: str, wanted: str | Collection[str]) -> frozenset[str]:
-    """The names given for a column; refuses values that no column can have."""
+    """Return the names given for a column; raises ``TypeError`` unless they are strings."""
     names = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else [*wanted]
     if not all(isinstance(name, str) for name in names):
         raise TypeError(f"{column} must be a string or a collection of strings, not {wanted!r}")
@@ -142,5 +142,5 @@ def _check_known(column: str, wanted: frozenset[str]) -> None:
 
 
 def _millisecond(at: datetime | None) -> int | None:
-    """The first full millisecond that is not before the time, since 1970, UTC."""
+    """Return the first full millisecond since 1970, UTC, that is not before the time; or None."""
     return None if at is None else -((EPOCH - at) // _MILLISECOND)

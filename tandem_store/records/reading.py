@@ -91,9 +91,11 @@ def u64(value: Any) -> int | None:
 
 
 def _turn(fault: ErrorDetails) -> tuple[tuple[bool, str | int], ...]:
-    """The sort key by which the engine meets faults: members by name, then missing ones by type.
+    """Return the key that sorts faults in the order in which the engine meets them.
 
-    Pydantic lists missing fields in that order already, and ``min`` takes the first of equals.
+    Faults of members come first, by the members' names; then missing members, in the order in which
+    the type declares them. Pydantic lists missing fields in that order already, and ``min`` takes
+    the first of equals.
     """
     last = len(fault["loc"]) - 1
     return tuple(
@@ -103,7 +105,7 @@ def _turn(fault: ErrorDetails) -> tuple[tuple[bool, str | int], ...]:
 
 
 def _text(record: type[Record], fault: ErrorDetails) -> str:
-    """The fault in the engine's words, with its path unless they name the field."""
+    """Return the fault in the engine's words, with its path unless they name the field."""
     path, expected = _path_and_type(record, fault["loc"])
     if fault["type"] in _TAG_FAULTS:
         path += f".{_TAG}"
@@ -131,7 +133,7 @@ def _fault_text(fault: ErrorDetails, expected: Any) -> str:
 
 
 def _path_and_type(record: type[Record], loc: tuple[str | int, ...]) -> tuple[str, Any]:
-    """The path of a fault as people write it, and the type that was expected there."""
+    """Return the path of a fault as people write it, and the type that was expected there."""
     path = ""
     expected: Any = record
     for step in loc:
@@ -154,20 +156,20 @@ def _inside(container: Any, step: str | int) -> Any:
 
 @cache
 def _field_types(record: type[Record]) -> dict[str, Any]:
-    """The annotated type of each field, by its name in JSON."""
+    """Return the annotated type of each field, by its name in JSON."""
     hints = get_type_hints(record, include_extras=True)
     return {field.alias or name: hints[name] for name, field in record.model_fields.items()}
 
 
 def _required(expected: Any) -> Any:
-    """The type without ``None``."""
+    """Return the type without ``None``."""
     if get_origin(expected) in _UNIONS and type(None) in get_args(expected):
         return next(one for one in get_args(expected) if one is not type(None))
     return expected
 
 
 def _plain(expected: Any) -> Any:
-    """The type without ``None`` and without annotations."""
+    """Return the type without ``None`` and without annotations."""
     while (bare := _bare(expected)) is not expected:
         expected = bare
     return expected
@@ -180,7 +182,7 @@ def _bare(expected: Any) -> Any:
 
 
 def _names(expected: Any) -> list[str]:
-    """The names that an enum, or the tag of a union or variant, may have."""
+    """Return the names that an enum, or the tag of a union or variant, may have."""
     plain = _plain(expected)
     if get_origin(plain) in _UNIONS:
         return [name for one in get_args(plain) for name in _names(one)]
@@ -192,7 +194,7 @@ def _names(expected: Any) -> list[str]:
 
 
 def _described(expected: Any) -> str:
-    """The engine's words for a type."""
+    """Return the engine's words for a type."""
     plain = _plain(expected)
     if plain is int:
         return "u32" if _required(expected) == U32 else "u64"
@@ -211,7 +213,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _given(value: Any) -> str:
-    """The engine's words for a value."""
+    """Return the engine's words for a value."""
     if value is None:
         return "null"
     if isinstance(value, str):

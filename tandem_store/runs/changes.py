@@ -160,7 +160,7 @@ def delete(context: RunsContext, run_id: str) -> None:
 
 
 def _attempts(context: RunsContext, run_id: str) -> Iterator[None]:
-    """Allow two attempts: the first waits for nobody, and nobody can come before the second."""
+    """Yield before each of two attempts; the second has the run locked, so nobody comes first."""
     yield
     _log.debug("The run %r was written by another; trying again.", run_id)
     storage.locate(context, run_id, lock=True)

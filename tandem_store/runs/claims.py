@@ -59,7 +59,7 @@ class Claim:
 
 
 def claims(context: RunsContext) -> Iterator[Claim]:
-    """Return the claim of every run that was ever claimed, by the code points of the ids."""
+    """Yield the claim of every run that was ever claimed, by the code points of the ids."""
     ever_claimed = runs.c.claimed_by.is_not(None) | (runs.c.claim_epoch > 0)
     query = select(*_COLUMNS).where(ever_claimed, *context.within()).order_by(runs.c.run_id)
     return map(_claim, context.connection.execute(query))
@@ -187,9 +187,10 @@ def lost(claim: Claim) -> LeaseLostError:
 
 
 def _lease_conditions(claim: Claim, row: Any, now_ms: int) -> Iterator[Any]:
-    """Yield what must be true of a row for the claim to be held: SQL for ``runs.c``, else truth.
+    """Yield the conditions under which the claim is held: as SQL if ``row`` is ``runs.c``.
 
-    This is the one statement of it, for rows that were read and for those being written.
+    They are booleans for a row that was read. Both kinds of rows follow the same conditions, which
+    are stated nowhere else.
     """
     yield row["claim_epoch"] == claim.epoch
     yield row["claim_token"] == claim.token

@@ -161,7 +161,7 @@ def document(context: RunsContext, run_id: str) -> StoredRun | None:
 def documents_of_month(
     context: RunsContext, month: Month, run_ids: Sequence[str]
 ) -> Iterator[StoredRun]:
-    """Return those of the runs that are in one month, in no order."""
+    """Yield those of the runs that are in one month, in no particular order."""
     table = partitions.document_table(context.connection, month)
     values = {"run_ids": list(run_ids), "month": month}
     rows = context.connection.execute(_many(table, context.scope), values)

@@ -125,9 +125,10 @@ class RunReader(ReadOnly):
     def iterate(
         self, run_filter: RunFilter | None = None, *, newest_first: bool = True
     ) -> Iterator[RunRecord]:
-        """Return every run that passes, complete, in the order of ``list``; 50 in memory at a time.
+        """Yield every run that passes the filter, complete, in the order of ``list``.
 
-        Use it within the transaction. Raises as ``get`` does when it comes to such a run.
+        50 runs are in memory at a time. Use it within the transaction. Raises as ``get`` does when
+        it comes to such a run.
 
         >>> with filled.read() as tx:
         ...     [run.run_id for run in tx.runs.iterate(newest_first=False)]
@@ -136,7 +137,7 @@ class RunReader(ReadOnly):
         return stream.iterate(self._context, run_filter, newest_first=newest_first)
 
     def documents_by_id(self) -> Iterator[StoredRun]:
-        """Return every run as stored, by the code points of the ids; 50 in memory at a time.
+        """Yield every run as stored, by the code points of the ids; 50 in memory at a time.
 
         That includes the runs that are never listed.
 
@@ -147,7 +148,7 @@ class RunReader(ReadOnly):
         return stream.documents_by_id(self._context)
 
     def damaged(self) -> Iterator[DamagedRun]:
-        """Return every run that cannot be read completely, by the code points of the ids.
+        """Yield every run that cannot be read completely, by the code points of the ids.
 
         Each run is read and decoded, and its columns are compared with its document and snapshot.
         Those that a newer version wrote count as sound.
@@ -159,7 +160,7 @@ class RunReader(ReadOnly):
         return stream.damaged(self._context)
 
     def claims(self) -> Iterator[Claim]:
-        """Return the claim of every run that was ever claimed, by the code points of the ids.
+        """Yield the claim of every run that was ever claimed, by the code points of the ids.
 
         >>> with filled.read() as tx:
         ...     list(tx.runs.claims())

@@ -28,7 +28,7 @@ _Key = Row[str, Month, int]
 def iterate(
     context: RunsContext, run_filter: RunFilter | None, *, newest_first: bool
 ) -> Iterator[RunRecord]:
-    """Return the runs that pass the filter, in the order of listings."""
+    """Yield the runs that pass the filter, in the order of listings."""
     selection = context.selection(run_filter)  # refuses a wrong filter now, not when it is used
 
     def records() -> Iterator[RunRecord]:

@@ -11,10 +11,10 @@ from tandem_store.store import ReadTransaction
 
 
 def backup_since_import(tx: ReadTransaction) -> str | None:
-    """Returns where the newest backup is that shows a moment after the last import had ended.
+    """Return where the newest backup is that shows a moment after the last import had ended.
 
     Only one that is still where it was written counts: that it was made is no proof that it is
-    there.
+    there. Returns None if there is no such backup.
     """
     made = select(backups.c.location).order_by(backups.c.taken_at_ms.desc())
     if (imported := tx.ledger.last_finished_at_ms()) is not None:

@@ -117,7 +117,7 @@ class _Verification:
         report.backup = backup_since_import(tx)
 
     def _files(self) -> Iterator[FileToRead]:
-        """The files with copies of runs; definitions are set aside, and skipped files noted."""
+        """Yield the files with copies of runs; set definitions aside, and note skipped files."""
         for found in self.source.walk():
             if isinstance(found, SkippedFile):
                 if found.needs_attention:

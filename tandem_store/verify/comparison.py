@@ -61,7 +61,7 @@ class Comparison:
         return self._known.entry(path, copy) is not None
 
     def verdict(self, path: str, copy: Copy) -> Verdict | Difference | SkippedFile:
-        """What the store knows of a copy; a ``SkippedFile`` if its file cannot be read."""
+        """Return what the store knows of a copy; a ``SkippedFile`` if its file cannot be read."""
         try:
             return self._verdict(path, copy)
         except LostCopyError as error:
@@ -156,7 +156,7 @@ def _with_parts(record: dict[str, Any], parts: Part, donor: dict[str, Any]) -> d
 
 
 def _as_stored(copy: Copy) -> StoredRun:
-    """A copy in the shape of a stored run."""
+    """Return a copy in the shape of a stored run."""
     assert copy.run is not None  # only complete copies are compared
     snapshot = copy.run.snapshot
     document = decompress(copy.run.document, "zstd")

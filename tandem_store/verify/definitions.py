@@ -31,7 +31,10 @@ class Definitions:
     _overtaken: list[tuple[str, Verdict | Difference]] = field(default_factory=list)
 
     def verdicts(self, file: SourceFile, content: Content) -> Iterator[Verdict | Difference]:
-        """What the store knows of the definitions in one file, but for those overtaken."""
+        """Yield what the store knows of the definitions in one file.
+
+        What depends on the definitions in other files comes from ``overtaken``.
+        """
         for item in definitions_of(file, content):
             if isinstance(item, Copy):
                 yield self._of_faulty(file.path, item)
@@ -72,7 +75,7 @@ class Definitions:
 
 
 def _times(definition: AutomationSpec) -> tuple[int, int, int]:
-    """The times that decide which of two definitions is newer; their bytes only break a tie."""
+    """Return the times that decide which definition is newer; their bytes only break a tie."""
     return (
         definition.updated_at_ms,
         definition.last_fired_at_ms or 0,

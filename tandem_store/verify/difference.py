@@ -8,7 +8,10 @@ from typing import Any
 
 
 def first_difference(one: Any, other: Any) -> str | None:
-    """The path of the first difference, such as ``checkpoint.node_outputs.n1[0]``, or ``None``."""
+    """Return the path of the first difference, such as ``checkpoint.node_outputs.n1[0]``.
+
+    Returns None if the values are equal.
+    """
     return next(_differences(one, other, ""), None)
 
 

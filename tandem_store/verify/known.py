@@ -40,7 +40,7 @@ class Known:
         self._find_by_content(batch)
 
     def entry(self, path: str, copy: Copy) -> Entry | None:
-        """The ledger's row of this very copy, the latest if there are several."""
+        """Return the ledger's row for this very copy, the latest if there are several; or None."""
         return self._same.get((path, copy.key, copy.digest))
 
     def before(self, path: str, copy: Copy) -> Entry | None:
@@ -49,7 +49,7 @@ class Known:
         return by_key or self._at_position.get((path, copy.ordinal))
 
     def history(self, entry: Entry) -> list[Entry]:
-        """Every copy of the same run that any import has found."""
+        """Return every copy of the same run that any import has found."""
         return self._histories[entry.run_id or ""]
 
     def has_file(self, path: str) -> bool:
@@ -95,5 +95,5 @@ class Known:
 
 
 def run_id_of(copy: Copy) -> str | None:
-    """The run that a copy is of, or says that it is of."""
+    """Return the id of the run that a copy is of, or claims to be of; None if it names no run."""
     return copy.claimed_id if copy.facts is None else copy.facts.run_id

@@ -22,7 +22,7 @@ class QuarantinedCopies:
 
     @classmethod
     def of(cls, quarantine: QuarantineReader) -> QuarantinedCopies:
-        """All that is in quarantine now, or was."""
+        """Return the verdicts on all items that are in quarantine now, or were."""
         verdicts: dict[_Key, Verdict] = {}
         for one in quarantine.decisions():
             key = (one.path, one.digest) if one.entry_id is None else one.entry_id
@@ -34,14 +34,14 @@ class QuarantinedCopies:
         return cls(verdicts)
 
     def of_copy(self, entry: Entry, path: str) -> Verdict | Difference:
-        """The verdict on a copy that was quarantined."""
+        """Return the verdict on a copy that was quarantined."""
         return self._verdicts.get(entry.id) or Difference(entry.run_id or "", _LOST, path)
 
     def of_recovered(self, entry: Entry) -> Verdict:
-        """The verdict on a damaged copy that a run was made of."""
+        """Return the verdict on a damaged copy that a run was made of."""
         found = self._verdicts.get(entry.id)
         return Verdict.SAME if found is None or found is Verdict.DISCARDED else found
 
     def of_definition(self, path: str, faulty: Copy) -> Verdict | None:
-        """The verdict on a faulty definition; ``None`` if the quarantine does not know it."""
+        """Return the verdict on a faulty definition; ``None`` if it was never quarantined."""
         return self._verdicts.get((path, faulty.digest))

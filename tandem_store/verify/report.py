@@ -107,7 +107,7 @@ class VerifyReport:
         return not self.reasons
 
     def to_json(self) -> dict[str, Any]:
-        """The report as a JSON object.
+        """Return the report as a JSON object.
 
         ``superseded`` and ``skipped`` are part of ``same``, and ``only_in_source`` of
         ``quarantined``; ``newer_in_store``, ``quarantined`` and ``discarded`` count definitions

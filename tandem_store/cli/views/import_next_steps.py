@@ -12,7 +12,7 @@ from tandem_store.importer import ImportReport
 
 
 def show(report: ImportReport, outcomes: Sequence[str], state: Path) -> None:
-    """Print copies = the sum of their outcomes, what the store holds, and numbered commands."""
+    """Print the copies as a sum of their outcomes, what the store holds, and numbered commands."""
     output.print_message()
     output.print_message(f"Read {_sum(report, outcomes)}.")
     output.print_message(

@@ -78,7 +78,10 @@ class CommittingConnection(TrackedConnection):
             super().commit()
 
     def lock_out_commits(self) -> AbstractContextManager[None]:
-        """Keep other processes from committing; for an explicit checkpoint, too."""
+        """Keep other processes from committing for the duration of the block.
+
+        An explicit checkpoint needs that, too.
+        """
         return nullcontext() if self.commit_lock is None else hold(self.commit_lock)
 
 

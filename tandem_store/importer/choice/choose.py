@@ -35,7 +35,7 @@ class Candidate:
 
     @classmethod
     def of_entry(cls, entry: Entry) -> Candidate:
-        """A copy as the ledger has it."""
+        """Return the candidate for a copy that is in the ledger."""
         facts = Facts.of_entry(entry)
         return cls(facts, Source(entry.source), entry.path, entry.start or 0, entry=entry)
 
@@ -43,7 +43,7 @@ class Candidate:
     def of_stored(
         cls, record: dict[str, Any], *, written_by_service: bool, source: Source = Source.HOT
     ) -> Candidate:
-        """The run that was in the store before, counted as a copy from ``source``."""
+        """Return the candidate for the run that was stored before, as a copy from ``source``."""
         facts = Facts.of_record(record)
         return cls(facts, source, "", 0, stored=True, written_by_service=written_by_service)
 
@@ -69,7 +69,7 @@ class Resolution:
     decisions: list[Decision]
 
     def with_partial_outputs(self) -> Resolution:
-        """The same, saying that the restored outputs do not cover every completed node."""
+        """Return the same, noting that the restored outputs do not cover every completed node."""
         decisions = list(self.decisions)
         for at in (self.winner, self.donors[Part.OUTPUTS]):
             if at is not None:
@@ -103,7 +103,7 @@ def resolve(candidates: Sequence[Candidate], *, strict: bool = False) -> Resolut
 
 
 def _precedence(candidate: Candidate) -> tuple[Any, ...]:
-    """The sort key: the smallest comes first. The last three only break ties."""
+    """Return the sort key, which is smallest for the best copy. The last three only break ties."""
     facts = candidate.facts
     return (
         Kind.WELL_FORMED if candidate.written_by_service else facts.kind,
@@ -134,7 +134,10 @@ def _same_tenant(one: Candidate, other: Candidate) -> bool:
 
 
 def _donors(candidates: Sequence[Candidate], order: list[int], winner: int) -> dict[Part, int]:
-    """For each part that compaction removed from a terminal winner, the best copy that has it."""
+    """Return the donor of each part that compaction took from a terminal winner.
+
+    That is the best copy that has the part; parts that no copy has are left out.
+    """
     best = candidates[winner]
     if best.written_by_service or not best.facts.is_terminal:
         return {}

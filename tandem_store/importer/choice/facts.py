@@ -38,7 +38,7 @@ class Facts:
 
     @classmethod
     def of_record(cls, record: dict[str, Any]) -> Facts:
-        """The facts about a record that the engine can read (stubs too), as it was parsed."""
+        """Return the facts about a record that the engine can read, as it was parsed; stubs too."""
         parts = _parts(record)
         return cls(
             kind=Kind.STUB if is_stub(record) else Kind.WELL_FORMED,
@@ -55,7 +55,7 @@ class Facts:
 
     @classmethod
     def of_damaged(cls, recovered: dict[str, Any], digest: bytes) -> Facts:
-        """The facts about a damaged entry, from the record that recovery makes of it.
+        """Return the facts about a damaged entry, from the record that recovery makes of it.
 
         ``digest`` is the SHA-256 of the entry's bytes.
         """
@@ -64,7 +64,7 @@ class Facts:
 
     @classmethod
     def of_entry(cls, entry: Entry) -> Facts:
-        """The facts about a copy as the ledger stored them when it was read.
+        """Return the facts about a copy as the ledger stored them when it was read.
 
         The ledger has no ``kind`` for ignored copies; they are not asked for.
         """
@@ -88,7 +88,10 @@ class Facts:
 
 
 def record_digest(record: Any) -> bytes:
-    """SHA-256 of the record's JSON with sorted keys: equal content, equal digest, in any layout."""
+    """Return the SHA-256 of the record's JSON with sorted keys.
+
+    Equal content has the same digest, in any layout.
+    """
     return sha256(canonical(record)).digest()
 
 
@@ -110,7 +113,7 @@ def is_stub(record: dict[str, Any]) -> bool:
 
 
 def tenant_digest(tenant: Any) -> bytes:
-    """Eight bytes that differ between tenants: organisation, workspace and deployment."""
+    """Return eight bytes that differ between tenants: organisation, workspace and deployment."""
     if not isinstance(tenant, dict):
         tenant = {"org_id": "local", "workspace_id": "local"}
     return _short_digest([tenant.get(name) for name in ("org_id", "workspace_id", "deployment_id")])

@@ -9,7 +9,7 @@ from tandem_store.ledger.outcomes import RESTORABLE
 
 
 def restored(winner: dict[str, Any], part: Part, donor: dict[str, Any]) -> dict[str, Any]:
-    """The winner with one part as the donor has it; changes no input."""
+    """Return the winner with one part taken from the donor; changes no input."""
     name = RESTORABLE[part]
     if part is Part.OUTPUTS:
         outputs = donor["checkpoint"][name]

@@ -81,7 +81,7 @@ def _times(state: dict[str, Any], mtime_ms: int) -> dict[str, int | None]:
 
 
 def _automation_id(value: Any) -> str | None:
-    """The first automation id found, depth first and in the order of keys."""
+    """Return the first automation id, depth first and in the order of keys; None without one."""
     if isinstance(value, list):
         inner = value
     elif isinstance(value, dict):
@@ -102,7 +102,7 @@ def _tenant(value: Any) -> dict[str, Any] | None:
 
 
 def _steps(state: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """The steps that have an id, with their ids."""
+    """Return the steps that have an id, with their ids."""
     return [
         (step["step_id"], step) for step in _objects(state, "steps") if _is_named(step, "step_id")
     ]
@@ -119,7 +119,7 @@ def _checkpoint(steps: list[tuple[str, dict[str, Any]]]) -> dict[str, list[str]]
 def _snapshot(
     state: dict[str, Any], automation_id: str, times: dict[str, int | None]
 ) -> dict[str, Any]:
-    """A definition made up from the state, so that the run looks like any other."""
+    """Return a definition made up from the state, so that the run looks like any other."""
     objective = state["objective"] if _is_named(state, "objective") else _NO_OBJECTIVE
     workspace = state.get("workspace")
     root = workspace.get("canonical_path") if isinstance(workspace, dict) else None
@@ -142,7 +142,7 @@ def _snapshot(
 
 
 def _nodes(state: dict[str, Any]) -> list[dict[str, Any]]:
-    """One node for each step; without steps, one for each node that the tasks name."""
+    """Return one node for each step; without steps, one for each node that the tasks name."""
     named = [(step_id, step.get("title")) for step_id, step in _steps(state)]
     if not named:
         named = [(node_id, None) for node_id in _task_nodes(state)]

@@ -69,13 +69,16 @@ class StateDirectory:
     def of_data_folder(
         cls, folder: Path, hot_name: str, allowed_roots: tuple[Path, ...]
     ) -> StateDirectory:
-        """The state directory of a data folder: its parent if the folder is called ``data``."""
+        """Return the state directory of a data folder: its parent if it is called ``data``."""
         data = folder.resolve()
         root = data.parent if data.name.lower() == "data" else data
         return cls(root, data, hot_name, allowed_roots)
 
     def walk(self) -> Iterator[SourceFile | SkippedFile]:
-        """Every file that can contain runs or definitions, and those skipped, in a fixed order."""
+        """Yield every file that can contain runs or definitions, and those that are skipped.
+
+        The order is always the same.
+        """
         return self._walk().files()
 
     def _walk(self) -> Walk:
@@ -107,7 +110,10 @@ class StateDirectory:
 
 
 def _is_folder_at(path: Path) -> bool:
-    """Like ``Path.is_dir``, but raises ``PermissionError`` in every version of Python."""
+    """Whether a path is a folder, as ``Path.is_dir`` says it.
+
+    Unlike that, it raises ``PermissionError`` in every version of Python.
+    """
     try:
         return stat.S_ISDIR(os.stat(path).st_mode)
     except OSError as error:

@@ -114,11 +114,11 @@ class SkippedFile:
 
     @classmethod
     def unreadable(cls, path: str, error: OSError) -> SkippedFile:
-        """A file that the operating system did not let us read, with the system's reason."""
+        """Return a file that the operating system did not let us read, with the system's reason."""
         return cls(path, system_reason(error), needs_attention=True)
 
     def with_kind_on_disk(self, root: Path) -> SkippedFile:
-        """The same with ``kind`` as it is on the disk, links followed."""
+        """Return the same with ``kind`` as it is on the disk, links followed."""
         return replace(self, kind="folder" if _is_folder(root / self.path) else "file")
 
 

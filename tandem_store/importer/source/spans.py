@@ -32,11 +32,11 @@ class Span:
 
     @classmethod
     def of_damage(cls, start: int, stop: int, kind: DamageKind) -> Span:
-        """A range that is not an entry."""
+        """Return a range that is not an entry."""
         return cls(start, start, stop, kind)
 
     def shifted(self, by: int) -> Span:
-        """The same range, ``by`` bytes further back in the file."""
+        """Return the same range, ``by`` bytes further on in the file."""
         return replace(self, start=self.start + by, value=self.value + by, stop=self.stop + by)
 
     @property

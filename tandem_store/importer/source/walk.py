@@ -45,7 +45,7 @@ class Walk:
         self._roots = tuple(os.fspath(one) for one in (root.resolve(), *allowed))
 
     def files(self) -> Iterator[SourceFile | SkippedFile]:
-        """Every file that can contain runs or definitions, and those that were skipped."""
+        """Yield every file that can contain runs or definitions, and those that were skipped."""
         for name in ENGINE_DATABASE_FILES:
             self.admits_database(name)
         yield from self._definitions()
@@ -59,7 +59,7 @@ class Walk:
             yield SkippedFile(path, reason, needs_attention=True)
 
     def _definitions(self) -> Iterator[SourceFile | SkippedFile]:
-        """The current definitions: a file for each, else the older file with all of them."""
+        """Yield the current definitions: a file for each, else the older file with all of them."""
         folder = _join(self._data, "automations-v2")
         found = False
         for entry in self._children(folder):
@@ -85,7 +85,10 @@ class Walk:
         return not os.path.islink(self._path(path)) or self._admits(path)
 
     def _state_folder(self, folder: str, hot: Source) -> Iterator[SourceFile | SkippedFile]:
-        """The files and trees of one state folder; ``hot`` is what its hot file counts as."""
+        """Yield the files of one state folder and of the trees in it.
+
+        ``hot`` is the kind of source that its hot file counts as.
+        """
         backup = hot is Source.BACKUP
         for entry in self._children(folder):
             path = _join(folder, entry.name)
@@ -108,12 +111,12 @@ class Walk:
                 yield _stray(folder, entry.name, "history of definitions, never current")
 
     def _backup(self, folder: str) -> Iterator[SourceFile | SkippedFile]:
-        """Files that ``storage cleanup`` moved aside: the same names and relative paths."""
+        """Yield files that ``storage cleanup`` moved aside: the same names and relative paths."""
         yield from self._state_folder(folder, Source.BACKUP)
         yield from self._state_folder(f"{folder}/data", Source.BACKUP)
 
     def _shards(self, tree: str, *, backup: bool) -> Iterator[SourceFile | SkippedFile]:
-        """History shards of both layouts, and leftovers of interrupted writes beside them."""
+        """Yield history shards of both layouts, and leftovers of interrupted writes beside them."""
         for folder, entry, parts in self._files_below(tree):
             source = shard_source(parts)
             if source is None:
@@ -124,7 +127,7 @@ class Walk:
             yield from self._file(folder, entry, source, Layout.SHARD)
 
     def _context_runs(self, folder: str) -> Iterator[SourceFile | SkippedFile]:
-        """The states of automation runs that the engine kept as context runs."""
+        """Yield the states of automation runs that the engine kept as context runs."""
         for entry in self._children(folder):
             if entry.name.startswith("automation-v2-"):
                 inner = f"{folder}/{entry.name}"
@@ -135,7 +138,10 @@ class Walk:
     def _files_below(
         self, folder: str, parts: tuple[str, ...] = ()
     ) -> Iterator[tuple[str, os.DirEntry[str], tuple[str, ...]]]:
-        """Files with their folder and the parts of their path, depth first; each folder once."""
+        """Yield the files below a folder, each with its folder and the parts of its path.
+
+        Depth first; each folder is entered once.
+        """
         for entry in self._children(folder) if self._enter(folder) else ():
             below = (*parts, entry.name)
             if self._is_folder(folder, entry):
@@ -155,7 +161,10 @@ class Walk:
         return new
 
     def _children(self, folder: str) -> list[os.DirEntry[str]]:
-        """A folder's entries in the order of their names; empty if it is not there or not read."""
+        """Return a folder's entries in the order of their names.
+
+        The list is empty if the folder is not there or cannot be read; the latter is reported.
+        """
         try:
             if not self._exists(folder) or not self._admits(folder):
                 return []
@@ -181,7 +190,7 @@ class Walk:
     def _file(
         self, folder: str, entry: os.DirEntry[str], source: Source, layout: Layout
     ) -> Iterator[SourceFile | SkippedFile]:
-        """The file to read, or why it is not read."""
+        """Yield the file to read, or why it is not read; what could not be opened is reported."""
         path = _join(folder, entry.name)
         is_link = True
         try:
@@ -228,7 +237,7 @@ class Walk:
             return False
 
     def _path(self, path: str) -> str:
-        """The path with the root in front."""
+        """Return the path with the root in front."""
         return f"{self._root}/{path}" if path else self._root
 
 

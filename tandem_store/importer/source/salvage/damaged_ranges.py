@@ -44,7 +44,7 @@ _LEVELS: Final = 3
 
 
 def salvage(data: Buffer, start: int, stop: int) -> Iterator[Span]:
-    """The complete entries in a damaged range, each parsed to check it, and the damage between.
+    """Yield the complete entries in a damaged range, each parsed to check it, and damage between.
 
     An entry counts only if its key equals its run id and if it is not inside of another run. So an
     object in some output that only looks like a run does not count.
@@ -98,7 +98,11 @@ class _Nesting:
     _closed: dict[int, int] = field(default_factory=dict)
 
     def candidates(self, starts: Iterable[tuple[int, int]]) -> list[_Candidate]:
-        """Every start with what is around it; afterwards ``end`` knows where each ends."""
+        """Return a candidate for each of ``starts``, with the objects around it, in the same order.
+
+        ``starts`` are positions of keys and values, as from ``_starts``. This reads the complete
+        range, so that ``end`` knows afterwards where each candidate ends.
+        """
         found: list[_Candidate] = []
         values: set[int] = set()
         at = self.start
@@ -116,7 +120,10 @@ class _Nesting:
         return found
 
     def end(self, candidate: _Candidate) -> int | None:
-        """The position behind the bracket that closes it, ``None`` if no bracket does."""
+        """Return the position behind the bracket that closes a candidate.
+
+        Returns ``None`` if no bracket does.
+        """
         closed = self._closed.get(candidate.value)
         return None if closed is None else closed + 1
 
@@ -154,7 +161,7 @@ class _Nesting:
         return at
 
     def _candidate(self, start: int, value: int, values: set[int]) -> _Candidate:
-        """The candidate whose bracket is the last that was opened."""
+        """Return the candidate whose bracket was opened last, with what is around it."""
         around = [*self._open[-2 : -2 - _LEVELS : -1]]
         around += range(self._outside, self._outside - _LEVELS + len(around), -1)
         self._wanted.update((value, around[0], around[-1]))
@@ -170,7 +177,7 @@ def _is_first(data: Buffer, start: int) -> bool:
 
 
 def _starts(data: Buffer, start: int, stop: int) -> Iterator[tuple[int, int]]:
-    """Where key and value begin, of each member whose key is the id of a run in the range."""
+    """Yield where key and value begin, of each object whose key is the id of a run in the range."""
     ids = {_plain(found[1]) for found in _RUN_ID.finditer(data, start, stop)}
     at = start
     while found := _OBJECT.search(data, at, stop):
@@ -181,7 +188,7 @@ def _starts(data: Buffer, start: int, stop: int) -> Iterator[tuple[int, int]]:
 
 
 def _plain(text: bytes) -> bytes:
-    """A JSON string in its canonical spelling, with no needless escapes."""
+    """Return a JSON string in its canonical spelling, with no needless escapes."""
     if b"\\" not in text:
         return text
     try:

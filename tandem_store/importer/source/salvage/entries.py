@@ -80,7 +80,7 @@ class Outline:
         self._spans, self.damage = array("Q"), []
 
     def entries(self) -> Iterator[Span]:
-        """The entries; some may only look complete."""
+        """Yield the entries; some may only look complete."""
         spans = self._spans
         for at in range(0, len(spans), 3):
             yield Span(spans[at], spans[at + 1], spans[at + 2])

@@ -39,7 +39,7 @@ class Members:
         self._line = line_of_members(data, skip_space(data, position))
 
     def head(self) -> Head | None:
-        """The next member's key, ``None`` at the end of what can be read."""
+        """Return the next member's key and value positions, ``None`` if no more can be read."""
         while (start := skip_space(self._data, self.position)) < len(self._data):
             if self._data[start] == ord("}"):
                 self.position = start + 1
@@ -51,7 +51,7 @@ class Members:
         return None
 
     def member(self, head: Head) -> Span | None:
-        """The range of the member, ``None`` if it is damaged."""
+        """Return the range of a member, ``None`` if it is damaged."""
         neighbour = self._neighbour(head.start, len(self._data))
         is_run = neighbour is not None and ENTRY.match(self._data, neighbour) is not None
         # A line that begins a run ends the member before it, even if both together are valid JSON.
@@ -75,7 +75,7 @@ class Members:
         self.position = after_comma(self._data, position)
 
     def _neighbour(self, start: int, stop: int) -> int | None:
-        """Where the next line begins like a member, ``None`` if no line does."""
+        """Return where the next line begins like a member, ``None`` if no line does."""
         if self._line is None:
             return None
         at = self._data.find(self._line + b'"', start, stop)
@@ -94,7 +94,7 @@ class Members:
 
 
 def line_of_members(data: Buffer, start: int) -> bytes | None:
-    """The line break and indent before each member; the first member begins at ``start``.
+    """Return the line break and indent before each member; the first member begins at ``start``.
 
     ``None`` unless each member begins a line and its own lines are indented deeper. The engine
     writes files like that: there, no line inside of a member begins like a member.

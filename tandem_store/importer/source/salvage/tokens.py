@@ -53,14 +53,17 @@ VERSION: Final = re.compile(rb'"schema_version"' + SPACE + rb":" + SPACE + rb"([
 
 
 def value_at(data: bytes) -> int | None:
-    """Where the value begins if ``data`` is one complete member of an object, else ``None``."""
+    """Return where the value begins if ``data`` is one complete member of an object.
+
+    Returns ``None`` if it is not.
+    """
     name = MEMBER.match(data, 0)
     complete = name is not None and value_end(data, name.end()) == len(data)
     return name.end() if name is not None and complete else None
 
 
 def value_end(data: Buffer, start: int, limit: int | None = None) -> int | None:
-    """Where the value that starts here ends, exclusive; ``None`` if it goes beyond ``limit``.
+    """Return the end of the value that starts here, exclusive; ``None`` if it is beyond ``limit``.
 
     Without a limit, the end of the data is the limit.
     """
@@ -102,7 +105,7 @@ def contains_other_runs(record: Any) -> bool:
 
 
 def key_at(data: Buffer, start: int) -> str | None:
-    """The key that begins here, ``None`` if no key does."""
+    """Return the key that begins here, ``None`` if no key does."""
     quoted = _TEXT.match(data, start, start + LARGEST_RECORD)
     try:
         return str(loads(quoted[0])) if quoted else None
@@ -111,12 +114,12 @@ def key_at(data: Buffer, start: int) -> str | None:
 
 
 def skip_space(data: Buffer, at: int) -> int:
-    """Where the next token begins."""
+    """Return where the next token begins."""
     space = _SPACE.match(data, at)
     return space.end() if space else at
 
 
 def after_comma(data: Buffer, at: int) -> int:
-    """The position behind the next comma if only space is before it, else behind that space."""
+    """Return the position behind the space that starts here, and behind a comma that follows it."""
     at = skip_space(data, at)
     return at + 1 if at < len(data) and data[at : at + 1] == b"," else at
