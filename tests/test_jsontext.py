@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tandem_store.errors import LegacyFormatError
 from tandem_store.jsontext import MAX_DEPTH, canonical, dumps, loads, pretty
-from tests.support.json_values import exact
 from tandem_store.testing.strategies import FREE_JSON
+from tests.support.json_values import exact
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from tandem_store.legacy import (
     serialize_shard_file,
 )
 from tandem_store.records.reading import read_run
-from tests.support.json_values import exact
 from tandem_store.testing.strategies import run_values
+from tests.support.json_values import exact
 
 _SAMPLES: Final = sorted((Path(__file__).parent / "samples").glob("*.json"))
 _TYPED_MAPS: Final = ("node_outputs", "node_attempts", "node_attempt_verdicts")

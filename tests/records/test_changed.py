@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 
 from tandem_store.records import RunRecord, RunStatus
 from tandem_store.records.changes import RunChanges
-from tests.support.run_records import new_run
 from tandem_store.testing.strategies import run_values
+from tests.support.run_records import new_run
 
 
 def test_every_field_but_the_id_can_be_changed() -> None:

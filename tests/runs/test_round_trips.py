@@ -16,12 +16,12 @@ from tandem_store import RunRecord, Store, UnstorableError, open_store
 from tandem_store.copying import copy_store
 from tandem_store.errors import LegacyFormatError
 from tandem_store.legacy import parse_runs_file, parse_shard_file
+from tandem_store.testing.strategies import run_values
 from tests.support import REPOSITORY
 from tests.support.databases import NewDatabase
 from tests.support.json_values import exact
 from tests.support.legacy_runs import CREATED_MS, MONTH_MS
 from tests.support.state_directories import Json
-from tandem_store.testing.strategies import run_values
 
 CORPUS = REPOSITORY / "tests" / "legacy" / "corpus" / "dev.jsonl"
 NOW_MS = 1_790_000_000_000

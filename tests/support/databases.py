@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import uuid
@@ -23,6 +24,9 @@ NewDatabase = Callable[[str], str]
 OUTSIDE_URL: Final = "TANDEM_TEST_POSTGRES_URL"
 #: The template of a PostgreSQL database without a table.
 EMPTY: Final = "template1"
+#: The memory of Linux as a file system, and the bytes that the tests' server may need in it.
+_MEMORY: Final = Path("/dev/shm")
+_ROOM: Final = 4 << 30
 
 
 def file_url(path: Path) -> str:
@@ -41,6 +45,15 @@ def copied_file(template: Path, path: Path) -> str:
     return file_url(path)
 
 
+def _memory() -> Path | None:
+    """A folder in memory, if there is one with room for a server.
+
+    A database is made there in a tenth of the time that most disks take for its 300 files.
+    """
+    has_room = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
+    return _MEMORY if has_room and os.access(_MEMORY, os.W_OK) else None
+
+
 @contextmanager
 def running_server(folder: str | None = None) -> Iterator[Any]:
     """One more server, as the package that brings it knows it; stopped and removed afterwards.
@@ -51,7 +64,7 @@ def running_server(folder: str | None = None) -> Iterator[Any]:
     # Not pytest's own temporary folder: every pytest that starts makes that one private again, and
     # a server that runs as another user, as it must under root, can then no longer read its data.
     # The socket's path must stay below 108 bytes, too.
-    folder = folder or tempfile.mkdtemp(prefix="tandem-pg-")
+    folder = folder or tempfile.mkdtemp(prefix="tandem-pg-", dir=_memory())
     with warnings.catch_warnings():
         # The package warns on hosts without a desktop session.
         warnings.simplefilter("ignore")
