@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import stat
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from tandem_store.doctor.findings import Finding, Severity
 #: File systems of other machines, on which the locks and the shared memory of SQLite do not work.
 _NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "fuse.sshfs"})
 _MOUNTS: Final = Path("/proc/self/mounts")
+#: How white space and backslashes are written in it.
+_OCTAL: Final = re.compile(r"\\([0-7]{3})")
 #: Of ``PRAGMA auto_vacuum``.
 _INCREMENTAL: Final = 2
 _DATABASES: Final = table("pg_database", column("oid"), column("datname"), column("datcollversion"))
@@ -94,14 +97,14 @@ def _file_system(path: Path) -> str | None:
         lines = _MOUNTS.read_text(errors="surrogateescape").splitlines()
     except OSError:
         return None
-    found: tuple[int, str] | None = None
+    own, depth, found = path.resolve(), 0, None
     for line in lines:
         _, mounted_at, kind, *_ = line.split(" ")
-        # Spaces in it are written \040.
-        mount = Path(mounted_at.encode("latin-1", "ignore").decode("unicode_escape"))
-        if path.resolve().is_relative_to(mount):
-            found = max(found or (0, ""), (len(mount.parts), kind))
-    return None if found is None else found[1]
+        mount = Path(_OCTAL.sub(lambda code: chr(int(code[1], 8)), mounted_at))
+        # Of two on the same folder the later one hides the other.
+        if own.is_relative_to(mount) and len(mount.parts) >= depth:
+            depth, found = len(mount.parts), kind
+    return found
 
 
 def _of_server(connection: Connection) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from tandem_store.doctor.findings import named
 from tandem_store.month import MILLISECONDS_PER_DAY
 from tests.doctor import damage
 from tests.support import REPOSITORY
+from tests.support.databases import file_of, file_url
 from tests.support.tampering import tampering
 
 
@@ -250,6 +251,32 @@ def test_a_network_file_system_is_unsafe(
     monkeypatch.setattr(settings, "_MOUNTS", mounts)
 
     assert "nfs4" in by_code(sound_url)["network_file_system"].what
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    ("mounts", "is_unsafe"),
+    [
+        ("nas {folder} cifs rw 0 0\n", True),
+        ("nas {folder} cifs rw 0 0\n/dev/sdb {folder} ext4 rw 0 0\n", False),
+        ("/dev/sdb {folder} ext4 rw 0 0\nnas {folder} cifs rw 0 0\n", True),
+        ("nas {folder}2 cifs rw 0 0\n", False),
+    ],
+)
+def test_the_last_mount_on_a_folder_with_any_name_counts(
+    sound_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mounts: str, is_unsafe: bool
+) -> None:
+    """Linux writes spaces as octal numbers, and letters as they are."""
+    folder = tmp_path / "ä ж"
+    folder.mkdir()
+    file_of(sound_url).rename(folder / "s.db")
+    listed = tmp_path / "mounts"
+    listed.write_text("/dev/sda / ext4 rw 0 0\n" + mounts.format(folder=f"{tmp_path}/ä\\040ж"))
+    monkeypatch.setattr(settings, "_MOUNTS", listed)
+
+    found = by_code(file_url(folder / "s.db"))
+
+    assert ("network_file_system" in found) is is_unsafe
 
 
 @pytest.mark.postgresql
