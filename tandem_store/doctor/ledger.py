@@ -33,14 +33,14 @@ def check_imports(context: Context) -> Iterator[Finding]:
             severity=Severity.ERROR,
             what=(
                 f"The import of {one.root} was not finished, unless it goes on just now: an "
-                f"unknown number of runs was not read yet{_unjudged(waiting[one.id])}."
+                f"unknown number of runs was not read yet{_undecided(waiting[one.id])}."
             ),
             command=f"tandem-store import {shlex.quote(one.root)}{strict}",
             count=waiting[one.id],
         )
 
 
-def _unjudged(count: int) -> str:
+def _undecided(count: int) -> str:
     return f", and {counted(count, 'run')} that were read not compared yet" if count else ""
 
 

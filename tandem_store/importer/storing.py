@@ -67,7 +67,7 @@ class Writer:
     def _make_months_first(self, tx: Transaction, readings: list[Reading]) -> None:
         """Make the months of new runs before anything is written, as ``partitions.ensure`` asks.
 
-        Left out are files that were known, because their copies may have been judged before; the
+        Left out are files that were known, because their copies may have an outcome already; the
         months that those need are made when their runs are stored.
         """
         new = [
@@ -84,7 +84,7 @@ class Writer:
         self.session.ensure_months(tx, months, confirmed=self.confirm_months)
 
     def _retire_missing(self) -> None:
-        """Forget what this import read, when it was interrupted, in files that it cannot judge now.
+        """Forget what this import read before an interruption, in files that it cannot read now.
 
         They are gone, or another import has read them since. One that comes back is read then.
         """

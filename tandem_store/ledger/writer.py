@@ -22,7 +22,7 @@ from tandem_store.ledger.rows import (
 )
 from tandem_store.models import import_directories, import_entries, import_files, imports
 
-#: The outcome of a copy that was gone from its file before it was judged.
+#: The outcome of a copy that was gone from its file before anything was decided about it.
 _GONE: Final = {
     "outcome": CopyOutcome.SUPERSEDED.value,
     "reason": ReasonCode.SOURCE_CHANGED.value,
@@ -87,7 +87,7 @@ class Ledger(LedgerReader):
     def retire(self, file_id: int, import_id: int) -> None:
         """Forget the copies that this import found in a file that it reads anew or cannot find.
 
-        Runs that were stored already stay. Copies that have no outcome yet are not judged any more,
+        Runs that were stored already stay. Copies that have no outcome yet will not get one,
         whichever import found them: if that import was interrupted, it will read the file again.
         """
         changed = update(import_entries).where(import_entries.c.file_id == file_id)
@@ -102,8 +102,8 @@ class Ledger(LedgerReader):
     def forget_file(self, file_id: int, import_id: int) -> None:
         """Mark a file of this import as never read, so that it is read when it is there again.
 
-        That holds whatever its size, time and digest are then, because its copies were not all
-        judged.
+        That holds whatever its size, time and digest are then, because not all of its copies have
+        an outcome.
         """
         self._connection.execute(
             update(import_files)

@@ -17,7 +17,7 @@ from tandem_store.ledger.reader import LedgerReader
 #: A copy and the path of its file.
 Found = tuple[str, Copy]
 WINNERS: Final = {CopyOutcome.IMPORTED, CopyOutcome.RECOVERED}
-#: Of a copy that was gone again before it was judged: as if it had never been seen.
+#: Of a copy that was gone before anything was decided about it, as if it had never been seen.
 _NEVER_JUDGED: Final = ReasonCode.SOURCE_CHANGED
 
 
