@@ -432,6 +432,7 @@ def test_a_package_without_metadata_imports_all_the_same(store_url: str, tmp_pat
     assert "The store now holds 1 run in 1 month" in done.stdout
 
 
+@pytest.mark.sqlite
 def test_nothing_that_a_terminal_obeys_reaches_it(store_url: str, add: Callable[..., Any]) -> None:
     """Record text is shown with its control characters spelled out, in every view."""
     trap = "\x1b]0;owned\x07\x9b31m\u202e\x7f"

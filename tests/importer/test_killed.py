@@ -20,7 +20,6 @@ from tests.support.importing import imported
 from tests.support.state_directories import Json, StateDir, stripped
 from tests.support.stored import bare_connection, dump
 
-MOMENTS: Final = 10
 ENTRIES: Final = "SELECT count(*) FROM import_entries"
 #: Each tenth run is in the hot file as well, stripped and newer, so that there is much to settle.
 HOT_EVERY: Final = 10
@@ -57,11 +56,13 @@ def resume_by_command(url: str, state: Path) -> None:
     subprocess.run(command_line(url, state), check=True, capture_output=True, timeout=600)
 
 
-def test_killed_at_ten_moments_and_resumed(tmp_path: Path, new_store: NewStore) -> None:
-    """300 shards in batches of ten: each kill falls between the first and the last ledger row."""
-    state = lay(tmp_path / "state", 300)
+def test_killed_at_four_moments_and_resumed(tmp_path: Path, new_store: NewStore) -> None:
+    """200 shards in batches of ten: each kill falls between the first and the last ledger row."""
+    state = lay(tmp_path / "state", 200)
 
-    assert_same_dump_after_kills(in_small_batches, resume_in_small_batches, state, new_store)
+    assert_same_dump_after_kills(
+        in_small_batches, resume_in_small_batches, state, new_store, moments=4
+    )
 
 
 @pytest.mark.slow
@@ -69,20 +70,25 @@ def test_the_command_killed_at_ten_moments_and_resumed(tmp_path: Path, new_store
     """5,000 shards by the command line, in its own batches."""
     state = lay(tmp_path / "state", 5_000)
 
-    assert_same_dump_after_kills(command_line, resume_by_command, state, new_store)
+    assert_same_dump_after_kills(command_line, resume_by_command, state, new_store, moments=10)
 
 
 def assert_same_dump_after_kills(
-    command: Command, resume: Callable[[str, Path], None], state: Path, new_store: NewStore
+    command: Command,
+    resume: Callable[[str, Path], None],
+    state: Path,
+    new_store: NewStore,
+    *,
+    moments: int,
 ) -> None:
     """Import once in peace, then once per moment with a kill, and compare."""
     peaceful = new_store()
     resume(peaceful, state)
     total, expected = ledger_rows(peaceful), dump(peaceful)
 
-    for moment in range(1, MOMENTS + 1):
+    for moment in range(1, moments + 1):
         url = new_store()
-        survived = kill(command(url, state), url, at=moment * total // (MOMENTS + 1))
+        survived = kill(command(url, state), url, at=moment * total // (moments + 1))
         assert 0 < survived < total, f"moment {moment}: {survived} of {total} rows"
 
         resume(url, state)

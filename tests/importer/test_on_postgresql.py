@@ -31,7 +31,7 @@ from tests.support.stored import bare_connection, dump
 
 SAMPLE = REPOSITORY / "examples" / "state"
 #: More than three of the command's own transactions.
-SHARDS = 1_800
+SHARDS = 1_300
 TABLES = """
     SELECT c.oid::regclass::text FROM pg_class c
     WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') ORDER BY 1

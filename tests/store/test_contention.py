@@ -113,7 +113,7 @@ def test_every_queued_run_is_worked_off_once(store_url: str, processes: int, run
             assert (run.status, run.total_tokens) == ("completed", 1)
 
 
-@pytest.mark.parametrize("runs", [500, pytest.param(5_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("runs", [250, pytest.param(5_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("newest_first", [True, False])
 def test_a_walk_meets_every_surviving_run_once_while_others_come_and_go(
     store_url: str, runs: int, newest_first: bool
