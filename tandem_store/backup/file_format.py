@@ -27,7 +27,7 @@ from tandem_store.zstd import (
 )
 
 #: Called with how many bytes are done, and how many there are.
-Progress = Callable[[int, int], None]
+ByteProgress = Callable[[int, int], None]
 
 SUFFIX: Final = ".zst"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
@@ -55,7 +55,7 @@ def is_sealed(path: Path) -> bool:
     return head[_FORMATS] != b"\2\2" and head[_USER_VERSION] != bytes(4)
 
 
-def seal(path: Path, progress: Progress) -> None:
+def seal(path: Path, progress: ByteProgress) -> None:
     """Write the checksum into an SQLite file that is complete."""
     checksum = _checksum(path, progress)
     with path.open("r+b") as file:
@@ -63,12 +63,12 @@ def seal(path: Path, progress: Progress) -> None:
         file.write(checksum)
 
 
-def is_intact(path: Path, progress: Progress) -> bool:
+def is_intact(path: Path, progress: ByteProgress) -> bool:
     """Whether a sealed file is as it was when it was sealed."""
     return _head(path)[_USER_VERSION] == _checksum(path, progress)
 
 
-def digest_of(path: Path, progress: Progress) -> str:
+def digest_of(path: Path, progress: ByteProgress) -> str:
     """Return the SHA-256 of a file, in hexadecimal digits."""
     digest = hashlib.sha256()
     for piece in _pieces(path, progress):
@@ -76,7 +76,7 @@ def digest_of(path: Path, progress: Progress) -> str:
     return digest.hexdigest()
 
 
-def compress(source: Path, target: Path, progress: Progress) -> str:
+def compress(source: Path, target: Path, progress: ByteProgress) -> str:
     """Write the file as one zstd frame that has its size and a checksum.
 
     Returns the SHA-256 of the ``source``.
@@ -106,7 +106,7 @@ def unpacked_size(path: Path) -> int:
         raise _cut_or_altered(path) from error
 
 
-def decompress(source: Path, target: Path, progress: Progress) -> str:
+def decompress(source: Path, target: Path, progress: ByteProgress) -> str:
     """Write the file as it was before it was compressed, if it was; returns the source's SHA-256.
 
     Raises ``NotAStoreError`` if the compressed file is damaged or cut off.
@@ -120,7 +120,7 @@ def decompress(source: Path, target: Path, progress: Progress) -> str:
     return digest.hexdigest()
 
 
-def unpacked_digest(path: Path, progress: Progress) -> tuple[str, str]:
+def unpacked_digest(path: Path, progress: ByteProgress) -> tuple[str, str]:
     """Return the SHA-256 of a compressed file, and the SHA-256 of its decompressed content."""
     outer, inner = hashlib.sha256(), hashlib.sha256()
     for piece in _unzipped(path, progress, outer.update):
@@ -128,7 +128,7 @@ def unpacked_digest(path: Path, progress: Progress) -> tuple[str, str]:
     return outer.hexdigest(), inner.hexdigest()
 
 
-def _unzipped(path: Path, progress: Progress, note: Callable[[bytes], None]) -> Iterator[bytes]:
+def _unzipped(path: Path, progress: ByteProgress, note: Callable[[bytes], None]) -> Iterator[bytes]:
     if not is_zstd(path):
         for piece in _pieces(path, progress):
             note(piece)
@@ -150,7 +150,7 @@ def _unzipped(path: Path, progress: Progress, note: Callable[[bytes], None]) -> 
         raise _cut_or_altered(path)
 
 
-def _checksum(path: Path, progress: Progress) -> bytes:
+def _checksum(path: Path, progress: ByteProgress) -> bytes:
     digest, position = hashlib.sha256(), 0
     for piece in _pieces(path, progress):
         if position == 0:
@@ -161,7 +161,7 @@ def _checksum(path: Path, progress: Progress) -> bytes:
     return digest.digest()[:3] + bytes([digest.digest()[3] | 1])
 
 
-def _pieces(path: Path, progress: Progress) -> Iterator[bytes]:
+def _pieces(path: Path, progress: ByteProgress) -> Iterator[bytes]:
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         done = 0

@@ -22,7 +22,7 @@ _STAMP: Final = r"\d{8}T\d{9}Z"
 _UNFIT: Final = re.compile(r"[^\w.-]")
 
 
-class Known(NamedTuple):
+class KnownBackup(NamedTuple):
     """A backup that the store made, where it should be now, and the SHA-256 that it had."""
 
     file: Path
@@ -80,7 +80,7 @@ def remove_older(url: URL, folder: Path, keep: int) -> tuple[list[Path], list[Pa
     return removed, altered
 
 
-def _known(connection: Connection, folder: Path, store: str) -> Sequence[Known]:
+def _known(connection: Connection, folder: Path, store: str) -> Sequence[KnownBackup]:
     named = re.compile(rf"{re.escape(store)}-{_STAMP}\.db\.zst")
     rows = connection.execute(
         select(backups.c.location, backups.c.digest).order_by(
@@ -90,7 +90,7 @@ def _known(connection: Connection, folder: Path, store: str) -> Sequence[Known]:
     # By name alone: the folder may be mounted elsewhere by now.
     there = {folder / Path(row.location).name: row.digest for row in rows}
     return [
-        Known(path, digest)
+        KnownBackup(path, digest)
         for path, digest in there.items()
         if named.fullmatch(path.name) and path.is_file() and not path.is_symlink()
     ]

@@ -38,14 +38,14 @@ _DAMAGED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class StoreSnapshot:
     """What was taken, and when, in milliseconds since 1970."""
 
     content: Content
     at_ms: int
 
 
-def take(url: URL, target: Path, progress: Progress) -> Snapshot:
+def take(url: URL, target: Path, progress: Progress) -> StoreSnapshot:
     """Write the store as it is at one moment into the file ``target``, which is not there yet.
 
     An SQLite file of an older revision is taken as it is.
@@ -74,7 +74,7 @@ def take(url: URL, target: Path, progress: Progress) -> Snapshot:
         if missing := _lost_documents(copy):
             raise _damaged(missing)
     progress("checking", 1, 1)
-    return Snapshot(content, at_ms)
+    return StoreSnapshot(content, at_ms)
 
 
 def _damaged(why: object) -> NotAStoreError:

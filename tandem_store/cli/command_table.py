@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import click
 
 
-class Entry(NamedTuple):
+class CommandEntry(NamedTuple):
     """Where a command is defined, as ``module:attribute``, and its line in a list of commands."""
 
     location: str
@@ -22,28 +22,34 @@ class Entry(NamedTuple):
 
 
 _COMMANDS: Final = "tandem_store.cli.commands"
-ENTRIES: Final[Mapping[str, Entry]] = {
-    "backup": Entry(f"{_COMMANDS}.backup:backup", "Back up the store to one verified file."),
-    "copy": Entry(f"{_COMMANDS}.copy:copy", "Copy the store to another database."),
-    "db": Entry(f"{_COMMANDS}.db:db", "Upgrade the database, or check its revision and tables."),
-    "doctor": Entry(
+ENTRIES: Final[Mapping[str, CommandEntry]] = {
+    "backup": CommandEntry(f"{_COMMANDS}.backup:backup", "Back up the store to one verified file."),
+    "copy": CommandEntry(f"{_COMMANDS}.copy:copy", "Copy the store to another database."),
+    "db": CommandEntry(
+        f"{_COMMANDS}.db:db", "Upgrade the database, or check its revision and tables."
+    ),
+    "doctor": CommandEntry(
         f"{_COMMANDS}.doctor:doctor", "Look for damage, unsafe settings and open tasks."
     ),
-    "dump": Entry(f"{_COMMANDS}.dump:dump", "Print the complete store as sorted JSON Lines."),
-    "import": Entry(
+    "dump": CommandEntry(
+        f"{_COMMANDS}.dump:dump", "Print the complete store as sorted JSON Lines."
+    ),
+    "import": CommandEntry(
         f"{_COMMANDS}.import_command:import_command", "Import a state directory of the engine."
     ),
-    "months": Entry(f"{_COMMANDS}.months:months", "List months, or create their tables."),
-    "quarantine": Entry(
+    "months": CommandEntry(f"{_COMMANDS}.months:months", "List months, or create their tables."),
+    "quarantine": CommandEntry(
         f"{_COMMANDS}.quarantine:quarantine",
         "List, show, retry or discard items that could not be imported.",
     ),
-    "restore": Entry(f"{_COMMANDS}.restore:restore", "Restore a backup into a new database."),
-    "runs": Entry(f"{_COMMANDS}.runs:runs", "List runs, or show one."),
-    "stats": Entry(
+    "restore": CommandEntry(
+        f"{_COMMANDS}.restore:restore", "Restore a backup into a new database."
+    ),
+    "runs": CommandEntry(f"{_COMMANDS}.runs:runs", "List runs, or show one."),
+    "stats": CommandEntry(
         f"{_COMMANDS}.stats:stats", "Count runs, tokens and estimated cost by month and status."
     ),
-    "verify": Entry(
+    "verify": CommandEntry(
         f"{_COMMANDS}.verify:verify", "Compare a state directory of the engine with the store."
     ),
 }
@@ -52,7 +58,7 @@ ENTRIES: Final[Mapping[str, Entry]] = {
 class LazyCommands(MutableMapping[str, click.Command]):
     """Commands by name, as click's groups hold them; each is imported when it is first read."""
 
-    def __init__(self, entries: Mapping[str, Entry]) -> None:
+    def __init__(self, entries: Mapping[str, CommandEntry]) -> None:
         self._entries = entries
         self._commands: dict[str, click.Command] = {}
 

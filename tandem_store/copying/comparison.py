@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row
 
 from tandem_store import models
 from tandem_store.copying import parts
-from tandem_store.copying.parts import Batch, Part
+from tandem_store.copying.parts import Batch, StorePart
 from tandem_store.copying.report import RowSum, TableDifference
 from tandem_store.copying.source import counts, parts_of
 from tandem_store.month import Month
@@ -36,7 +36,7 @@ def differences(
         yield TableDifference(runs, *total)
 
 
-def row_sum(connection: Connection, part: Part, limit: Batch, count: Count) -> RowSum:
+def row_sum(connection: Connection, part: StorePart, limit: Batch, count: Count) -> RowSum:
     """Return the number and the digest of a part's rows, which are read in batches."""
     digest, rows = hashlib.sha256(), 0
     for batch in parts.batches(connection, parts.comparable(part), None, limit):

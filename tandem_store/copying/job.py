@@ -14,7 +14,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from tandem_store import models
 from tandem_store.copying import parts
 from tandem_store.copying.comparison import differences
-from tandem_store.copying.parts import DEFAULT_BATCH, Batch, Part, without_quarantined_bytes
+from tandem_store.copying.parts import DEFAULT_BATCH, Batch, StorePart, without_quarantined_bytes
 from tandem_store.copying.report import CopyReport
 from tandem_store.copying.source import StoreView, counts, parts_of
 from tandem_store.copying.target import Target, found_in, prepared
@@ -133,7 +133,7 @@ class _Copy:
         self.report.months = self.source.runs_by_month()
         self.report.left_behind = self.source.left_behind()
 
-    def _copy(self, prepare: Callable[[Part], Part] = lambda part: part) -> None:
+    def _copy(self, prepare: Callable[[StorePart], StorePart] = lambda part: part) -> None:
         months = self.source.months()
         # First of all, because it waits for what a killed copy may have left running on a server.
         self.target.make_months(months)
@@ -147,7 +147,7 @@ class _Copy:
             if ours.tables != (models.stored_table(models.months),):
                 self._copy_part(prepare(ours), theirs)
 
-    def _copy_part(self, ours: Part, theirs: Part) -> None:
+    def _copy_part(self, ours: StorePart, theirs: StorePart) -> None:
         # Rows are committed in the order of their keys, so the last key says how far the copy came.
         with self.target.store.read() as tx:
             after = theirs.last_key(tx.connection)

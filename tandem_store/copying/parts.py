@@ -50,7 +50,7 @@ DEFAULT_BATCH: Final = Batch()
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class StorePart:
     """A part in one database; each of its rows is a row of every table, side by side."""
 
     name: str
@@ -71,12 +71,12 @@ class Part:
         return None if row is None else tuple(row)
 
 
-def of_table(table: Table) -> Part:
+def of_table(table: Table) -> StorePart:
     """Return all rows of a table as a part."""
-    return Part(str(table.name), (table,), tuple(table.primary_key), select(*table.c))
+    return StorePart(str(table.name), (table,), tuple(table.primary_key), select(*table.c))
 
 
-def of_month(connection: Connection, month: Month) -> Part:
+def of_month(connection: Connection, month: Month) -> StorePart:
     """Return the runs of one month, each beside its document, as a part."""
     runs = stored_table(models.runs)
     documents = stored_table(partitions.document_table(connection, month))
@@ -85,7 +85,7 @@ def of_month(connection: Connection, month: Month) -> Part:
     rows = select(*runs.c, *documents.c).join_from(
         documents, runs, documents.c.run_id == runs.c.run_id
     )
-    return Part(
+    return StorePart(
         month.label,
         (runs, documents),
         (documents.c.run_id,),
@@ -110,7 +110,7 @@ def after_runs() -> list[Table]:
 
 
 def batches(
-    connection: Connection, part: Part, after: Key | None, limit: Batch
+    connection: Connection, part: StorePart, after: Key | None, limit: Batch
 ) -> Iterator[Sequence[Row[Any]]]:
     """Yield the rows behind ``after`` in batches, never more than one of them in memory."""
     for first, last in _ranges(connection, part, after, limit):
@@ -119,7 +119,7 @@ def batches(
 
 
 def _ranges(
-    connection: Connection, part: Part, after: Key | None, limit: Batch
+    connection: Connection, part: StorePart, after: Key | None, limit: Batch
 ) -> Iterator[tuple[Key | None, Key]]:
     # Keys and sizes first, because drivers keep all rows of a query in memory.
     size = _size(part).label("size")
@@ -138,7 +138,7 @@ def _ranges(
         after = last
 
 
-def _size(part: Part) -> ColumnElement[Any]:
+def _size(part: StorePart) -> ColumnElement[Any]:
     total: ColumnElement[Any] = literal(0)
     for table in part.tables:
         for column in table.c:
@@ -147,17 +147,17 @@ def _size(part: Part) -> ColumnElement[Any]:
     return total
 
 
-def without_quarantined_bytes(part: Part) -> Part:
+def without_quarantined_bytes(part: StorePart) -> StorePart:
     """Return the part with null in place of the bytes that the quarantine keeps."""
     columns = [
         null().label(None) if column is models.quarantine.c.raw else column
         for table in part.tables
         for column in table.c
     ]
-    return Part(part.name, part.tables, part.key, part.rows.with_only_columns(*columns))
+    return StorePart(part.name, part.tables, part.key, part.rows.with_only_columns(*columns))
 
 
-def comparable(part: Part) -> Part:
+def comparable(part: StorePart) -> StorePart:
     """Return the part with values that are equal on both databases if they mean the same.
 
     SQLite has no negative zero in a column; the document keeps the sign.
@@ -167,4 +167,4 @@ def comparable(part: Part) -> Part:
         for table in part.tables
         for column in table.c
     ]
-    return Part(part.name, part.tables, part.key, part.rows.with_only_columns(*columns))
+    return StorePart(part.name, part.tables, part.key, part.rows.with_only_columns(*columns))

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Table, func, select
 
 from tandem_store import models
 from tandem_store.copying import parts
-from tandem_store.copying.parts import Part
+from tandem_store.copying.parts import StorePart
 from tandem_store.database import partitions, revisions, version_table
 from tandem_store.database.damaged_rows import stored_month
 from tandem_store.models import stored_table
@@ -68,7 +68,7 @@ class StoreView:
         return [tuple(row) for row in self.connection.execute(query)]
 
 
-def parts_of(connection: Connection, months: Sequence[Month]) -> Iterator[Part]:
+def parts_of(connection: Connection, months: Sequence[Month]) -> Iterator[StorePart]:
     """Yield the parts of a store in an order in which they can be inserted.
 
     The parts are those of this database; ``months`` are those that are attached in the source.

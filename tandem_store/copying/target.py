@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Row, Table, delete, inspect, select
 
 from tandem_store import models
-from tandem_store.copying.parts import Part
+from tandem_store.copying.parts import StorePart
 from tandem_store.database import partitions, revisions, urls, version_table
 from tandem_store.database.bulk import insert_rows
 from tandem_store.database.dialect import number_on
@@ -52,7 +52,7 @@ class Target:
             connection.execute(delete(models.months))
             insert_rows(connection, models.months, [row._asdict() for row in rows])
 
-    def add(self, connection: Connection, part: Part, rows: Sequence[Row[Any]]) -> None:
+    def add(self, connection: Connection, part: StorePart, rows: Sequence[Row[Any]]) -> None:
         """Insert rows of a part, each of which may be rows of several tables side by side."""
         first = 0
         for table in part.tables:

@@ -37,7 +37,7 @@ class Repair(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class TableDifference:
+class SchemaDifference:
     """One way in which the tables differ from those of a new store; ``what`` is a sentence."""
 
     code: str
@@ -46,7 +46,7 @@ class TableDifference:
     month: Month | None = None
 
 
-def differences(connection: Connection) -> Iterator[TableDifference]:
+def differences(connection: Connection) -> Iterator[SchemaDifference]:
     """Yield every way in which the tables of a database at head differ from those of a new one."""
     yield from _altered(connection)
     yield from month_differences(connection)
@@ -57,7 +57,7 @@ def table_names(connection: Connection) -> frozenset[str]:
     return frozenset(inspect(connection).get_table_names())
 
 
-def month_differences(connection: Connection) -> Iterator[TableDifference]:
+def month_differences(connection: Connection) -> Iterator[SchemaDifference]:
     """Yield the differences between the month tables and the table ``months``."""
     if models.months.name not in table_names(connection):
         return
@@ -69,7 +69,7 @@ def month_differences(connection: Connection) -> Iterator[TableDifference]:
         yield from _listed(month, state, there)
     for month in sorted(there):
         if month not in states:
-            yield TableDifference(
+            yield SchemaDifference(
                 "month_unlisted",
                 f"The month {month} has a table, but the list of months does not have it.",
                 Repair.ENSURE,
@@ -90,12 +90,12 @@ def readable_months(connection: Connection) -> set[Month]:
     return {month for month in there if partitions.table_name(month) in bounds}
 
 
-def _listed(month: Any, state: str, there: set[Month]) -> Iterator[TableDifference]:
+def _listed(month: Any, state: str, there: set[Month]) -> Iterator[SchemaDifference]:
     if not isinstance(month, Month):  # a damaged row
         what = f"The list of months has {month}, no month."
-        yield TableDifference("month_invalid", what, Repair.RESTORE)
+        yield SchemaDifference("month_invalid", what, Repair.RESTORE)
     elif state == "attached" and month not in there:
-        yield TableDifference(
+        yield SchemaDifference(
             "month_table_missing",
             f"The table of the month {month}, {partitions.table_name(month)}, is missing.",
             Repair.RESTORE,
@@ -103,7 +103,7 @@ def _listed(month: Any, state: str, there: set[Month]) -> Iterator[TableDifferen
         )
 
 
-def _shapes(connection: Connection, months: Sequence[Month]) -> Iterator[TableDifference]:
+def _shapes(connection: Connection, months: Sequence[Month]) -> Iterator[SchemaDifference]:
     """Yield the months whose table has other columns, or another key, than a new one."""
     if models.run_documents.name not in table_names(connection):
         return
@@ -113,7 +113,7 @@ def _shapes(connection: Connection, months: Sequence[Month]) -> Iterator[TableDi
         name = partitions.table_name(month)
         found = inspect(connection).get_pk_constraint(name)["constrained_columns"]
         if _columns(connection, name) != wanted or found != key:
-            yield TableDifference(
+            yield SchemaDifference(
                 "month_table_altered",
                 f"The table of the month {month}, {name}, has other columns than a new one.",
                 Repair.COPY,
@@ -128,17 +128,17 @@ def _columns(connection: Connection, name: str) -> list[tuple[str, str, bool]]:
     ]
 
 
-def _partitions(connection: Connection, months: Iterable[Month]) -> Iterator[TableDifference]:
+def _partitions(connection: Connection, months: Iterable[Month]) -> Iterator[SchemaDifference]:
     bounds = _bounds(connection)
     for month in months:
         name = partitions.table_name(month)
         wanted = f"FOR VALUES FROM ({month.key}) TO ({month.key + 1})"
         if name not in bounds:
             what = f"{name} is there but no partition of run_documents: its runs cannot be read."
-            yield TableDifference("month_not_attached", what, Repair.ATTACH, month)
+            yield SchemaDifference("month_not_attached", what, Repair.ATTACH, month)
         elif bounds[name] != wanted:
             what = f"{name} is a partition {bounds[name]} instead of {wanted}."
-            yield TableDifference("month_bounds_wrong", what, Repair.RESTORE, month)
+            yield SchemaDifference("month_bounds_wrong", what, Repair.RESTORE, month)
 
 
 def _bounds(connection: Connection) -> Mapping[str, str]:
@@ -152,7 +152,7 @@ def _bounds(connection: Connection) -> Mapping[str, str]:
     return {row.relname: row.bound for row in rows}
 
 
-def _altered(connection: Connection) -> Iterator[TableDifference]:
+def _altered(connection: Connection) -> Iterator[SchemaDifference]:
     """Yield what Alembic finds different between the database and the models."""
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
@@ -175,21 +175,21 @@ def _altered(connection: Connection) -> Iterator[TableDifference]:
             yield _difference(difference)
 
 
-def _difference(difference: tuple[Any, ...]) -> TableDifference:
+def _difference(difference: tuple[Any, ...]) -> SchemaDifference:
     kind, *rest = difference
     verb, _, what = kind.partition("_")
     if verb == "modify":
         name = f"{rest[1]}.{rest[2]}"
         changed = f"The {what} of the column {name} was changed."
-        return TableDifference("table_altered", changed, Repair.COPY)
+        return SchemaDifference("table_altered", changed, Repair.COPY)
     thing = _thing(what, rest)
     if verb == "remove":
         # An unknown table does no harm; something unknown in one of our tables does.
         code = "table_unknown" if what == "table" else "table_altered"
-        return TableDifference(code, f"{thing} does not belong to tandem-store.", Repair.COPY)
+        return SchemaDifference(code, f"{thing} does not belong to tandem-store.", Repair.COPY)
     lost = what in {"table", "column"}
     code = "table_missing" if what == "table" else "table_altered"
-    return TableDifference(code, f"{thing} is missing.", Repair.RESTORE if lost else Repair.COPY)
+    return SchemaDifference(code, f"{thing} is missing.", Repair.RESTORE if lost else Repair.COPY)
 
 
 def _thing(what: str, rest: Sequence[Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from tandem_store.errors import LegacyFormatError, UnstorableError
 from tandem_store.importer.copies import Copy, FileToRead, QuarantineReason
 from tandem_store.importer.ledger_rows import file_state, quarantine_row
-from tandem_store.importer.parsing import Content, content_of, raw_of, too_large
+from tandem_store.importer.parsing import FileContent, content_of, raw_of, too_large
 from tandem_store.importer.session import ImportSession
 from tandem_store.importer.source.kinds import Layout, SkippedFile, SourceFile
 from tandem_store.jsontext import dumps, loads
@@ -29,7 +29,7 @@ def import_definitions(
     Returns the files that could not be read.
     """
     skipped: list[SkippedFile] = []
-    read: list[tuple[FileToRead, Content]] = []
+    read: list[tuple[FileToRead, FileContent]] = []
     for file in files:
         try:
             content, _ = content_of(f"{root}/{file.path}")
@@ -44,7 +44,9 @@ def import_definitions(
     return skipped
 
 
-def _store(session: ImportSession, tx: Transaction, read: list[tuple[FileToRead, Content]]) -> None:
+def _store(
+    session: ImportSession, tx: Transaction, read: list[tuple[FileToRead, FileContent]]
+) -> None:
     import_id = session.ensure_begun(tx)
     newest: dict[str, AutomationSpec] = {}
     for file, content in read:
@@ -60,7 +62,7 @@ def _store(session: ImportSession, tx: Transaction, read: list[tuple[FileToRead,
             tx.automations.put(definition)
 
 
-def definitions_of(file: SourceFile, content: Content) -> Iterable[AutomationSpec | Copy]:
+def definitions_of(file: SourceFile, content: FileContent) -> Iterable[AutomationSpec | Copy]:
     """Return the definitions in a file, and a faulty ``Copy`` for what is not one."""
     if content.data is None:
         return [too_large(content.digest, content.size)]

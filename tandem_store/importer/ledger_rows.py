@@ -6,7 +6,7 @@ from typing import Any
 
 from tandem_store.importer.copies import Copy
 from tandem_store.importer.source.kinds import SourceFile
-from tandem_store.ledger import CopyOutcome, EntryRow, FileState, Position, ReasonCode
+from tandem_store.ledger import CopyOutcome, EntryPosition, EntryRow, FileState, ReasonCode
 from tandem_store.mapping import LARGEST_BIGINT, LONGEST_ID
 from tandem_store.month import LAST_MILLISECOND, Month
 from tandem_store.stored_text import is_longer
@@ -87,7 +87,7 @@ def quarantine_row(
     }
 
 
-def position_of(copy: Copy) -> Position:
+def position_of(copy: Copy) -> EntryPosition:
     """Return where a copy stands in its file, as the ledger's columns."""
     span = copy.span
     if span is None:

@@ -46,7 +46,7 @@ _MESSAGES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class FileContent:
     """What a file holds; ``data`` is ``None`` if that is more than ``LARGEST_RECORD``."""
 
     data: bytes | None
@@ -78,7 +78,7 @@ def read_file(root: Path, file: FileToRead) -> Reading:
     return Reading(file, b"", skipped=SkippedFile(file.path, why, needs_attention=True))
 
 
-def content_of(path: str) -> tuple[Content, os.stat_result]:
+def content_of(path: str) -> tuple[FileContent, os.stat_result]:
     """Return a file's content, without its bytes if they are too many, and the file's status."""
     with open(path, "rb") as opened:
         status = os.fstat(opened.fileno())
@@ -86,12 +86,12 @@ def content_of(path: str) -> tuple[Content, os.stat_result]:
         data = opened.read(min(status.st_size, LARGEST_RECORD) + 1)
         hashed = sha256(data)
         if len(data) <= LARGEST_RECORD:
-            return Content(data, len(data), hashed.digest()), status
+            return FileContent(data, len(data), hashed.digest()), status
         size = len(data)
         while data := opened.read(_CHUNK):
             hashed.update(data)
             size += len(data)
-        return Content(None, size, hashed.digest()), status
+        return FileContent(None, size, hashed.digest()), status
 
 
 def copies_of_file(file: SourceFile, data: bytes) -> list[Copy]:
@@ -248,7 +248,7 @@ def _id_in(record: Any) -> str | None:
     return run_id if isinstance(run_id, str) and len(run_id.encode()) <= 1_024 else None
 
 
-def _copies_of_content(file: SourceFile, content: Content) -> list[Copy]:
+def _copies_of_content(file: SourceFile, content: FileContent) -> list[Copy]:
     if content.data is None:
         return [too_large(content.digest, content.size)]
     return copies_of_file(file, content.data)

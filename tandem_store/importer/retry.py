@@ -13,7 +13,7 @@ from sqlalchemy import URL
 from tandem_store.database import partitions
 from tandem_store.database.locks.jobs import import_lock
 from tandem_store.errors import SourceError
-from tandem_store.importer.choice.choose import Candidate, Decision, resolve
+from tandem_store.importer.choice.choose import Candidate, CopyDecision, resolve
 from tandem_store.importer.copies import Copy, FileToRead
 from tandem_store.importer.definitions import definitions_in, is_newer
 from tandem_store.importer.file_snapshot import FileSnapshot, snapshot_of
@@ -192,7 +192,7 @@ def _import_runs(tx: Transaction, entry: Entry, copies: list[Copy]) -> None:
     tx.ledger.replace_entry(entry.id, rows)
 
 
-def _decision(tx: Transaction, entry: Entry, copy: Copy) -> Decision:
+def _decision(tx: Transaction, entry: Entry, copy: Copy) -> CopyDecision:
     """Return what is decided about a copy when it is compared with the run in the store.
 
     Raises ``_StillFaultyError`` if the copy has to stay in quarantine.
@@ -213,7 +213,7 @@ def _decision(tx: Transaction, entry: Entry, copy: Copy) -> Decision:
 
 
 def _stored_row(
-    tx: Transaction, entry: Entry, entry_id: int, copy: Copy, decision: Decision
+    tx: Transaction, entry: Entry, entry_id: int, copy: Copy, decision: CopyDecision
 ) -> EntryRow:
     """Return the ledger's row for a copy, after storing the copy if it won."""
     row = entry_row(entry_id, entry.import_id, entry.file_id, copy)

@@ -69,7 +69,7 @@ class FileRow(FileState):
     name: str
 
 
-class Position(TypedDict):
+class EntryPosition(TypedDict):
     """Where a copy stands in its file, as columns of ``import_entries``.
 
     The bytes from ``start`` to ``stop``; the run itself begins at ``value``, behind its key. All
@@ -82,7 +82,7 @@ class Position(TypedDict):
     stop: int | None
 
 
-class EntryRow(Position):
+class EntryRow(EntryPosition):
     """A copy of a run, as a row of ``import_entries``."""
 
     id: int
@@ -104,7 +104,7 @@ class EntryRow(Position):
     revision: int | None
 
 
-class SeenRow(Position):
+class SeenRow(EntryPosition):
     """Where a known copy stands now, and the import that found it there."""
 
     entry_id: int

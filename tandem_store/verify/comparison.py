@@ -24,7 +24,7 @@ from tandem_store.records.reading import read_run
 from tandem_store.runs import StoredRun
 from tandem_store.store import ReadTransaction
 from tandem_store.verify.difference import first_difference
-from tandem_store.verify.known import WINNERS, Found, Known, run_id_of
+from tandem_store.verify.known import WINNERS, Found, KnownCopies, run_id_of
 from tandem_store.verify.quarantined import QuarantinedCopies
 from tandem_store.verify.report import Difference, Verdict
 
@@ -54,7 +54,7 @@ class Comparison:
         self._tx = tx
         self._reader = reader
         self._quarantined = quarantined
-        self._known = Known(tx.ledger, str(reader.root.resolve()), batch)
+        self._known = KnownCopies(tx.ledger, str(reader.root.resolve()), batch)
 
     def is_known(self, path: str, copy: Copy) -> bool:
         """Whether an import has seen this very copy."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tandem_store.importer.copies import Copy
 from tandem_store.importer.definitions import definitions_of, is_newer
-from tandem_store.importer.parsing import Content
+from tandem_store.importer.parsing import FileContent
 from tandem_store.importer.source.kinds import SourceFile
 from tandem_store.records import AutomationSpec
 from tandem_store.store import ReadTransaction
@@ -30,7 +30,7 @@ class Definitions:
     _same: set[str] = field(default_factory=set)
     _overtaken: list[tuple[str, Verdict | Difference]] = field(default_factory=list)
 
-    def verdicts(self, file: SourceFile, content: Content) -> Iterator[Verdict | Difference]:
+    def verdicts(self, file: SourceFile, content: FileContent) -> Iterator[Verdict | Difference]:
         """Yield what the store knows of the definitions in one file.
 
         What depends on the definitions in other files comes from ``overtaken``.

@@ -21,7 +21,7 @@ WINNERS: Final = {CopyOutcome.IMPORTED, CopyOutcome.RECOVERED}
 _NEVER_JUDGED: Final = ReasonCode.SOURCE_CHANGED
 
 
-class Known:
+class KnownCopies:
     """The ledger's rows of the copies in a batch, and of all other copies of their runs."""
 
     def __init__(self, ledger: LedgerReader, root: str, batch: Sequence[Found]) -> None:

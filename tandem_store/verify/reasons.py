@@ -32,7 +32,7 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class ReasonToKeep:
     """One reason, and how many copies, files or runs it is about; 1 where that says nothing."""
 
     cause: Cause

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from tandem_store.importer.source.kinds import SkippedFile
-from tandem_store.verify.reasons import Cause, Reason
+from tandem_store.verify.reasons import Cause, ReasonToKeep
 
 
 class Verdict(StrEnum):
@@ -85,7 +85,7 @@ class VerifyReport:
         return self._both(Verdict.QUARANTINED) + self._both(Verdict.ONLY_IN_SOURCE)
 
     @property
-    def reasons(self) -> list[Reason]:
+    def reasons(self) -> list[ReasonToKeep]:
         """Why the source has to be kept, the most important first."""
         counts = {
             Cause.NOT_IMPORTED: int(not self.was_imported and bool(self.differences)),
@@ -99,7 +99,7 @@ class VerifyReport:
             Cause.QUARANTINED: self._both(Verdict.QUARANTINED),
             Cause.NO_BACKUP: int(self.backup is None),
         }
-        return [Reason(cause, counts[cause]) for cause in Cause if counts[cause]]
+        return [ReasonToKeep(cause, counts[cause]) for cause in Cause if counts[cause]]
 
     @property
     def may_delete_source(self) -> bool:

@@ -22,7 +22,7 @@ import tandem_store_command
 from tandem_store import __version__, open_store
 from tandem_store import cli as package
 from tandem_store.cli import error_messages, exits
-from tandem_store.cli.command_table import ENTRIES, Entry, summary
+from tandem_store.cli.command_table import ENTRIES, CommandEntry, summary
 from tandem_store.cli.program import program
 from tandem_store.database import revisions
 from tandem_store.errors import StoreError
@@ -517,7 +517,7 @@ def test_an_interrupt_outside_a_command_ends_with_130_too(
 HEAVY = {"alembic", "sqlalchemy", "pydantic", "rich", "tandem_store.importer", "tandem_store.store"}
 IMPORTED = """
 import sys
-from tandem_store.cli.command_table import ENTRIES, Entry, summary
+from tandem_store.cli.command_table import ENTRIES, CommandEntry, summary
 from tandem_store.cli.program import program
 try:
     program.main(sys.argv[1:], prog_name="tandem-store")
@@ -538,7 +538,7 @@ def test_version_and_help_wait_for_no_library(option: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "entry"), ENTRIES.items(), ids=list(ENTRIES))
-def test_the_table_of_commands_agrees_with_them(name: str, entry: Entry) -> None:
+def test_the_table_of_commands_agrees_with_them(name: str, entry: CommandEntry) -> None:
     """Each has its name; the list of commands says what its help says."""
     command = program.commands[name]
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from tandem_store import models, open_store
 from tandem_store.copying import parts
-from tandem_store.copying.parts import Batch, Part
+from tandem_store.copying.parts import Batch, StorePart
 from tandem_store.month import Month
 
 #: Every run of the hard cases that is not of the sample is here, the great one too.
@@ -71,7 +71,7 @@ def test_a_key_may_have_several_columns(connection: Connection) -> None:
     """The tables of today have one each; the next need not."""
     entries = models.import_entries
     part = parts.of_table(entries)
-    wide = Part("wide", part.tables, (entries.c.file_id, entries.c.id), part.rows)
+    wide = StorePart("wide", part.tables, (entries.c.file_id, entries.c.id), part.rows)
 
     found = [
         row.id for rows in parts.batches(connection, wide, None, Batch(rows=2)) for row in rows
@@ -86,5 +86,5 @@ def _bytes(row: tuple[object, ...]) -> int:
     return sum(len(value) for value in row if isinstance(value, (str, bytes)))
 
 
-def _count(connection: Connection, part: Part) -> int:
+def _count(connection: Connection, part: StorePart) -> int:
     return len(connection.execute(part.rows).all())

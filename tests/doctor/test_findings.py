@@ -460,7 +460,7 @@ def test_every_code_is_in_the_guide() -> None:
     codes = set(re.findall(r'\bcode(?:, command)? = "(\w+)"', source))
     codes |= set(re.findall(r'\bcode="(\w+)"', source))
     codes |= set(
-        re.findall(r'(?:TableDifference|_damaged|self\._told)\(\s*(?:[^"]*\),\s*)?"(\w+)"', source)
+        re.findall(r'(?:SchemaDifference|_damaged|self\._told)\(\s*(?:[^"]*\),\s*)?"(\w+)"', source)
     )
     assert len(codes) > 30
 

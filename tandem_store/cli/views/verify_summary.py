@@ -11,7 +11,7 @@ from tandem_store.cli import output
 from tandem_store.cli.terminal import printable
 from tandem_store.cli.views.item_lists import show_item, show_list, show_name, show_skipped
 from tandem_store.cli.views.values import number, one_line
-from tandem_store.verify import Cause, Difference, Reason, Verdict, VerifyReport
+from tandem_store.verify import Cause, Difference, ReasonToKeep, Verdict, VerifyReport
 
 _VERDICTS: Final = {
     Verdict.SUPERSEDED: "superseded",
@@ -111,7 +111,7 @@ def _conclusion(report: VerifyReport, state: Path) -> str:
     return f"Keep the source: {because}."
 
 
-def _sentence(reason: Reason, state: Path) -> str:
+def _sentence(reason: ReasonToKeep, state: Path) -> str:
     one, many, advice = _REASONS[reason.cause]
     text = one if reason.count == 1 else many.format(count=number(reason.count))
     import_ = shlex.join(["tandem-store", "import", str(state)])

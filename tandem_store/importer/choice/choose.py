@@ -49,7 +49,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class CopyDecision:
     """What happens to one copy, and why."""
 
     outcome: CopyOutcome
@@ -66,7 +66,7 @@ class Resolution:
 
     winner: int | None
     donors: dict[Part, int]
-    decisions: list[Decision]
+    decisions: list[CopyDecision]
 
     def with_partial_outputs(self) -> Resolution:
         """Return the same, noting that the restored outputs do not cover every completed node."""
@@ -74,7 +74,7 @@ class Resolution:
         for at in (self.winner, self.donors[Part.OUTPUTS]):
             if at is not None:
                 reason = dataclasses.replace(decisions[at].reason, partial=True)
-                decisions[at] = Decision(decisions[at].outcome, reason)
+                decisions[at] = CopyDecision(decisions[at].outcome, reason)
         return dataclasses.replace(self, decisions=decisions)
 
 
@@ -166,29 +166,29 @@ def _can_give(donor: Candidate, winner: Candidate, part: Part) -> bool:
 
 def _decision(
     candidates: Sequence[Candidate], at: int, winner: int | None, donors: dict[Part, int]
-) -> Decision:
+) -> CopyDecision:
     one = candidates[at]
     if at == winner:
         return _decision_on_winner(one, donors)
     if one.facts.ignored:
-        return Decision(CopyOutcome.SKIPPED, Reason(ReasonCode.NON_TERMINAL_CONTEXT_RUN))
+        return CopyDecision(CopyOutcome.SKIPPED, Reason(ReasonCode.NON_TERMINAL_CONTEXT_RUN))
     if given := _union(part for part, donor in donors.items() if donor == at):
-        return Decision(CopyOutcome.RESTORED_FROM, Reason(given=given))
+        return CopyDecision(CopyOutcome.RESTORED_FROM, Reason(given=given))
     if one.facts.kind is Kind.DAMAGED:
-        return Decision(CopyOutcome.QUARANTINED, Reason(ReasonCode.DAMAGED))
+        return CopyDecision(CopyOutcome.QUARANTINED, Reason(ReasonCode.DAMAGED))
     if winner is None:
-        return Decision(CopyOutcome.QUARANTINED, Reason(ReasonCode.STUB))
+        return CopyDecision(CopyOutcome.QUARANTINED, Reason(ReasonCode.STUB))
     if not _same_tenant(one, candidates[winner]):
-        return Decision(CopyOutcome.QUARANTINED, Reason(ReasonCode.TENANT_CONFLICT))
-    return Decision(CopyOutcome.SUPERSEDED)
+        return CopyDecision(CopyOutcome.QUARANTINED, Reason(ReasonCode.TENANT_CONFLICT))
+    return CopyDecision(CopyOutcome.SUPERSEDED)
 
 
-def _decision_on_winner(winner: Candidate, donors: dict[Part, int]) -> Decision:
+def _decision_on_winner(winner: Candidate, donors: dict[Part, int]) -> CopyDecision:
     if winner.facts.kind is Kind.DAMAGED:
-        return Decision(CopyOutcome.RECOVERED, Reason(ReasonCode.DAMAGED))
+        return CopyDecision(CopyOutcome.RECOVERED, Reason(ReasonCode.DAMAGED))
     if winner.facts.kind is Kind.STUB:
-        return Decision(CopyOutcome.IMPORTED, Reason(ReasonCode.STUB))
-    return Decision(CopyOutcome.IMPORTED, Reason(received=_union(donors)))
+        return CopyDecision(CopyOutcome.IMPORTED, Reason(ReasonCode.STUB))
+    return CopyDecision(CopyOutcome.IMPORTED, Reason(received=_union(donors)))
 
 
 def _union(parts: Iterable[Part]) -> Part:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem_store.importer.choice.choose import Candidate, Decision, resolve
+from tandem_store.importer.choice.choose import Candidate, CopyDecision, resolve
 from tandem_store.importer.choice.facts import Facts
 from tandem_store.importer.source.kinds import Source
 from tandem_store.ledger import CopyOutcome, Kind, Part, Reason, ReasonCode
@@ -246,14 +246,14 @@ def test_a_single_copy_is_stored_unless_it_is_not_trusted(
     (decision,) = resolve([_copy(kind=kind, source=source)], strict=strict).decisions
 
     if kind is Kind.WELL_FORMED:
-        assert decision == Decision(CopyOutcome.IMPORTED)
+        assert decision == CopyDecision(CopyOutcome.IMPORTED)
     elif strict or source is Source.LEFTOVER:
         code = {Kind.STUB: ReasonCode.STUB, Kind.DAMAGED: ReasonCode.DAMAGED}[kind]
-        assert decision == Decision(CopyOutcome.QUARANTINED, Reason(code))
+        assert decision == CopyDecision(CopyOutcome.QUARANTINED, Reason(code))
     elif kind is Kind.STUB:
-        assert decision == Decision(CopyOutcome.IMPORTED, Reason(ReasonCode.STUB))
+        assert decision == CopyDecision(CopyOutcome.IMPORTED, Reason(ReasonCode.STUB))
     else:
-        assert decision == Decision(CopyOutcome.RECOVERED, Reason(ReasonCode.DAMAGED))
+        assert decision == CopyDecision(CopyOutcome.RECOVERED, Reason(ReasonCode.DAMAGED))
 
 
 def test_every_copy_that_loses_has_its_reason() -> None:
@@ -270,15 +270,15 @@ def test_every_copy_that_loses_has_its_reason() -> None:
 
     decisions = dict(zip(copies, resolve(list(copies.values())).decisions, strict=True))
 
-    conflict = Decision(CopyOutcome.QUARANTINED, Reason(ReasonCode.TENANT_CONFLICT))
+    conflict = CopyDecision(CopyOutcome.QUARANTINED, Reason(ReasonCode.TENANT_CONFLICT))
     assert decisions == {
-        "winner": Decision(CopyOutcome.IMPORTED),
-        "ignored": Decision(CopyOutcome.SKIPPED, Reason(ReasonCode.NON_TERMINAL_CONTEXT_RUN)),
-        "damaged": Decision(CopyOutcome.QUARANTINED, Reason(ReasonCode.DAMAGED)),
+        "winner": CopyDecision(CopyOutcome.IMPORTED),
+        "ignored": CopyDecision(CopyOutcome.SKIPPED, Reason(ReasonCode.NON_TERMINAL_CONTEXT_RUN)),
+        "damaged": CopyDecision(CopyOutcome.QUARANTINED, Reason(ReasonCode.DAMAGED)),
         "foreign": conflict,
         "foreign stub": conflict,
-        "stub": Decision(CopyOutcome.SUPERSEDED),
-        "older": Decision(CopyOutcome.SUPERSEDED),
+        "stub": CopyDecision(CopyOutcome.SUPERSEDED),
+        "older": CopyDecision(CopyOutcome.SUPERSEDED),
     }
 
 
@@ -301,10 +301,10 @@ def test_a_stripped_winner_gets_each_part_from_the_best_copy_that_has_it() -> No
     everything = Part.OUTPUTS | Part.SNAPSHOT | Part.RUNTIME_CONTEXT
     gave = CopyOutcome.RESTORED_FROM
     assert resolution.decisions == [
-        Decision(CopyOutcome.SUPERSEDED),
-        Decision(gave, Reason(given=Part.OUTPUTS | Part.SNAPSHOT)),
-        Decision(CopyOutcome.IMPORTED, Reason(received=everything)),
-        Decision(gave, Reason(given=Part.RUNTIME_CONTEXT)),
+        CopyDecision(CopyOutcome.SUPERSEDED),
+        CopyDecision(gave, Reason(given=Part.OUTPUTS | Part.SNAPSHOT)),
+        CopyDecision(CopyOutcome.IMPORTED, Reason(received=everything)),
+        CopyDecision(gave, Reason(given=Part.RUNTIME_CONTEXT)),
     ]
 
 
