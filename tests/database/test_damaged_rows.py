@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, literal, select, update
 
-from tandem_store import AutomationSpec, NotAStoreError, NotFoundError, Store, StoreError, models
+from tandem_store import (
+    AutomationSpec,
+    NotAStoreError,
+    NotFoundError,
+    RecordTooNewError,
+    Store,
+    StoreError,
+    models,
+)
 from tandem_store.database.partitions import document_table
 from tandem_store.dump import dump_lines
-from tandem_store.mapping import compress
+from tandem_store.mapping import STORED_VERSION, compress
 from tandem_store.month import Month
 from tandem_store.runs import RunReader
 from tests.support.legacy_runs import definition
@@ -200,6 +209,50 @@ def test_values_of_any_type_are_told_as_damage(store: Store, store_url: str, nam
         assert [found.run_id for found in tx.runs.damaged()] == [
             "b'\\xff\\x00'" if column == "run_id" else "bad"
         ]
+
+
+@pytest.mark.parametrize("version", [STORED_VERSION, STORED_VERSION + 1])
+def test_a_list_says_which_run_it_cannot_show(store: Store, version: int) -> None:
+    """A status that nobody knows is damage, unless a newer version wrote the run."""
+    with store.begin() as tx:
+        tx.runs.add_many([GOOD, BAD])
+        values = {"status": "resting", "schema_version": version}
+        tx.connection.execute(
+            update(models.runs).where(models.runs.c.run_id == "bad").values(values)
+        )
+
+    with store.read() as tx, pytest.raises(StoreError) as refused:
+        tx.runs.list()
+
+    if version > STORED_VERSION:
+        assert isinstance(refused.value, RecordTooNewError)
+        assert re.fullmatch(
+            rf"The run 'bad' was written in version {version} and holds 'resting' is not a valid "
+            r"RunStatus\. Upgrade the package tandem-store\.",
+            str(refused.value),
+        )
+    else:
+        assert str(refused.value).startswith(
+            "The run 'bad' of month 2026-05 holds 'resting' is not a valid RunStatus."
+        )
+
+
+@pytest.mark.sqlite
+def test_a_damaged_claim_names_its_run(store: Store) -> None:
+    """As with a time that is none."""
+    with store.begin() as tx:
+        tx.runs.add(GOOD)
+        damage = {"claimed_by": "w", "claim_expires_at_ms": literal("soon")}
+        tx.connection.execute(update(models.runs).values(damage))
+
+    with (
+        store.read() as tx,
+        pytest.raises(
+            NotAStoreError,
+            match="The claim on the run 'good' cannot be read: a str as its claim_expires_at_ms",
+        ),
+    ):
+        list(tx.runs.claims())
 
 
 def test_a_damaged_run_can_be_put_right_or_removed(filled: Store) -> None:

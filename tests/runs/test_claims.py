@@ -453,7 +453,8 @@ def test_a_lease_ends_that_much_after_the_present(store: Store) -> None:
 
 def test_claims_are_listed_by_their_ids_once_there_was_one(store: Store) -> None:
     """Released ones too, because their epoch goes on; a run that nobody claimed is not listed."""
-    add(store, *(queued(run_id, created_at_ms=CREATED_MS - ord(run_id)) for run_id in "abcd"))
+    for run_id in "dbac":
+        add(store, queued(run_id, created_at_ms=CREATED_MS - ord(run_id)))
     held = [claim_next(store, worker) for worker in ("w3", "w2", "w1")]
     with store.begin() as tx:
         tx.runs.release(held[0])

@@ -272,7 +272,7 @@ def test_an_empty_page_leads_back(paged: Store) -> None:
     assert again.items == first.items
 
     with paged.begin() as tx:
-        tx.runs.add(new_run("r4"))
+        tx.runs.add_many([new_run("r4"), new_run("r3")])
         for run_id in ("r5", "r6", "r7", "r8"):
             tx.runs.delete(run_id)
     with paged.read() as tx:
@@ -280,7 +280,7 @@ def test_an_empty_page_leads_back(paged: Store) -> None:
         again = tx.runs.list(limit=4, cursor=nothing.next_cursor)
     assert (nothing.items, nothing.previous_cursor) == ((), None)
     assert nothing.next_cursor is not None
-    assert [run.run_id for run in again.items] == ["r4"]
+    assert [run.run_id for run in again.items] == ["r4", "r3"]
 
 
 def test_a_lone_page_has_no_neighbours(paged: Store) -> None:

@@ -1,7 +1,8 @@
 """A pytest plugin for ``make mutation``.
 
-mutmut runs the tests once, then again in forked processes in which one function was changed. What
-the changed function would have made must not come from a cache that the first run has filled.
+mutmut runs the tests once and notes which of them call a function, then runs those again with the
+function changed. A statement that comes from a cache hides that a test depends on the function that
+built it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,6 @@ from __future__ import annotations
 from tandem_store.runs import claims
 
 
-def pytest_sessionstart() -> None:
+def pytest_runtest_setup() -> None:
     """Forget the statements that were built before."""
     claims._claiming.cache_clear()
