@@ -78,7 +78,7 @@ def rows_of(record: dict[str, Any], lifted: LiftedSnapshot | None = None) -> Run
     columns = columns_of(record)
     lifted = lifted or LiftedSnapshot.of(record)
     digest = columns_digest(columns, None if lifted.shared is None else lifted.shared.digest)
-    document = _document(_rest_of(record), lifted.overlay, digest)
+    document = _document(_rest_of(record, columns[_COST]), lifted.overlay, digest)
     return RunRows(columns, compress(document), lifted.shared)
 
 
@@ -162,13 +162,15 @@ def _document(rest: dict[str, Any], overlay: dict[str, Any], digest: str) -> byt
     return orjson.dumps(document)
 
 
-def _rest_of(record: dict[str, Any]) -> dict[str, Any]:
-    """Return the parts of a record that neither a column nor the snapshot holds."""
+def _rest_of(record: dict[str, Any], cost: float) -> dict[str, Any]:
+    """Return the parts of a record that neither a column nor the snapshot holds.
+
+    ``cost`` is what the column holds.
+    """
     rest = {key: value for key, value in record.items() if key not in _ELSEWHERE}
-    cost = float(record.get(_COST, 0.0))
     if cost == 0 and math.copysign(1, cost) < 0:
         rest[_COST] = cost
-    tenant = record.get("tenant_context") or _LOCAL
+    tenant = record.get("tenant_context") or {}
     if others := {key: value for key, value in tenant.items() if key not in _TENANT_IDS}:
         rest["tenant_context"] = others
     return rest

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
 
 from tandem_store import (
     InvalidCursorError,
@@ -25,6 +24,7 @@ from tandem_store.runs.pagination import Cursors, Position
 from tandem_store.runs.selection import Selection
 from tests.support import legacy_runs
 from tests.support.legacy_runs import CREATED_MS
+from tests.support.query_plans import sent
 from tests.support.run_records import new_run
 
 IDS = st.text(alphabet="ab\0\x01\U0001f600é", max_size=3)
@@ -371,16 +371,10 @@ def test_a_filter_for_text_that_no_run_has_takes_no_cursor(store: Store) -> None
 
 def test_a_page_reads_one_run_more_than_it_shows(paged: Store) -> None:
     """Which tells that another page follows, and costs no more however many there are."""
-    sent: list[tuple[str, Any]] = []
-
-    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        sent.append((statement, parameters))
-
     with paged.read() as tx:
-        event.listen(tx.connection, "before_cursor_execute", note)
-        tx.runs.list(limit=3)
+        statements = sent(tx.connection, lambda: tx.runs.list(limit=3))
 
-    statement, parameters = sent[-1]
+    statement, parameters = statements[-1]
     limits = parameters.values() if isinstance(parameters, dict) else parameters
     assert "LIMIT" in statement
     assert 4 in limits
