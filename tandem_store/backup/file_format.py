@@ -96,7 +96,7 @@ def compress(source: Path, target: Path, progress: ByteProgress) -> str:
     return digest.hexdigest()
 
 
-def unpacked_size(path: Path) -> int:
+def decompressed_size(path: Path) -> int:
     """Return how many bytes a backup has, at the least, when it is decompressed."""
     if not is_zstd(path):
         return path.stat().st_size
@@ -113,22 +113,24 @@ def decompress(source: Path, target: Path, progress: ByteProgress) -> str:
     """
     digest, compressed = hashlib.sha256(), is_zstd(source)
     with target.open("wb") as file:
-        for piece in _unzipped(source, progress, digest.update):
+        for piece in _decompressed(source, progress, digest.update):
             file.write(piece)
-        if compressed and file.tell() < unpacked_size(source):
+        if compressed and file.tell() < decompressed_size(source):
             raise _cut_or_altered(source)
     return digest.hexdigest()
 
 
-def unpacked_digest(path: Path, progress: ByteProgress) -> tuple[str, str]:
+def decompressed_digest(path: Path, progress: ByteProgress) -> tuple[str, str]:
     """Return the SHA-256 of a compressed file, and the SHA-256 of its decompressed content."""
     outer, inner = hashlib.sha256(), hashlib.sha256()
-    for piece in _unzipped(path, progress, outer.update):
+    for piece in _decompressed(path, progress, outer.update):
         inner.update(piece)
     return outer.hexdigest(), inner.hexdigest()
 
 
-def _unzipped(path: Path, progress: ByteProgress, note: Callable[[bytes], None]) -> Iterator[bytes]:
+def _decompressed(
+    path: Path, progress: ByteProgress, note: Callable[[bytes], None]
+) -> Iterator[bytes]:
     if not is_zstd(path):
         for piece in _pieces(path, progress):
             note(piece)

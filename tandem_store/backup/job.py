@@ -132,7 +132,7 @@ def _compressed(raw: Path, progress: Progress) -> tuple[Path, str]:
     made = raw.with_name(f"{raw.name}{file_format.SUFFIX}")
     made.touch(mode=0o600)
     wanted = file_format.compress(raw, made, partial(progress, "compressing"))
-    digest, found = file_format.unpacked_digest(made, partial(progress, "reading back"))
+    digest, found = file_format.decompressed_digest(made, partial(progress, "reading back"))
     if found != wanted:
         raise _unreadable(raw)
     return made, digest

@@ -67,24 +67,24 @@ def _restored(file: Path, goal: URL, progress: Progress | None) -> RestoreReport
     report_progress = progress or ignore_progress
     # PostgreSQL has the rows copied out of a file, which goes where temporary files go.
     with workspace(Path(tempfile.gettempdir()) if path is None else path.parent) as room:
-        unpacked = _unpacked(file, room, report_progress)
+        decompressed = _decompressed(file, room, report_progress)
         if path is None:
-            content = _into_server(unpacked.path, goal, report_progress)
+            content = _into_server(decompressed.path, goal, report_progress)
         else:
-            content = unpacked.content
-            _publish(unpacked.path, path)
+            content = decompressed.content
+            _publish(decompressed.path, path)
     return RestoreReport(
         file,
         content,
-        unpacked.digest,
-        unpacked.sealed,
-        unpacked.upgraded_from,
+        decompressed.digest,
+        decompressed.sealed,
+        decompressed.upgraded_from,
         time.monotonic() - began,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Unpacked:
+class _Decompressed:
     """A store in a private folder, checked and at head."""
 
     path: Path
@@ -144,10 +144,10 @@ def _not_new(path: Path) -> StoreError:
     )
 
 
-def _unpacked(file: Path, room: Path, progress: Progress) -> _Unpacked:
+def _decompressed(file: Path, room: Path, progress: Progress) -> _Decompressed:
     path = room / "store.db"
     path.touch(mode=0o600)
-    refuse_unless_room(room.parent, file_format.unpacked_size(file))
+    refuse_unless_room(room.parent, file_format.decompressed_size(file))
     digest = file_format.decompress(file, path, partial(progress, "unpacking"))
     if not file_format.is_sqlite(path):
         raise NotAStoreError(
@@ -171,7 +171,7 @@ def _unpacked(file: Path, room: Path, progress: Progress) -> _Unpacked:
         # Whoever restores did not name the file that it speaks of.
         raise NotAStoreError(str(error).replace(str(path), str(file))) from error
     behind = revision if revision != revisions.HEAD else None
-    return _Unpacked(path, content, digest, sealed, behind)
+    return _Decompressed(path, content, digest, sealed, behind)
 
 
 def _revision(url: URL) -> str:

@@ -1,4 +1,4 @@
-"""Every snapshot, definition and quarantined copy unpacked and compared with its digest."""
+"""Every snapshot, definition and quarantined copy decompressed and compared with its digest."""
 
 from __future__ import annotations
 

@@ -67,12 +67,12 @@ def decompress(blob: bytes, encoding: str, *, largest: int = LARGEST_DOCUMENT) -
             f"a document has the unknown encoding {encoding!r}: upgrade tandem-store"
         )
     try:
-        return _unpacked(blob, largest)
+        return _decompressed(blob, largest)
     except ZstdError as error:
         raise _damaged(str(error)) from error
 
 
-def _unpacked(blob: bytes, largest: int) -> bytes:
+def _decompressed(blob: bytes, largest: int) -> bytes:
     size = get_frame_info(blob).decompressed_size
     if size is None or size > largest:
         claimed = "an unknown number of" if size is None else f"{size:,}"

@@ -118,14 +118,14 @@ def change_digest(url: str) -> None:
 
 
 def damage_snapshot(url: str) -> None:
-    """A snapshot cannot be unpacked."""
+    """A snapshot cannot be decompressed."""
     with tampering(url, references=False) as connection:
         table = models.automation_snapshots
         connection.execute(update(table).where(table.c.id == 1).values(document=b"\xff" * 50))
 
 
 def damage_automation(url: str) -> None:
-    """A definition cannot be unpacked."""
+    """A definition cannot be decompressed."""
     with tampering(url, references=False) as connection:
         connection.execute(update(models.automations).values(document=b"\xff" * 50))
 
