@@ -21,7 +21,7 @@ from alembic.util import CommandError
 from sqlalchemy import URL, Connection, inspect
 from sqlalchemy.schema import CreateSchema
 
-from tandem_store import models
+from tandem_store import tables
 from tandem_store.database import revisions, version_table
 from tandem_store.database.dialect import broken_references
 from tandem_store.database.engines import create_engines
@@ -57,7 +57,7 @@ def to_be_opened(url: URL) -> AbstractContextManager[URL]:
 
 def include_name(name: str | None, kind: str, _parents: object) -> bool:
     """Leave month tables out of comparisons with the models, which would propose to drop them."""
-    return not (kind == "table" and models.MONTH_TABLE.fullmatch(name or ""))
+    return not (kind == "table" and tables.MONTH_TABLE.fullmatch(name or ""))
 
 
 def refuse_broken_references(*_: object, **__: object) -> None:
@@ -77,7 +77,7 @@ def run(connection: Connection) -> None:
         before()
     context.configure(
         connection=connection,
-        target_metadata=models.metadata,
+        target_metadata=tables.metadata,
         version_table=version_table.TABLE.name,
         include_name=include_name,
         compare_type=True,

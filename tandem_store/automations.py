@@ -19,9 +19,9 @@ from tandem_store.mapping import (
     refuse_long_id,
 )
 from tandem_store.mapping.compression import ENCODING
-from tandem_store.models import automations
 from tandem_store.records import AutomationSpec
 from tandem_store.records.reading import read_automation
+from tandem_store.tables import automations
 
 _TEXTS: Final = ("automation_id", "name", "status")
 _TIME: Final = "updated_at_ms"

@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import select
 
 from tandem_store.jsontext import canonical
-from tandem_store.models import quarantine, stored_table
 from tandem_store.store import ReadTransaction, open_store
+from tandem_store.tables import quarantine, stored_table
 
 
 def dump_lines(url: str) -> Iterator[bytes]:

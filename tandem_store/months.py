@@ -15,8 +15,8 @@ from tandem_store.clock import now_ms
 from tandem_store.database import partitions
 from tandem_store.database.damaged_rows import stored_month
 from tandem_store.database.read_only import ReadOnly
-from tandem_store.models import months, runs
 from tandem_store.month import Month
+from tandem_store.tables import months, runs
 
 #: Months after the current one that are made by default: enough for a deploy every eight weeks.
 AHEAD: Final = 2

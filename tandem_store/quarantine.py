@@ -15,7 +15,7 @@ from tandem_store.database.read_only import ReadOnly
 from tandem_store.errors import NotAStoreError, NotFoundError
 from tandem_store.mapping import decompress
 from tandem_store.mapping.compression import LARGEST_DOCUMENT
-from tandem_store.models import import_entries, import_files, quarantine
+from tandem_store.tables import import_entries, import_files, quarantine
 
 #: How many ids are named in one statement.
 _BATCH: Final = 500

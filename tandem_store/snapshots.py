@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, select
 from tandem_store.database.dialect import insert_unless_there
 from tandem_store.mapping import STORED_VERSION, Snapshot, compress
 from tandem_store.mapping.compression import ENCODING
-from tandem_store.models import automation_snapshots, runs
+from tandem_store.tables import automation_snapshots, runs
 
 #: How many digests are asked for in one statement.
 BATCH: Final = 500

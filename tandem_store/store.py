@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from sqlalchemy import URL, Connection, ScalarResult
-from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from tandem_store.automations import AutomationReader, Automations
@@ -63,6 +62,9 @@ class ReadTransaction:
         >>> [(run.run_id, run.month.label) for run in failed]
         [('run-2', '2026-05')]
         """
+        # Here, because the ORM costs a process a tenth of a second, and nothing else needs it.
+        from sqlalchemy.orm import Session
+
         # Its end must not end the transaction that it is in, nor a failure undo what is not its.
         session = Session(self.connection, join_transaction_mode="rollback_only", autoflush=False)
         return session.scalars(statement)

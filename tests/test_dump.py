@@ -7,7 +7,7 @@ import json
 
 from sqlalchemy import update
 
-from tandem_store import AutomationSpec, Store, models, open_store
+from tandem_store import AutomationSpec, Store, open_store, tables
 from tandem_store.dump import dump_lines
 from tests.support.databases import NewDatabase
 from tests.support.legacy_runs import definition
@@ -21,8 +21,8 @@ def test_lists_everything_by_kind_and_id(store: Store, store_url: str) -> None:
             tx.runs.add(new_run(run_id))
         tx.automations.put(AutomationSpec.model_validate(definition("auto-1")))
         tx.connection.execute(
-            update(models.runs)
-            .where(models.runs.c.run_id == "b")
+            update(tables.runs)
+            .where(tables.runs.c.run_id == "b")
             .values(claimed_by="w", claim_epoch=2, claim_expires_at_ms=9)
         )
 

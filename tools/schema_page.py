@@ -12,7 +12,7 @@ from sqlalchemy import Column, Dialect, Index, Table, UniqueConstraint
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tandem_store import models
-from tandem_store.models import Model
+from tandem_store.models import Model, table_of
 from tools.markdown import docstring_in_markdown, in_markdown, table
 
 SQLITE: Final[Dialect] = sqlite.dialect()
@@ -55,7 +55,7 @@ def _meanings(body: ast.ClassDef) -> dict[str, str]:
 
 
 def _described(model: type[Model], meanings: dict[str, str]) -> Iterator[str]:
-    owner = models.table_of(model)
+    owner = table_of(model)
     yield f"### {owner.name}"
     yield f"The model `{model.__name__}`. {docstring_in_markdown(model.__doc__)}"
     rows = [_row(model, column, meanings[column.name]) for column in owner.c]

@@ -15,8 +15,8 @@ from tandem_store.backup.report import BackupReport
 from tandem_store.database import revisions
 from tandem_store.database.urls import sqlite_path
 from tandem_store.errors import StoreError
-from tandem_store.models import backups
 from tandem_store.store import open_any_revision
+from tandem_store.tables import backups
 
 _STAMP: Final = r"\d{8}T\d{9}Z"
 _UNFIT: Final = re.compile(r"[^\w.-]")

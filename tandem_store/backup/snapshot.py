@@ -13,7 +13,7 @@ from sqlalchemy import URL, Column, Connection, MetaData, Table, func, inspect, 
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.exc import DBAPIError
 
-from tandem_store import models
+from tandem_store import tables
 from tandem_store.backup.atomic_file import refuse_unless_room
 from tandem_store.backup.report import Content
 from tandem_store.clock import now_ms
@@ -87,10 +87,10 @@ def _lost_documents(copy: Connection) -> str | None:
     The comparison cannot find this: what the store had lost before is missing on both sides.
     """
     documents = content_of("", row_counts(copy)).months
-    runs, months = models.runs.c, models.months.c
+    runs, months = tables.runs.c, tables.months.c
     attached = (
         select(runs.month, func.count())
-        .join(models.months, months.month == runs.month)
+        .join(tables.months, months.month == runs.month)
         .where(months.state == "attached")
         .group_by(runs.month)
         .order_by(runs.month)
@@ -148,17 +148,17 @@ def content_of(revision: str, rows: dict[str, int]) -> Content:
 
     Raises ``NotAStoreError`` if one is missing that every store has.
     """
-    names = {name for name in rows if models.MONTH_TABLE.fullmatch(name)}
-    parent = models.run_documents.name
-    if missing := {parent, models.runs.name} - rows.keys():
+    names = {name for name in rows if tables.MONTH_TABLE.fullmatch(name)}
+    parent = tables.run_documents.name
+    if missing := {parent, tables.runs.name} - rows.keys():
         raise _damaged(f"no table {', '.join(sorted(missing))}")
     months = {
         Month.parse(name.removeprefix(f"{parent}_").replace("_", "-")): rows[name]
         for name in sorted(names)
     }
-    tables = {name: rows[name] for name in sorted(rows.keys() - names)}
-    tables[parent] += sum(months.values())
-    return Content(revision, tables, months)
+    counted = {name: rows[name] for name in sorted(rows.keys() - names)}
+    counted[parent] += sum(months.values())
+    return Content(revision, counted, months)
 
 
 def row_counts(connection: Connection) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Row
 
-from tandem_store import models
+from tandem_store import tables
 from tandem_store.copying import parts
 from tandem_store.copying.parts import Batch, StorePart
 from tandem_store.copying.report import RowSum, TableDifference
@@ -30,7 +30,7 @@ def differences(
         if wanted != found:
             yield TableDifference(ours.name, wanted, found)
     # A run whose document is missing, or in a month that should not be, is in no part.
-    runs = models.runs.name
+    runs = tables.runs.name
     total = RowSum(counts(source)[runs]), RowSum(counts(target)[runs])
     if total[0] != total[1]:
         yield TableDifference(runs, *total)

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
-from tandem_store import models
+from tandem_store import tables
 from tandem_store.copying import parts
 from tandem_store.copying.comparison import differences
 from tandem_store.copying.parts import DEFAULT_BATCH, Batch, StorePart, without_quarantined_bytes
@@ -129,7 +129,7 @@ class _Copy:
 
     def _count_all(self) -> None:
         self.report.tables = counts(self.source.connection)
-        self.report.tables[models.run_documents.name] = self.report.tables[models.runs.name]
+        self.report.tables[tables.run_documents.name] = self.report.tables[tables.runs.name]
         self.report.months = self.source.runs_by_month()
         self.report.left_behind = self.source.left_behind()
 
@@ -144,7 +144,7 @@ class _Copy:
         self._begin(times=1)
         self._count("copying", sum(already.values()))
         for ours, theirs in zip(parts_of(self.source.connection, attached), there, strict=True):
-            if ours.tables != (models.stored_table(models.months),):
+            if ours.tables != (tables.stored_table(tables.months),):
                 self._copy_part(prepare(ours), theirs)
 
     def _copy_part(self, ours: StorePart, theirs: StorePart) -> None:
@@ -177,8 +177,8 @@ class _Copy:
 
     def _begin(self, *, times: int) -> None:
         # A run and its document are one row of a part.
-        tables = self.report.tables
-        rows = sum(tables.values()) - tables[models.run_documents.name]
+        copied = self.report.tables
+        rows = sum(copied.values()) - copied[tables.run_documents.name]
         self._done, self._total = 0, times * rows
 
     def _count(self, phase: str, rows: int) -> None:

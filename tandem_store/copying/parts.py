@@ -27,11 +27,11 @@ from sqlalchemy import (
     tuple_,
 )
 
-from tandem_store import models
+from tandem_store import tables
 from tandem_store.column_types import MonthKey
 from tandem_store.database import partitions
-from tandem_store.models import stored_table
 from tandem_store.month import Month
+from tandem_store.tables import stored_table
 
 Key = tuple[Any, ...]
 
@@ -78,7 +78,7 @@ def of_table(table: Table) -> StorePart:
 
 def of_month(connection: Connection, month: Month) -> StorePart:
     """Return the runs of one month, each beside its document, as a part."""
-    runs = stored_table(models.runs)
+    runs = stored_table(tables.runs)
     documents = stored_table(partitions.document_table(connection, month))
     # The condition is on the month of the document, so that PostgreSQL reads one partition. On the
     # month of the run it would make SQLite sort the entire month for every batch.
@@ -94,19 +94,19 @@ def of_month(connection: Connection, month: Month) -> StorePart:
 
 
 #: Not parts: the runs and their documents are, month by month.
-_BY_MONTH: Final = (models.runs, models.run_documents)
+_BY_MONTH: Final = (tables.runs, tables.run_documents)
 
 
 def before_runs() -> list[Table]:
     """Return the tables that runs may refer to, each behind those that it refers to."""
-    tables = models.metadata.sorted_tables
-    return [table for table in tables[: tables.index(models.runs)] if table not in _BY_MONTH]
+    ordered = tables.metadata.sorted_tables
+    return [table for table in ordered[: ordered.index(tables.runs)] if table not in _BY_MONTH]
 
 
 def after_runs() -> list[Table]:
     """Return the tables that may refer to runs, each behind those that it refers to."""
-    tables = models.metadata.sorted_tables
-    return [table for table in tables[tables.index(models.runs) :] if table not in _BY_MONTH]
+    ordered = tables.metadata.sorted_tables
+    return [table for table in ordered[ordered.index(tables.runs) :] if table not in _BY_MONTH]
 
 
 def batches(
@@ -150,7 +150,7 @@ def _size(part: StorePart) -> ColumnElement[Any]:
 def without_quarantined_bytes(part: StorePart) -> StorePart:
     """Return the part with null in place of the bytes that the quarantine keeps."""
     columns = [
-        null().label(None) if column is models.quarantine.c.raw else column
+        null().label(None) if column is tables.quarantine.c.raw else column
         for table in part.tables
         for column in table.c
     ]

@@ -10,13 +10,13 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Row, Table, func, select
 
-from tandem_store import models
+from tandem_store import tables
 from tandem_store.copying import parts
 from tandem_store.copying.parts import StorePart
 from tandem_store.database import partitions, revisions, version_table
 from tandem_store.database.damaged_rows import stored_month
-from tandem_store.models import stored_table
 from tandem_store.month import Month
+from tandem_store.tables import stored_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class StoreView:
 
     def months(self) -> Sequence[Row[Any]]:
         """Return the rows of all months, oldest first."""
-        table = models.months
+        table = tables.months
         return self.connection.execute(select(table).order_by(table.c.month)).all()
 
     def attached(self) -> list[Month]:
@@ -40,7 +40,7 @@ class StoreView:
 
     def runs_by_month(self) -> dict[Month, int]:
         """Return how many runs each attached month holds."""
-        month = models.runs.c.month
+        month = tables.runs.c.month
         held = self.connection.execute(select(month, func.count()).group_by(month)).all()
         rows = {month: count for month, count in held}  # noqa: C416  a row is not a tuple to mypy
         return {month: rows.get(month, 0) for month in self.attached()}
@@ -57,7 +57,7 @@ class StoreView:
         share. The copy of a source that was moved can continue. The copy of a source that was
         written to cannot.
         """
-        rows = [self._stored_rows(table) for table in (models.months, models.imports)]
+        rows = [self._stored_rows(table) for table in (tables.months, tables.imports)]
         facts = [counts(self.connection), *rows]
         digest = hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS))
         return version_table.copying_mark(revisions.HEAD, digest.hexdigest()[:16])
@@ -83,6 +83,6 @@ def counts(connection: Connection) -> dict[str, int]:
     """Return how many rows each table has; documents are left out, as they are as many as runs."""
     return {
         str(table.name): connection.execute(select(func.count()).select_from(table)).scalar_one()
-        for table in models.metadata.sorted_tables
-        if table is not models.run_documents
+        for table in tables.metadata.sorted_tables
+        if table is not tables.run_documents
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Row, Table, delete, inspect, select
 
-from tandem_store import models
+from tandem_store import tables
 from tandem_store.copying.parts import StorePart
 from tandem_store.database import partitions, revisions, urls, version_table
 from tandem_store.database.bulk import insert_rows
@@ -44,13 +44,13 @@ class Target:
     def make_months(self, rows: Sequence[Row[Any]]) -> None:
         """Make the months as the source has them, with their states and times."""
         with self.store.read() as tx:
-            made = set(tx.connection.scalars(select(models.months.c.month)))
+            made = set(tx.connection.scalars(select(tables.months.c.month)))
         wanted = [row.month for row in rows if row.state == "attached" and row.month not in made]
         with self.store.begin() as tx:
             partitions.ensure(tx.connection, wanted)
         with self.begin() as connection:
-            connection.execute(delete(models.months))
-            insert_rows(connection, models.months, [row._asdict() for row in rows])
+            connection.execute(delete(tables.months))
+            insert_rows(connection, tables.months, [row._asdict() for row in rows])
 
     def add(self, connection: Connection, part: StorePart, rows: Sequence[Row[Any]]) -> None:
         """Insert rows of a part, each of which may be rows of several tables side by side."""
@@ -65,7 +65,7 @@ class Target:
     def finish(self) -> None:
         """Open the store to everybody."""
         with self.begin() as connection:
-            number_on(connection, models.metadata.sorted_tables)
+            number_on(connection, tables.metadata.sorted_tables)
             version_table.replace(connection, self.mark, revisions.HEAD)
 
 
@@ -112,23 +112,23 @@ def _refuse_unless_empty(url: URL) -> None:
         return
     with open_any_revision(url) as store, store.read() as tx:
         there = set(inspect(tx.connection).get_table_names())
-        tables = [table for table in models.metadata.sorted_tables if table.name in there]
-        _refuse_rows(tx.connection, tables, url)
+        present = [table for table in tables.metadata.sorted_tables if table.name in there]
+        _refuse_rows(tx.connection, present, url)
 
 
 def _close_to_others(store: Store, url: URL, mark: str) -> None:
     with store.begin() as tx:
-        _refuse_rows(tx.connection, models.metadata.sorted_tables, url)
+        _refuse_rows(tx.connection, tables.metadata.sorted_tables, url)
         # Made ahead by a deploy, perhaps; the months of the source come with times of their own.
         partitions.drop_empty(tx.connection, [one.month for one in tx.months.states()])
         version_table.replace(tx.connection, revisions.HEAD, mark)
 
 
-def _refuse_rows(connection: Connection, tables: Sequence[Table], url: URL) -> None:
-    for table in tables:
+def _refuse_rows(connection: Connection, empty: Sequence[Table], url: URL) -> None:
+    for table in empty:
         # Its key alone, because an older table may lack other columns.
         rows = select(*table.primary_key).limit(1)
-        if table is models.months:
+        if table is tables.months:
             rows = rows.where(table.c.state != "attached")  # those hold nothing, as there is no run
         if connection.execute(rows).first() is not None:
             raise StoreError(

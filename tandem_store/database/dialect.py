@@ -3,14 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, Insert, Table, cast, extract, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Insert,
+    Table,
+    cast,
+    extract,
+    func,
+    select,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from tandem_store import clock
 
 #: Not ``now()``, which is the time at which the transaction began.
 _SERVER_CLOCK: Final = select(cast(extract("epoch", func.clock_timestamp()) * 1_000, BigInteger))
+
+
+class unindexed(FunctionElement[Any]):  # noqa: N801 - named as SQL functions are
+    """A column that SQLite must not look for an index of.
+
+    Without statistics it takes any index that answers an equality, such as that of a tenant with
+    years of runs, for better than the short one that is right. A plus sign prevents that
+    (https://www.sqlite.org/optoverview.html); elsewhere this is the column itself.
+    """
+
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any]) -> None:
+        super().__init__(column)
+        self.type = column.type
+
+
+@compiles(unindexed)
+def _plain(element: unindexed, compiler: SQLCompiler, **how: Any) -> str:
+    return str(compiler.process(element.clauses, **how))
+
+
+@compiles(unindexed, "sqlite")
+def _with_plus(element: unindexed, compiler: SQLCompiler, **how: Any) -> str:
+    return f"+{compiler.process(element.clauses, **how)}"
 
 
 def insert_unless_there(connection: Connection, table: Table) -> Insert:

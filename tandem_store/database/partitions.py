@@ -17,7 +17,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, Table, delete, func, insert, inspect, select
 from sqlalchemy.schema import CreateTable, DropTable
 
-from tandem_store import models
+from tandem_store import tables
 from tandem_store.batches import batched
 from tandem_store.clock import now_ms
 from tandem_store.database.locks import advisory
@@ -41,13 +41,13 @@ _NOT_ALLOWED: Final = "42501"
 
 def table_name(month: Month) -> str:
     """Return the name of a month's table, ``run_documents_YYYY_MM`` on either database."""
-    return f"{models.run_documents.name}_{month.suffix}"
+    return f"{tables.run_documents.name}_{month.suffix}"
 
 
 @cache
 def table_of(month: Month) -> Table:
     """Return the table of one month on SQLite, whose key is ``run_id``."""
-    return models.month_table(table_name(month))
+    return tables.month_table(table_name(month))
 
 
 def document_table(connection: Connection, month: Month) -> Table:
@@ -55,13 +55,13 @@ def document_table(connection: Connection, month: Month) -> Table:
 
     The statement must name the month, too: PostgreSQL finds the partition by the column ``month``.
     """
-    return table_of(month) if _is_sqlite(connection) else models.run_documents
+    return table_of(month) if _is_sqlite(connection) else tables.run_documents
 
 
 def existing(connection: Connection) -> list[Month]:
     """Return the months that have a table, oldest first, attached or not."""
     names = inspect(connection).get_table_names()
-    suffixes = [n.removeprefix("run_documents_") for n in names if models.MONTH_TABLE.fullmatch(n)]
+    suffixes = [n.removeprefix("run_documents_") for n in names if tables.MONTH_TABLE.fullmatch(n)]
     return sorted(Month.parse(suffix.replace("_", "-")) for suffix in suffixes)
 
 
@@ -114,7 +114,7 @@ def drop_empty(connection: Connection, months: Iterable[Month]) -> None:
     """Drop the tables of months that hold nothing, which the caller has checked."""
     for month in months:
         connection.execute(DropTable(table_of(month)))
-        connection.execute(delete(models.months).where(models.months.c.month == month))
+        connection.execute(delete(tables.months).where(tables.months.c.month == month))
 
 
 def _is_sqlite(connection: Connection) -> bool:
@@ -122,7 +122,7 @@ def _is_sqlite(connection: Connection) -> bool:
 
 
 def _missing(connection: Connection, wanted: set[Month]) -> list[Month]:
-    months = models.months
+    months = tables.months
     rows = connection.execute(
         select(months.c.month, months.c.state).where(months.c.month.in_(wanted))
     ).all()
@@ -189,7 +189,7 @@ def _attach_partition(connection: Connection, month: Month) -> None:
     # Not CREATE TABLE ... PARTITION OF, which locks the parent against everyone. This locks the
     # parent against others that attach, and the runs, to which the foreign key refers, against
     # writers.
-    name, parent = table_name(month), models.run_documents.name
+    name, parent = table_name(month), tables.run_documents.name
     if month in existing(connection):
         return  # Only missing in the list of months; `doctor` checks its bounds.
     connection.exec_driver_sql(f"CREATE TABLE {name} (LIKE {parent} INCLUDING ALL)")
@@ -209,5 +209,5 @@ def _owner_needed(missing: Iterable[Month]) -> StoreError:
 
 def _list(connection: Connection, month: Month) -> None:
     connection.execute(
-        insert(models.months).values(month=month, state="attached", attached_at_ms=now_ms())
+        insert(tables.months).values(month=month, state="attached", attached_at_ms=now_ms())
     )

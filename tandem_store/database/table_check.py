@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, column, func, inspect, select, table
 from sqlalchemy.exc import SAWarning
 
-from tandem_store import models
+from tandem_store import tables
 from tandem_store.database import partitions, version_table
 from tandem_store.month import Month
 
@@ -59,9 +59,9 @@ def table_names(connection: Connection) -> frozenset[str]:
 
 def month_differences(connection: Connection) -> Iterator[SchemaDifference]:
     """Yield the differences between the month tables and the table ``months``."""
-    if models.months.name not in table_names(connection):
+    if tables.months.name not in table_names(connection):
         return
-    months = models.months
+    months = tables.months
     rows = connection.execute(select(months.c.month, months.c.state).order_by(months.c.month))
     states = {month: state for month, state in rows}  # noqa: C416  a row is not a tuple to mypy
     there = set(partitions.existing(connection))
@@ -105,10 +105,10 @@ def _listed(month: Any, state: str, there: set[Month]) -> Iterator[SchemaDiffere
 
 def _shapes(connection: Connection, months: Sequence[Month]) -> Iterator[SchemaDifference]:
     """Yield the months whose table has other columns, or another key, than a new one."""
-    if models.run_documents.name not in table_names(connection):
+    if tables.run_documents.name not in table_names(connection):
         return
     key = ["run_id"] if connection.dialect.name == "sqlite" else ["month", "run_id"]
-    wanted = _columns(connection, models.run_documents.name)
+    wanted = _columns(connection, tables.run_documents.name)
     for month in months:
         name = partitions.table_name(month)
         found = inspect(connection).get_pk_constraint(name)["constrained_columns"]
@@ -142,7 +142,7 @@ def _partitions(connection: Connection, months: Iterable[Month]) -> Iterator[Sch
 
 
 def _bounds(connection: Connection) -> Mapping[str, str]:
-    parent = func.to_regclass(models.run_documents.name)
+    parent = func.to_regclass(tables.run_documents.name)
     bound = func.pg_get_expr(_CLASSES.c.relpartbound, _CLASSES.c.oid).label("bound")
     rows = connection.execute(
         select(_CLASSES.c.relname, bound)
@@ -153,7 +153,7 @@ def _bounds(connection: Connection) -> Mapping[str, str]:
 
 
 def _altered(connection: Connection) -> Iterator[SchemaDifference]:
-    """Yield what Alembic finds different between the database and the models."""
+    """Yield what Alembic finds different between the database and the tables."""
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
@@ -161,14 +161,14 @@ def _altered(connection: Connection) -> Iterator[SchemaDifference]:
         "version_table": version_table.TABLE.name,
         "compare_type": True,
         "include_name": lambda name, kind, _: (
-            not (kind == "table" and models.MONTH_TABLE.fullmatch(name or ""))
+            not (kind == "table" and tables.MONTH_TABLE.fullmatch(name or ""))
         ),
     }
     context = MigrationContext.configure(connection, opts=options)
     with warnings.catch_warnings():
         # SQLAlchemy warns of things that it does not know; they are reported here.
         warnings.simplefilter("ignore", SAWarning)
-        found = compare_metadata(context, models.metadata)
+        found = compare_metadata(context, tables.metadata)
     for one in found:
         # The differences of one column are a list.
         for difference in one if isinstance(one, list) else [one]:

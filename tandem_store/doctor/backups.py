@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Row, func, select
 
 from tandem_store.doctor.context import Context
 from tandem_store.doctor.findings import Finding, Severity, counted
-from tandem_store.models import backups, runs
 from tandem_store.month import MILLISECONDS_PER_DAY
+from tandem_store.tables import backups, runs
 
 #: Days after which changes should be in a backup.
 _DAYS: Final = 7

@@ -17,7 +17,7 @@ from tandem_store.doctor.keys import Keys
 from tandem_store.errors import NotAStoreError, RecordTooNewError
 from tandem_store.jsontext import canonical, loads
 from tandem_store.mapping import decompress
-from tandem_store.models import automation_snapshots, automations, quarantine, runs
+from tandem_store.tables import automation_snapshots, automations, quarantine, runs
 
 
 @dataclass(slots=True)

@@ -16,10 +16,10 @@ from tandem_store.doctor.findings import LISTED, NAMED, Finding, Severity, count
 from tandem_store.doctor.keys import Keys
 from tandem_store.errors import RecordTooNewError
 from tandem_store.mapping import columns_of
-from tandem_store.models import runs
 from tandem_store.month import Month
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.documents import StoredRun, document, documents_of_month
+from tandem_store.tables import runs
 
 
 def check(context: Context) -> Iterator[Finding]:

@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, func, select
 
-from tandem_store import models
+from tandem_store import tables
 from tandem_store.database import partitions, table_check
 from tandem_store.doctor.context import Context
 from tandem_store.doctor.decoding import UNREADABLE, reason
 from tandem_store.doctor.findings import LISTED, Finding, Severity, counted, named
-from tandem_store.models import months, runs
 from tandem_store.month import Month
+from tandem_store.tables import months, runs
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -33,7 +33,7 @@ def check(context: Context) -> Iterator[Finding]:
             yield from _of_month(context, month)
         elif month not in detached:
             yield _month_gone(context, month, held[month])
-    if context.path is not None and models.run_documents.name in context.tables:
+    if context.path is not None and tables.run_documents.name in context.tables:
         yield from _in_parent(context)
 
 
@@ -147,7 +147,7 @@ def _in_parent(context: Context) -> Iterator[Finding]:
 
     It only has the columns of the months' tables, and stays empty.
     """
-    parent = models.run_documents
+    parent = tables.run_documents
     with context.read() as connection:
         count = connection.execute(select(func.count()).select_from(parent)).scalar_one()
         ids = connection.execute(select(parent.c.run_id).limit(LISTED)).scalars().all()

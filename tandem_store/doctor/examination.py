@@ -12,7 +12,6 @@ from typing import Final
 from sqlalchemy import URL, select
 from sqlalchemy.exc import DBAPIError
 
-from tandem_store import models
 from tandem_store.clock import now_ms
 from tandem_store.database import revisions, table_check, urls
 from tandem_store.database.engines import create_engines
@@ -37,6 +36,7 @@ from tandem_store.doctor.decoding import UNREADABLE, reason
 from tandem_store.doctor.findings import Finding, Report, Severity
 from tandem_store.errors import NotAStoreError
 from tandem_store.progress import Progress, ignore_progress
+from tandem_store.tables import backups
 
 _ORDER: Final = list(Severity)
 
@@ -127,9 +127,9 @@ def _reached(context: Context) -> bool:
 
 
 def _last_backup(context: Context) -> str | None:
-    if models.backups.name not in context.tables:
+    if backups.name not in context.tables:
         return None
-    newest = select(models.backups.c.location).order_by(models.backups.c.id.desc()).limit(1)
+    newest = select(backups.c.location).order_by(backups.c.id.desc()).limit(1)
     with context.read() as connection:
         location: str | None = connection.execute(newest).scalar()
     return location if location and Path(location).is_file() else None

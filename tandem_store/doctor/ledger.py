@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 from tandem_store.doctor.context import Context
 from tandem_store.doctor.findings import Finding, Severity, counted
 from tandem_store.ledger.reader import LedgerReader
-from tandem_store.models import import_entries
 from tandem_store.quarantine import QuarantineReader
+from tandem_store.tables import import_entries
 
 
 def check_imports(context: Context) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Select, cast, column, func, quoted_name, select, table
 from sqlalchemy.exc import DBAPIError
 
-from tandem_store import models
+from tandem_store import tables
 from tandem_store.database import integrity
 from tandem_store.database.urls import schema_of
 from tandem_store.doctor.context import Context, psql, sqlite3_shell
@@ -45,7 +45,7 @@ _OF_INDEX: Final = re.compile(r"missing from index |wrong # of entries in index 
 _DAMAGE: Final = "XX"
 
 #: Examined with the runs that they are about.
-_BY_RUN: Final = (models.runs, models.run_documents)
+_BY_RUN: Final = (tables.runs, tables.run_documents)
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -91,7 +91,7 @@ def check_references(context: Context) -> Iterator[Finding]:
     """
     if context.path is None:
         return
-    for one in models.metadata.sorted_tables:
+    for one in tables.metadata.sorted_tables:
         if one in _BY_RUN or one.name not in context.tables:
             continue
         with context.read() as connection:

@@ -13,7 +13,7 @@ from tandem_store.errors import (
     StoreError,
     UnfinishedCopyError,
 )
-from tandem_store.models import runs
+from tandem_store.tables import runs
 
 
 def check(context: Context) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from tandem_store.doctor.context import Context
 from tandem_store.doctor.findings import LISTED, Finding, Severity, counted, named
-from tandem_store.models import automation_snapshots, runs
+from tandem_store.tables import automation_snapshots, runs
 
 
 def check(context: Context) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from sqlalchemy import func, or_, select
 
 from tandem_store.doctor.context import Context
 from tandem_store.doctor.findings import LISTED, Finding, Severity, counted, named
-from tandem_store.models import runs
+from tandem_store.tables import runs
 
 #: Milliseconds by which clocks of different machines may differ.
 _TOLERANCE_MS: Final = 3_600_000

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, func, or_, select
 
 from tandem_store.ledger.outcomes import CopyOutcome, Reason
 from tandem_store.ledger.rows import DatedRun, Tally
-from tandem_store.models import import_entries, import_files, quarantine, runs
 from tandem_store.month import Month
+from tandem_store.tables import import_entries, import_files, quarantine, runs
 
 #: How many ids are listed in one statement.
 BATCH: Final = 500

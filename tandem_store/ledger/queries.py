@@ -8,7 +8,7 @@ from sqlalchemy import Row, Select, bindparam, select
 
 from tandem_store.ledger.outcomes import CopyOutcome, Kind, Part, Reason
 from tandem_store.ledger.rows import Entry, KnownFile
-from tandem_store.models import import_directories, import_entries, import_files, imports
+from tandem_store.tables import import_directories, import_entries, import_files, imports
 
 IMPORTS: Final = select(imports.c.id, imports.c.root, imports.c.state, imports.c.strict)
 

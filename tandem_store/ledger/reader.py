@@ -27,7 +27,7 @@ from tandem_store.ledger.rows import (
     KnownFile,
     ReadFile,
 )
-from tandem_store.models import import_directories, import_entries, import_files, imports
+from tandem_store.tables import import_directories, import_entries, import_files, imports
 
 #: The kinds of copies that are complete.
 _COMPLETE: Final = (Kind.WELL_FORMED.value, Kind.STUB.value)

@@ -20,7 +20,7 @@ from tandem_store.ledger.rows import (
     OutcomeRow,
     SeenRow,
 )
-from tandem_store.models import import_directories, import_entries, import_files, imports
+from tandem_store.tables import import_directories, import_entries, import_files, imports
 
 #: The outcome of a copy that was gone from its file before anything was decided about it.
 _GONE: Final = {

@@ -12,7 +12,6 @@ from sqlalchemy.exc import IntegrityError
 from tandem_store.database import dialect
 from tandem_store.errors import ConflictError, NotFoundError, quote_id
 from tandem_store.mapping import RunRows
-from tandem_store.models import runs
 from tandem_store.records import TERMINAL_STATUSES, RunRecord, RunStatus
 from tandem_store.runs import claims, storage
 from tandem_store.runs.claims import Claim
@@ -20,6 +19,7 @@ from tandem_store.runs.context import RunsContext
 from tandem_store.runs.documents import Versioned, document
 from tandem_store.runs.rules import Change, admitted, changed, refuse_new_fields, unknown_fields
 from tandem_store.runs.storage import StoredAt, all_or_nothing
+from tandem_store.tables import runs
 
 _log: Final = logging.getLogger(__name__)
 

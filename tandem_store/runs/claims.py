@@ -20,12 +20,13 @@ from sqlalchemy import ColumnElement, Executable, Row, Select, bindparam, litera
 
 from tandem_store.database import dialect
 from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged
+from tandem_store.database.dialect import unindexed
 from tandem_store.errors import LeaseLostError, quote_id
 from tandem_store.mapping import STORED_VERSION
-from tandem_store.models import runs, unindexed
 from tandem_store.records import TERMINAL_STATUSES, RunFilter, RunStatus
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.selection import Selection
+from tandem_store.tables import runs
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _TERMINAL: Final = frozenset(status.value for status in TERMINAL_STATUSES)

@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from tandem_store.database import dialect
-from tandem_store.models import deleted_runs, runs
+from tandem_store.tables import deleted_runs, runs
 
 #: How many ids are asked for in one statement.
 _BATCH: Final = 500

@@ -20,12 +20,12 @@ from tandem_store.errors import (
 )
 from tandem_store.jsontext import loads
 from tandem_store.mapping import STORED_VERSION, decompress, record_of
-from tandem_store.models import automation_snapshots, runs
 from tandem_store.month import Month
 from tandem_store.records import RunRecord, RunStatus, TenantScope
 from tandem_store.records.reading import read_run
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.selection import within
+from tandem_store.tables import automation_snapshots, runs
 
 #: How often a run is looked for again while another transaction keeps moving it.
 ATTEMPTS: Final = 3

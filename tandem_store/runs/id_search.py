@@ -8,8 +8,9 @@ from typing import Final
 from sqlalchemy import select
 
 from tandem_store.column_types import starts_with
-from tandem_store.models import runs, unindexed
+from tandem_store.database.dialect import unindexed
 from tandem_store.runs.context import RunsContext
+from tandem_store.tables import runs
 
 #: What the engine puts before the UUID of a run; people leave it out.
 PREFIXES: Final = ("automation-v2-run-", "automation-v2-")

@@ -12,11 +12,11 @@ from tandem_store.column_types import as_stored
 from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged_run
 from tandem_store.errors import RecordTooNewError
 from tandem_store.mapping import STORED_VERSION
-from tandem_store.models import runs
 from tandem_store.records import RunFilter, RunStatus, RunSummary, StopKind
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.pagination import Cursors, Position, Side, ordered
 from tandem_store.stored_text import AsStored
+from tandem_store.tables import runs
 
 #: The most runs that one page may have.
 LARGEST_PAGE: Final = 1_000

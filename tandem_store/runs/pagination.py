@@ -18,9 +18,9 @@ import orjson
 from sqlalchemy import ColumnElement, Select, literal, tuple_
 
 from tandem_store.errors import InvalidCursorError
-from tandem_store.models import runs
 from tandem_store.runs.selection import Selection
 from tandem_store.stored_text import AsStored
+from tandem_store.tables import runs
 
 #: Grows when cursors change their form; an older one is refused, not misread.
 VERSION: Final = 2

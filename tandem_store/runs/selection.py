@@ -13,7 +13,6 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from tandem_store.column_types import EscapedText
-from tandem_store.models import runs
 from tandem_store.records import (
     ANY_DEPLOYMENT,
     RECOVERED_CONTEXT_RUN,
@@ -21,6 +20,7 @@ from tandem_store.records import (
     RunFilter,
     TenantScope,
 )
+from tandem_store.tables import runs
 
 _TERMINAL: Final = sorted(status.value for status in TERMINAL_STATUSES)
 #: The columns in which ``text`` is searched.

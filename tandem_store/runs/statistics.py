@@ -8,10 +8,10 @@ from typing import Any, Final
 from sqlalchemy import Integer, Numeric, Row, cast, func, literal, select
 
 from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged, stored_month
-from tandem_store.models import runs
 from tandem_store.month import Month
 from tandem_store.records import RunFilter
 from tandem_store.runs.context import RunsContext
+from tandem_store.tables import runs
 
 _TYPES: Final = RowTypes((runs.c.month, runs.c.status))
 _LOW_BITS: Final = 32

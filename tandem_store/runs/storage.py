@@ -22,10 +22,10 @@ from tandem_store.database.damaged_rows import stored_month
 from tandem_store.errors import StoreError
 from tandem_store.mapping import STORED_VERSION, RunRows
 from tandem_store.mapping.compression import ENCODING
-from tandem_store.models import runs
 from tandem_store.month import Month
 from tandem_store.runs import deleted_ids
 from tandem_store.runs.context import RunsContext
+from tandem_store.tables import runs
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from sqlalchemy import Row, select
 
 from tandem_store.database.damaged_rows import stored_month
 from tandem_store.errors import StoreError
-from tandem_store.models import runs
 from tandem_store.month import Month
 from tandem_store.records import RunFilter, RunRecord
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.documents import StoredRun, document, documents_of_month
 from tandem_store.runs.pagination import Position, ordered
+from tandem_store.tables import runs
 
 #: How many complete runs are in memory at a time; one may take some megabytes.
 BATCH: Final = 50

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from tandem_store.models import backups
 from tandem_store.store import ReadTransaction
+from tandem_store.tables import backups
 
 
 def backup_since_import(tx: ReadTransaction) -> str | None:

@@ -16,8 +16,8 @@ from tandem_store import (
     SchemaBehindError,
     StoreError,
     UnfinishedCopyError,
-    models,
     open_store,
+    tables,
 )
 from tandem_store.backup import backup_store, restore_store
 from tandem_store.backup.atomic_file import PREFIX
@@ -100,7 +100,7 @@ def test_is_known_to_the_store(store_url: str, folder: Path) -> None:
 
     digest = hashlib.sha256((folder / "b.db.zst").read_bytes())
     with open_store(store_url) as store, store.read() as tx:
-        (row,) = tx.connection.execute(select(models.backups)).all()
+        (row,) = tx.connection.execute(select(tables.backups)).all()
     assert (row.location, row.runs) == (str(folder / "b.db.zst"), 1)
     assert row.digest == digest.digest()
     assert report.digest == digest.hexdigest()
@@ -108,7 +108,7 @@ def test_is_known_to_the_store(store_url: str, folder: Path) -> None:
     assert report.size == (folder / "b.db.zst").stat().st_size
     restore_store(str(folder / "new.db"), folder / "b.db.zst")
     with open_store(str(folder / "new.db")) as store, store.read() as tx:
-        assert tx.connection.execute(select(models.backups)).all() == []
+        assert tx.connection.execute(select(tables.backups)).all() == []
 
 
 def test_makes_no_month(store_url: str, folder: Path) -> None:
@@ -316,8 +316,8 @@ def test_says_whose_documents_are_not_in_it(
         with store.begin() as tx:
             tx.runs.delete("r")
             tx.connection.execute(
-                update(models.months)
-                .where(models.months.c.month == 202605)
+                update(tables.months)
+                .where(tables.months.c.month == 202605)
                 .values(state="detached")
             )
 

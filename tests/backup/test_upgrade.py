@@ -11,7 +11,7 @@ import orjson
 import pytest
 from sqlalchemy import select
 
-from tandem_store import SchemaBehindError, models, open_store
+from tandem_store import SchemaBehindError, open_store, tables
 from tandem_store.backup import restore_store
 from tandem_store.database import revisions
 from tests.support.databases import file_of
@@ -43,7 +43,7 @@ def test_makes_a_backup_and_says_where(old_url: str, tmp_path: Path) -> None:
     assert f"is now at revision {revisions.HEAD} (was: 0002)." in done.stdout
     assert revisions.current(str(file)) == "0002"
     with open_store(old_url) as store, store.read() as tx:
-        (row,) = tx.connection.execute(select(models.backups.c.location)).all()
+        (row,) = tx.connection.execute(select(tables.backups.c.location)).all()
     assert row.location == str(file)
     restore_store(str(tmp_path / "restored.db"), file)
     assert dump(str(tmp_path / "restored.db")) == dump(old_url)

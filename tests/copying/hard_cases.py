@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import update
 
-from tandem_store import AutomationSpec, Store, models, open_store
+from tandem_store import AutomationSpec, Store, open_store, tables
 from tandem_store.importer import ImportOptions, import_state
 from tests.importer.traps import lay_all
 from tests.support.legacy_runs import definition
@@ -56,7 +56,7 @@ def _claim(store: Store) -> None:
     claimed = {"claimed_by": "worker", "claim_epoch": 3, "claim_expires_at_ms": 2**63 - 1}
     with store.begin() as tx:
         tx.connection.execute(
-            update(models.runs).where(models.runs.c.run_id.in_(["id-B", "id-é"])).values(claimed)
+            update(tables.runs).where(tables.runs.c.run_id.in_(["id-B", "id-é"])).values(claimed)
         )
 
 
@@ -68,8 +68,8 @@ def detach(store: Store) -> None:
     with store.begin() as tx:
         tx.runs.delete("old")
         tx.connection.execute(
-            update(models.months)
-            .where(models.months.c.month == 202001)
+            update(tables.months)
+            .where(tables.months.c.month == 202001)
             .values(state="detached", detached_at_ms=5)
         )
         # Its documents lie elsewhere.

@@ -19,8 +19,8 @@ from tandem_store import (
     StoreError,
     StoreLockedError,
     UnfinishedCopyError,
-    models,
     open_store,
+    tables,
 )
 from tandem_store.cli import exits
 from tandem_store.copying import RowSum, copy_store
@@ -157,7 +157,7 @@ def test_does_not_go_on_from_a_source_that_was_written_to(source_url: str, targe
 def _flip_a_byte(target: str) -> None:
     with tampering(target) as connection:
         month = connection.scalar(
-            select(models.runs.c.month).where(models.runs.c.run_id == "great")
+            select(tables.runs.c.month).where(tables.runs.c.run_id == "great")
         )
         table = partitions.document_table(connection, month)
         row = table.c.run_id == "great"
@@ -168,21 +168,21 @@ def _flip_a_byte(target: str) -> None:
 
 def _change_a_claim(target: str) -> None:
     with tampering(target) as connection:
-        row = models.runs.c.run_id == "great"
-        connection.execute(update(models.runs).where(row).values(claim_epoch=9))
+        row = tables.runs.c.run_id == "great"
+        connection.execute(update(tables.runs).where(row).values(claim_epoch=9))
 
 
 def _change_the_ledger(target: str) -> None:
     with tampering(target) as connection:
-        entries = models.import_entries
+        entries = tables.import_entries
         greatest = select(func.max(entries.c.id)).scalar_subquery()
         connection.execute(update(entries).where(entries.c.id == greatest).values(reason="x"))
 
 
 def _rename_an_automation(target: str) -> None:
     with tampering(target) as connection:
-        row = models.automations.c.automation_id == "\U0001f600"
-        connection.execute(update(models.automations).where(row).values(name="x"))
+        row = tables.automations.c.automation_id == "\U0001f600"
+        connection.execute(update(tables.automations).where(row).values(name="x"))
 
 
 @pytest.mark.parametrize(
@@ -214,9 +214,9 @@ def test_a_run_too_many_keeps_it_closed(source_url: str, target_url: str) -> Non
 
     def add(target: str) -> None:
         with tampering(target) as connection:
-            row = connection.execute(select(models.runs).limit(1)).one()._asdict()
+            row = connection.execute(select(tables.runs).limit(1)).one()._asdict()
             values = {**row, "run_id": "too-many", "month": 190001}
-            connection.execute(models.runs.insert().values(values))
+            connection.execute(tables.runs.insert().values(values))
 
     report = copy_store(source_url, target_url, progress=altered(target_url, add))
 
@@ -400,8 +400,8 @@ def test_a_row_that_the_target_cannot_hold_is_a_sentence(
 ) -> None:
     """SQLite keeps what PostgreSQL refuses, if somebody wrote it past the store."""
     with tampering(source_url) as connection:
-        row = models.runs.c.run_id == "great"
-        connection.execute(update(models.runs).where(row).values(claimed_by=AsStored("nul\0")))
+        row = tables.runs.c.run_id == "great"
+        connection.execute(update(tables.runs).where(row).values(claimed_by=AsStored("nul\0")))
 
     with pytest.raises(StoreError, match="The target refuses a row of 2026-05"):
         copy_store(source_url, new_database_on("postgresql"))

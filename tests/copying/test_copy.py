@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from tandem_store import Month, models, open_store
+from tandem_store import Month, open_store, tables
 from tandem_store.cli import exits
 from tandem_store.copying import copy_store
 from tandem_store.copying.parts import Batch
@@ -146,7 +146,7 @@ def test_says_whose_documents_stay_behind(source_url: str, target_url: str) -> N
         tx.runs.add(new_run("x", created_at_ms=67 * YEAR_MS, updated_at_ms=67 * YEAR_MS))
         tx.runs.delete("x")
         tx.connection.execute(
-            update(models.months).where(models.months.c.month == 203612).values(state="detached")
+            update(tables.months).where(tables.months.c.month == 203612).values(state="detached")
         )
 
     report = copy_store(source_url, target_url)

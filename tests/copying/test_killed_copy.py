@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
-from tandem_store import UnfinishedCopyError, models, open_store
+from tandem_store import UnfinishedCopyError, open_store, tables
 from tandem_store.copying import copy_store
 from tandem_store.database.engines import create_engines
 from tandem_store.errors import StoreError
@@ -103,7 +103,7 @@ def _runs(url: str) -> int:
     engines = create_engines(url)
     try:
         with engines.read.connect() as connection:
-            return connection.execute(select(func.count()).select_from(models.runs)).scalar_one()
+            return connection.execute(select(func.count()).select_from(tables.runs)).scalar_one()
     except (DBAPIError, StoreError):
         return 0
     finally:

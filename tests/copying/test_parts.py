@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import Connection
 
-from tandem_store import models, open_store
+from tandem_store import open_store, tables
 from tandem_store.copying import parts
 from tandem_store.copying.parts import Batch, StorePart
 from tandem_store.month import Month
@@ -26,15 +26,15 @@ def connection(full_url: str) -> Iterator[Connection]:
 
 def test_every_table_is_copied() -> None:
     """Also those that a later revision adds, without a word here."""
-    known = [*parts.before_runs(), *parts.after_runs(), models.runs, models.run_documents]
+    known = [*parts.before_runs(), *parts.after_runs(), tables.runs, tables.run_documents]
 
-    assert set(known) == set(models.metadata.tables.values())
-    assert len(known) == len(models.metadata.tables)
+    assert set(known) == set(tables.metadata.tables.values())
+    assert len(known) == len(tables.metadata.tables)
 
 
 def test_what_is_referred_to_comes_first() -> None:
     """So that no insert waits for another."""
-    order = [*parts.before_runs(), models.runs, *parts.after_runs()]
+    order = [*parts.before_runs(), tables.runs, *parts.after_runs()]
 
     for place, table in enumerate(order):
         assert {key.column.table for key in table.foreign_keys} <= set(order[:place])
@@ -69,7 +69,7 @@ def test_goes_on_behind_a_key(connection: Connection) -> None:
 
 def test_a_key_may_have_several_columns(connection: Connection) -> None:
     """The tables of today have one each; the next need not."""
-    entries = models.import_entries
+    entries = tables.import_entries
     part = parts.of_table(entries)
     wide = StorePart("wide", part.tables, (entries.c.file_id, entries.c.id), part.rows)
 

@@ -20,7 +20,7 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from tandem_store import AutomationSpec, ReadTransaction, Store, StoreError, models, open_store
+from tandem_store import AutomationSpec, ReadTransaction, Store, StoreError, open_store, tables
 from tandem_store.dump import lines_of
 from tests.support.legacy_runs import definition
 from tests.support.run_records import new_run
@@ -146,8 +146,8 @@ def is_found_by_reading_everything(path: Path, store: Store) -> bool:
         with store.read() as tx:
             months = {one.month.suffix for one in tx.months.states() if one.state == "attached"}
             names = tx.connection.execute(text("SELECT name FROM sqlite_master")).scalars()
-            tables = {name[14:] for name in names if models.MONTH_TABLE.fullmatch(name)}
-            return months != tables or bool(list(tx.runs.damaged()))
+            stored = {name[14:] for name in names if tables.MONTH_TABLE.fullmatch(name)}
+            return months != stored or bool(list(tx.runs.damaged()))
     except StoreError:
         return True
 

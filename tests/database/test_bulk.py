@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event, select
 from sqlalchemy.exc import DataError, IntegrityError
 
-from tandem_store import Month, models
+from tandem_store import Month, tables
 from tandem_store.database.bulk import COPY_FROM, insert_rows
 from tandem_store.database.engines import Engines
 from tandem_store.stored_text import AsStored
@@ -57,7 +57,7 @@ def snapshots(count: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("count", [0, 1, COPY_FROM - 1, COPY_FROM, 10 * COPY_FROM])
 @pytest.mark.parametrize(
     ("table", "make", "key"),
-    [(models.runs, rows, "run_id"), (models.automation_snapshots, snapshots, "digest")],
+    [(tables.runs, rows, "run_id"), (tables.automation_snapshots, snapshots, "digest")],
 )
 def test_what_is_inserted_is_there(
     engines: Engines, table: Any, make: Callable[[int], list[dict[str, Any]]], key: str, count: int
@@ -79,13 +79,13 @@ def test_what_is_inserted_is_there(
 def test_a_key_that_is_taken_is_an_integrity_error(engines: Engines, count: int) -> None:
     """Callers catch what SQLAlchemy raises for any other insert."""
     with engines.write.begin() as connection:
-        insert_rows(connection, models.runs, rows(1))
+        insert_rows(connection, tables.runs, rows(1))
 
     with pytest.raises(IntegrityError), engines.write.begin() as connection:
-        insert_rows(connection, models.runs, rows(count))
+        insert_rows(connection, tables.runs, rows(count))
 
     with engines.read.connect() as connection:
-        assert len(connection.execute(select(models.runs.c.run_id)).all()) == 1
+        assert len(connection.execute(select(tables.runs.c.run_id)).all()) == 1
 
 
 @pytest.mark.postgresql
@@ -97,10 +97,10 @@ def test_what_no_column_can_hold_is_a_data_error(
     bad = [row | {"detail": AsStored("a\0b")} for row in rows(COPY_FROM)]
 
     with pytest.raises(DataError), engines.write.begin() as connection:
-        insert_rows(connection, models.runs, bad)
+        insert_rows(connection, tables.runs, bad)
 
     with engines.write.begin() as connection:
-        insert_rows(connection, models.runs, rows(COPY_FROM))
+        insert_rows(connection, tables.runs, rows(COPY_FROM))
 
 
 @pytest.mark.postgresql
@@ -114,7 +114,7 @@ def test_many_rows_go_by_copy(store_url: str, open_engines: Callable[..., Engine
         verbs.append(statement.split()[0])
 
     with engines.write.begin() as connection:
-        insert_rows(connection, models.automation_snapshots, snapshots(COPY_FROM - 1))
-        insert_rows(connection, models.runs, rows(COPY_FROM))
+        insert_rows(connection, tables.automation_snapshots, snapshots(COPY_FROM - 1))
+        insert_rows(connection, tables.runs, rows(COPY_FROM))
 
     assert verbs == ["INSERT", "COPY"]

@@ -18,7 +18,7 @@ from tandem_store import (
     RecordTooNewError,
     Store,
     StoreError,
-    models,
+    tables,
 )
 from tandem_store.database.partitions import document_table
 from tandem_store.dump import dump_lines
@@ -67,7 +67,7 @@ def damage(store: Store, **values: Any) -> None:
     """Change columns of the run behind the store's back."""
     with store.begin() as tx:
         tx.connection.execute(
-            update(models.runs).where(models.runs.c.run_id == "bad").values(values)
+            update(tables.runs).where(tables.runs.c.run_id == "bad").values(values)
         )
 
 
@@ -115,7 +115,7 @@ def test_documents_that_changed_places_are_not_served(filled: Store) -> None:
 
 def test_snapshots_that_changed_places_are_not_served(filled: Store) -> None:
     """A snapshot lies under the digest of its content."""
-    table = models.automation_snapshots
+    table = tables.automation_snapshots
     with filled.begin() as tx:
         (one, other) = tx.connection.execute(select(table.c.id, table.c.document)).all()
         tx.connection.execute(
@@ -218,7 +218,7 @@ def test_a_list_says_which_run_it_cannot_show(store: Store, version: int) -> Non
         tx.runs.add_many([GOOD, BAD])
         values = {"status": "resting", "schema_version": version}
         tx.connection.execute(
-            update(models.runs).where(models.runs.c.run_id == "bad").values(values)
+            update(tables.runs).where(tables.runs.c.run_id == "bad").values(values)
         )
 
     with store.read() as tx, pytest.raises(StoreError) as refused:
@@ -243,7 +243,7 @@ def test_a_damaged_claim_names_its_run(store: Store) -> None:
     with store.begin() as tx:
         tx.runs.add(GOOD)
         damage = {"claimed_by": "w", "claim_expires_at_ms": literal("soon")}
-        tx.connection.execute(update(models.runs).values(damage))
+        tx.connection.execute(update(tables.runs).values(damage))
 
     with (
         store.read() as tx,
@@ -273,7 +273,7 @@ def test_a_definition_that_was_altered_is_not_served(store: Store, column: str) 
     """It has a digest of its own."""
     values: dict[str, Any] = {"digest": b"x" * 32, "document": compress(b"{}"), "encoding": "no"}
     values |= {"schema_version": 99, "name": "Another"}
-    table = models.automations
+    table = tables.automations
     with store.begin() as tx:
         tx.automations.put(AUTOMATION)
         tx.connection.execute(update(table).values({column: values[column]}))
@@ -289,7 +289,7 @@ def test_a_month_that_is_none_is_told(store: Store) -> None:
     """Where the months are listed."""
     with store.begin() as tx:
         row = {"month": 202613, "state": "attached", "attached_at_ms": 1}
-        tx.connection.execute(insert(models.months).values(row))
+        tx.connection.execute(insert(tables.months).values(row))
 
     with (
         store.read() as tx,
@@ -317,8 +317,8 @@ def test_a_quarantined_item_whose_bytes_are_damaged_is_named(
     item = {"path": "p", "layout": "shard", "digest": b"d" * 32, "reason": "torn", "message": "m"}
     item |= {"size": 1, "encoding": "zstd", "raw": compress(b"x"), "kept_in_source": False}
     with store.begin() as tx:
-        tx.connection.execute(insert(models.quarantine).values(item | {"created_at_ms": 1}))
-        tx.connection.execute(update(models.quarantine).values(values))
+        tx.connection.execute(insert(tables.quarantine).values(item | {"created_at_ms": 1}))
+        tx.connection.execute(update(tables.quarantine).values(values))
         (found,) = tx.quarantine.list()
 
         with pytest.raises(NotAStoreError, match=f"item {found.id} cannot be read"):

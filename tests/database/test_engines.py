@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import insert, inspect, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
-from tandem_store import models
+from tandem_store import tables
 from tandem_store.database import revisions, urls, waiting
 from tandem_store.database.engines import Engines, create_engines
 from tandem_store.database.error_translation import translate
@@ -271,7 +271,7 @@ class TestTransactions:
 
     def test_writers_take_turns_and_lose_nothing(self, engines: Engines) -> None:
         """Reading, adding one and writing back is safe, because the lock comes before the read."""
-        months = models.months
+        months = tables.months
         with engines.write.begin() as connection:
             connection.execute(
                 insert(months).values(month=202608, state="attached", attached_at_ms=0)
@@ -337,13 +337,13 @@ class TestBothDatabases:
 
     def test_reading_sees_one_moment(self, engines: Engines) -> None:
         """Two statements of one read agree, whatever is written in between."""
-        count = select(models.months.c.month)
+        count = select(tables.months.c.month)
 
         with engines.read.begin() as reader:
             before = reader.execute(count).all()
             with engines.write.begin() as writer:
                 writer.execute(
-                    insert(models.months).values(month=202608, state="attached", attached_at_ms=0)
+                    insert(tables.months).values(month=202608, state="attached", attached_at_ms=0)
                 )
             after = reader.execute(count).all()
 
@@ -368,7 +368,7 @@ class TestTranslation:
 
     def test_a_broken_rule_is_left_to_who_knows_the_rule(self, engines: Engines) -> None:
         """What a taken id means is for the repository to say."""
-        row = insert(models.months).values(month=1, state="attached", attached_at_ms=0)
+        row = insert(tables.months).values(month=1, state="attached", attached_at_ms=0)
 
         with pytest.raises(DBAPIError, match="UNIQUE"):
             with engines.write.begin() as connection:

@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-from tandem_store import NotAStoreError, NotFoundError, Store, StoreError, models, open_store
+from tandem_store import NotAStoreError, NotFoundError, Store, StoreError, open_store, tables
 from tandem_store.cli.program import program
 from tandem_store.database import revisions
 from tandem_store.database.error_translation import in_words, translate
@@ -148,7 +148,7 @@ class TestLimits:
         """The driver finds it, or the server."""
         with pytest.raises(StoreError, match="takes at most 9,223,372,036,854,775,807"):
             with store.read() as tx:
-                tx.connection.execute(select(models.runs).where(models.runs.c.revision == 10**20))
+                tx.connection.execute(select(tables.runs).where(tables.runs.c.revision == 10**20))
 
     def test_too_many_values_are_told(self, store: Store) -> None:
         """Not as a connection that was lost."""

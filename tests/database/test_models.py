@@ -20,12 +20,12 @@ from tandem_store import (
     Store,
     TenantScope,
     Transaction,
-    models,
     open_store,
+    tables,
 )
 from tandem_store.column_types import EscapedText, MonthKey
 from tandem_store.database.table_check import differences
-from tandem_store.models import ImportEntry, Model, Run, RunDocument
+from tandem_store.models import ImportEntry, Model, Run, RunDocument, StoredMonth, table_of
 from tests.support import REPOSITORY
 from tests.support.run_records import new_run
 
@@ -34,7 +34,7 @@ HARD = "A\0b\x01\x0100\udcff?é%_"
 MONTH = Month(2026, 5)
 MODELS: list[type[Model]] = [
     mapper.class_
-    for table in models.metadata.sorted_tables
+    for table in tables.metadata.sorted_tables
     for mapper in Model.registry.mappers
     if mapper.local_table is table
 ]
@@ -63,9 +63,9 @@ def fill(session: Session) -> dict[type[Model], dict[str, Any]]:
     """Write one row of every model, and say what is in it."""
     rows = {}
     for model in MODELS:
-        if model is models.StoredMonth:  # there are some already
+        if model is StoredMonth:  # there are some already
             session.execute(delete(model))
-        rows[model] = {one.name: value_for(one) for one in models.table_of(model).c}
+        rows[model] = {one.name: value_for(one) for one in table_of(model).c}
         session.add(model(**rows[model]))
         session.flush()
     session.commit()
@@ -79,7 +79,7 @@ def own_session(tx: ReadTransaction) -> Session:
 
 def text_columns(model: type[Model]) -> list[Column[str]]:
     """The columns that hold any text."""
-    table = models.table_of(model)
+    table = table_of(model)
     return [
         column
         for column in table.c
@@ -94,7 +94,7 @@ def test_every_text_goes_in_and_comes_out(store: Store) -> None:
 
     with store.read() as tx, own_session(tx) as session:
         for model, row in rows.items():
-            columns = models.table_of(model).c
+            columns = table_of(model).c
             for found in (session.scalars(select(model)).one(), tx.scalars(select(model)).one()):
                 assert {name: getattr(found, name) for name in row} == row, model
             assert dict(tx.connection.execute(select(*columns)).mappings().one()) == row
@@ -225,7 +225,7 @@ def test_every_table_and_column_says_what_it_means() -> None:
     source = ast.parse((REPOSITORY / "tandem_store" / "models.py").read_text())
     classes = {one.name: one for one in source.body if isinstance(one, ast.ClassDef)}
 
-    assert len(MODELS) == len(models.metadata.tables) == 12
+    assert len(MODELS) == len(tables.metadata.tables) == 12
     for model in MODELS:
         body = classes[model.__name__].body
         assert ast.get_docstring(classes[model.__name__]), model
@@ -238,13 +238,13 @@ def test_every_table_and_column_says_what_it_means() -> None:
             and isinstance(after.value, ast.Constant)
             and str(after.value.value).endswith(".")
         }
-        assert said == set(models.table_of(model).c.keys()), model
+        assert said == set(table_of(model).c.keys()), model
 
 
 def test_annotations_and_columns_agree() -> None:
     """On whether a value may be missing."""
     for model in MODELS:
-        for name, column in models.table_of(model).c.items():
+        for name, column in table_of(model).c.items():
             kind = str(model.__annotations__[name])
             assert column.nullable == ("None" in kind), (model, name)
             assert column.type.python_type.__name__ in kind, (model, name)
@@ -252,18 +252,18 @@ def test_annotations_and_columns_agree() -> None:
 
 def test_a_month_on_sqlite_has_the_columns_of_the_documents() -> None:
     """Made by one function from the model."""
-    table = models.month_table("run_documents_2026_05")
+    table = tables.month_table("run_documents_2026_05")
 
     assert [(one.name, one.type, one.nullable) for one in table.c] == [
-        (one.name, one.type, one.nullable) for one in models.table_of(RunDocument).c
+        (one.name, one.type, one.nullable) for one in table_of(RunDocument).c
     ]
     assert [one.name for one in table.primary_key] == ["run_id"]
 
 
 def test_tables_without_conversions_are_the_same_tables() -> None:
     """For whoever moves rows as they are."""
-    stored = models.stored_table(models.table_of(ImportEntry))
+    stored = tables.stored_table(table_of(ImportEntry))
 
-    assert stored.c.keys() == models.import_entries.c.keys()
+    assert stored.c.keys() == tables.import_entries.c.keys()
     assert [one.name for one in stored.primary_key] == ["id"]
     assert not [one for one in stored.c if isinstance(one.type, EscapedText | MonthKey)]

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import inspect, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from tandem_store import models
+from tandem_store import tables
 from tandem_store.database import partitions
 from tandem_store.database.engines import Engines
 from tandem_store.errors import MonthDetachedError
@@ -26,7 +26,7 @@ def test_a_month_is_made_when_it_is_needed(engines: Engines) -> None:
 
     with engines.read.connect() as connection:
         assert partitions.existing(connection) == [JULY, AUGUST]
-        rows = connection.execute(select(models.months).order_by("month")).all()
+        rows = connection.execute(select(tables.months).order_by("month")).all()
     assert [(row.month, row.state) for row in rows] == [
         (Month(2026, 7), "attached"),
         (Month(2026, 8), "attached"),
@@ -80,7 +80,7 @@ def test_a_run_may_change_its_month_together_with_its_document(engines: Engines)
         add_document(connection, "r1", JULY)
 
     with engines.write.begin() as connection:
-        connection.execute(update(models.runs).values(month=AUGUST))
+        connection.execute(update(tables.runs).values(month=AUGUST))
         connection.execute(partitions.document_table(connection, JULY).delete())
         add_document(connection, "r1", AUGUST)
 
@@ -104,7 +104,7 @@ def test_a_detached_month_is_refused(engines: Engines) -> None:
     """It was put aside on purpose; the message says which month it is."""
     with engines.write.begin() as connection:
         partitions.ensure(connection, [AUGUST])
-        connection.execute(update(models.months).values(state="detached"))
+        connection.execute(update(tables.months).values(state="detached"))
 
     with pytest.raises(MonthDetachedError, match="2026-08 is detached"):
         with engines.write.begin() as connection:
@@ -135,7 +135,7 @@ def test_ids_sort_by_code_point(engines: Engines) -> None:
         for run_id in ids:
             add_run(connection, run_id, AUGUST)
 
-        found = connection.scalars(select(models.runs.c.run_id).order_by("run_id")).all()
+        found = connection.scalars(select(tables.runs.c.run_id).order_by("run_id")).all()
 
     assert found == sorted(ids)
 

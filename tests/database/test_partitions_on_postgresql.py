@@ -11,7 +11,7 @@ from threading import Barrier, Event
 import pytest
 from sqlalchemy import URL, func, inspect, select, text
 
-from tandem_store import models, open_store
+from tandem_store import open_store, tables
 from tandem_store.database import partitions
 from tandem_store.database.engines import Engines
 from tandem_store.database.urls import DEFAULT_SCHEMA
@@ -74,7 +74,7 @@ def test_eight_writers_make_ten_years_of_months_while_somebody_reads(store_url: 
         with open_store(store_url) as store:
             while not done.is_set():
                 with store.read() as tx:
-                    query = select(func.count()).select_from(models.run_documents)
+                    query = select(func.count()).select_from(tables.run_documents)
                     seen = tx.connection.execute(query).scalar_one()
                     time.sleep(1.5)
         return seen
@@ -140,7 +140,7 @@ def test_of_two_that_wait_for_each_other_one_is_told(engines: Engines) -> None:
         assert sorted(pool.map(write, ["r1", "r2"])) == [False, True]
 
     with engines.read.connect() as connection:
-        assert len(connection.execute(select(models.runs.c.run_id)).all()) == 1
+        assert len(connection.execute(select(tables.runs.c.run_id)).all()) == 1
 
 
 def test_a_user_that_owns_no_table_uses_the_months_that_are_there(

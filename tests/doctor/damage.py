@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Table, delete, insert, select, text, update
 
-from tandem_store import models
+from tandem_store import tables
 from tandem_store.database import partitions
 from tandem_store.database.urls import database_url, sqlite_path
 from tandem_store.month import Month
@@ -33,16 +33,16 @@ def delete_document(url: str) -> None:
 def delete_row(url: str) -> None:
     """The row of a run is gone, its document is not."""
     with tampering(url, references=False) as connection:
-        connection.execute(delete(models.runs).where(models.runs.c.run_id == "2026-05-07"))
+        connection.execute(delete(tables.runs).where(tables.runs.c.run_id == "2026-05-07"))
 
 
 def add_row(url: str) -> None:
     """There is a row without a document."""
     with tampering(url, references=False) as connection:
         found = connection.execute(
-            select(models.runs).where(models.runs.c.run_id == "2026-05-07")
+            select(tables.runs).where(tables.runs.c.run_id == "2026-05-07")
         ).mappings()
-        connection.execute(insert(models.runs).values({**found.one(), "run_id": "a-ghost"}))
+        connection.execute(insert(tables.runs).values({**found.one(), "run_id": "a-ghost"}))
 
 
 def _swap(url: str, one: str, other: str) -> None:
@@ -73,16 +73,16 @@ def swap_unlike_documents(url: str) -> None:
 def flip_column(url: str) -> None:
     """One column of a run says something else than was written."""
     with tampering(url, references=False) as connection:
-        row = models.runs.c.run_id == "2026-05-07"
-        connection.execute(update(models.runs).where(row).values(completed_nodes=9))
+        row = tables.runs.c.run_id == "2026-05-07"
+        connection.execute(update(tables.runs).where(row).values(completed_nodes=9))
 
 
 def flip_time(url: str) -> None:
     """A column that stands nowhere else says something else than was written."""
     with tampering(url, references=False) as connection:
-        row = models.runs.c.run_id == "2026-05-07"
-        created = models.runs.c.created_at_ms
-        connection.execute(update(models.runs).where(row).values(created_at_ms=created + 1))
+        row = tables.runs.c.run_id == "2026-05-07"
+        created = tables.runs.c.created_at_ms
+        connection.execute(update(tables.runs).where(row).values(created_at_ms=created + 1))
 
 
 def damage_document(url: str) -> None:
@@ -98,36 +98,36 @@ def damage_document(url: str) -> None:
 def misplace_document(url: str) -> None:
     """A run moved to June, and its document did not."""
     with tampering(url, references=False) as connection:
-        row = models.runs.c.run_id == "2026-05-07"
-        connection.execute(update(models.runs).where(row).values(month=202606))
+        row = tables.runs.c.run_id == "2026-05-07"
+        connection.execute(update(tables.runs).where(row).values(month=202606))
 
 
 def delete_snapshot(url: str) -> None:
     """A snapshot that runs have is gone."""
     with tampering(url, references=False) as connection:
         connection.execute(
-            delete(models.automation_snapshots).where(models.automation_snapshots.c.id == 1)
+            delete(tables.automation_snapshots).where(tables.automation_snapshots.c.id == 1)
         )
 
 
 def change_digest(url: str) -> None:
     """A snapshot has another digest than its content."""
     with tampering(url, references=False) as connection:
-        table = models.automation_snapshots
+        table = tables.automation_snapshots
         connection.execute(update(table).where(table.c.id == 1).values(digest=b"\x00" * 32))
 
 
 def damage_snapshot(url: str) -> None:
     """A snapshot cannot be decompressed."""
     with tampering(url, references=False) as connection:
-        table = models.automation_snapshots
+        table = tables.automation_snapshots
         connection.execute(update(table).where(table.c.id == 1).values(document=b"\xff" * 50))
 
 
 def damage_automation(url: str) -> None:
     """A definition cannot be decompressed."""
     with tampering(url, references=False) as connection:
-        connection.execute(update(models.automations).values(document=b"\xff" * 50))
+        connection.execute(update(tables.automations).values(document=b"\xff" * 50))
 
 
 def drop_month(url: str) -> None:
@@ -139,7 +139,7 @@ def drop_month(url: str) -> None:
 def forget_month(url: str) -> None:
     """The list of months lacks one."""
     with tampering(url) as connection:
-        connection.execute(delete(models.months).where(models.months.c.month == MAY))
+        connection.execute(delete(tables.months).where(tables.months.c.month == MAY))
 
 
 def detach_partition(url: str) -> None:
@@ -173,21 +173,21 @@ def fill_parent(url: str) -> None:
     with tampering(url, references=False) as connection:
         table = documents(connection)
         row = connection.execute(select(table).limit(1)).mappings().one()
-        connection.execute(insert(models.run_documents).values(dict(row)))
+        connection.execute(insert(tables.run_documents).values(dict(row)))
 
 
 def set_clock_wrong(url: str) -> None:
     """A run ended years from now."""
     with tampering(url, references=False) as connection:
-        row = models.runs.c.run_id == "2026-05-07"
-        connection.execute(update(models.runs).where(row).values(finished_at_ms=NEXT_YEAR_MS))
+        row = tables.runs.c.run_id == "2026-05-07"
+        connection.execute(update(tables.runs).where(row).values(finished_at_ms=NEXT_YEAR_MS))
 
 
 def interrupt_import(url: str) -> None:
     """An import was read, and judged but for one run."""
     with tampering(url, references=False) as connection:
-        connection.execute(update(models.imports).values(state="settling", finished_at_ms=None))
-        entries = models.import_entries
+        connection.execute(update(tables.imports).values(state="settling", finished_at_ms=None))
+        entries = tables.import_entries
         connection.execute(
             update(entries).where(entries.c.run_id == "2026-05-07").values(outcome=None)
         )
@@ -214,7 +214,7 @@ def drop_index(url: str) -> None:
 def break_reference(url: str) -> None:
     """The ledger has a file of a directory that is not there."""
     with tampering(url, references=False) as connection:
-        connection.execute(delete(models.import_directories))
+        connection.execute(delete(tables.import_directories))
 
 
 def hide_from_index(url: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import delete
 
-from tandem_store import models, open_store
+from tandem_store import open_store, tables
 from tandem_store.cli.program import program
 from tests.doctor import damage
 from tests.support.databases import file_of
@@ -61,7 +61,7 @@ def test_one_of_a_kind_is_told_as_one(store_url: str) -> None:
 
     lines = run(store_url, "doctor", "--deep").stdout.splitlines()
     with open_store(store_url) as store, store.begin() as tx:
-        tx.connection.execute(delete(models.months))
+        tx.connection.execute(delete(tables.months))
     last = run(store_url, "doctor").stdout.splitlines()[-1]
 
     assert lines[0].endswith(", 1 run, 1 document read")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, text, update
 
-from tandem_store import models
+from tandem_store import tables
 from tandem_store.database import revisions, version_table
 from tandem_store.database.integrity import has_wal_reset_bug
 from tandem_store.database.urls import database_url, sqlite_path
@@ -113,7 +113,7 @@ def _backed_up(url: str, *, days: int, runs: int = 60, location: str = "/none/b.
     taken = time.time_ns() // 1_000_000 - days * MILLISECONDS_PER_DAY
     with tampering(url, references=False) as connection:
         connection.execute(
-            insert(models.backups).values(
+            insert(tables.backups).values(
                 taken_at_ms=taken, location=location, runs=runs, digest=b"\x00" * 32
             )
         )
@@ -158,7 +158,7 @@ def test_copies_in_quarantine_are_counted_and_their_bytes_read(sound_url: str) -
     """Waiting is a warning; bytes that are not those of the source are damage."""
     with tampering(sound_url, references=False) as connection:
         connection.execute(
-            insert(models.quarantine).values(
+            insert(tables.quarantine).values(
                 path="a.json", layout="shard", digest=b"\x00" * 32, reason="unreadable",
                 message="m", size=2, encoding="json", raw=b"{}", kept_in_source=False,
                 created_at_ms=0,
@@ -176,7 +176,7 @@ def test_unused_snapshots_are_mentioned(sound_url: str) -> None:
     """They only take room."""
     with tampering(sound_url, references=False) as connection:
         connection.execute(
-            insert(models.automation_snapshots).values(
+            insert(tables.automation_snapshots).values(
                 digest=b"\x01" * 32, schema_version=1, encoding="json", document=b"{}"
             )
         )
@@ -187,8 +187,8 @@ def test_unused_snapshots_are_mentioned(sound_url: str) -> None:
 def test_a_record_of_a_newer_version_is_no_damage(sound_url: str) -> None:
     """The package is to be upgraded, not the store restored."""
     with tampering(sound_url, references=False) as connection:
-        row = models.runs.c.run_id == "2026-05-07"
-        connection.execute(update(models.runs).where(row).values(schema_version=2))
+        row = tables.runs.c.run_id == "2026-05-07"
+        connection.execute(update(tables.runs).where(row).values(schema_version=2))
 
     found = by_code(sound_url, deep=True)["record_too_new"]
 
@@ -427,8 +427,8 @@ def test_dead_rows_are_mentioned(sound_url: str, monkeypatch: pytest.MonkeyPatch
     """From 10,000 and a fifth of the table; here from one."""
     monkeypatch.setattr(sizes, "_DEAD_ROWS", 0)
     with tampering(sound_url, references=False) as connection:
-        connection.execute(update(models.runs).values(detail="x"))
-        connection.execute(update(models.runs).values(detail="y"))
+        connection.execute(update(tables.runs).values(detail="x"))
+        connection.execute(update(tables.runs).values(detail="y"))
     with tampering(sound_url, references=False) as connection:
         connection.execute(text("ANALYZE runs"))
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import text, update
 
-from tandem_store import models
+from tandem_store import tables
 from tandem_store.cli.program import program
 from tests.doctor import damage
 from tests.support.tampering import tampering
@@ -43,8 +43,8 @@ EXIT_CODES = {0, 1, 2, 3, 4, 5}
 def _say_no_month(url: str) -> None:
     """A run says that it belongs to a month that no calendar has."""
     with tampering(url, references=False) as connection:
-        row = models.runs.c.run_id == "2026-05-07"
-        connection.execute(update(models.runs).where(row).values(month=202613))
+        row = tables.runs.c.run_id == "2026-05-07"
+        connection.execute(update(tables.runs).where(row).values(month=202613))
 
 
 def _write_a_list(url: str) -> None:

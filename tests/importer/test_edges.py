@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from tandem_store import models, open_store
+from tandem_store import open_store, tables
 from tandem_store.cli import exits
 from tandem_store.database.locks.jobs import import_lock
 from tandem_store.errors import StoreLockedError
@@ -206,7 +206,7 @@ def make_engine_database(state: StateDir, times: dict[str, int]) -> None:
 def replace_kept_bytes(url: str, raw: bytes) -> None:
     """As if the program had learned to read what it kept."""
     with open_store(url) as store, store.begin() as tx:
-        tx.connection.execute(update(models.quarantine).values(raw=raw, encoding="json"))
+        tx.connection.execute(update(tables.quarantine).values(raw=raw, encoding="json"))
 
 
 def test_bytes_too_many_to_keep_are_read_from_the_source_again(

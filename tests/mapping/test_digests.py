@@ -10,7 +10,7 @@ import pytest
 from tandem_store.errors import NotAStoreError
 from tandem_store.mapping import RunRows, decompress, record_of, rows_of
 from tandem_store.mapping.digests import COVERED, columns_digest
-from tandem_store.models import runs
+from tandem_store.tables import runs
 from tandem_store.verify.difference import first_difference
 from tests.support.state_directories import full_run
 

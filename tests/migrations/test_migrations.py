@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 import tandem_store
-from tandem_store import models, open_store
+from tandem_store import open_store, tables
 from tandem_store.database import partitions, revisions, version_table
 from tandem_store.database.engines import Engines
 from tandem_store.errors import NotAStoreError, SchemaAheadError, SchemaBehindError, StoreError
@@ -54,7 +54,7 @@ def fill(engines: Engines) -> None:
             )
         )
         connection.execute(
-            insert(models.quarantine).values(
+            insert(tables.quarantine).values(
                 path="x.json",
                 layout="shard",
                 digest=b"0" * 32,
@@ -218,9 +218,9 @@ class TestTheResult:
         """Alembic compares neither primary keys nor checks, so this does."""
         with open_engines(store_url).read.connect() as connection:
             inspector = inspect(connection)
-            for table in models.metadata.tables.values():
+            for table in tables.metadata.tables.values():
                 name, columns = table.primary_key.name, list(table.primary_key.columns.keys())
-                if table is models.run_documents and connection.dialect.name == "sqlite":
+                if table is tables.run_documents and connection.dialect.name == "sqlite":
                     columns = ["run_id"]
                 found = inspector.get_pk_constraint(table.name)
                 assert (found["name"], found["constrained_columns"]) == (name, columns)
@@ -239,7 +239,7 @@ class TestTheResult:
 
         with engines.read.connect() as connection:
             month = shape(connection, partitions.table_name(MONTH))
-            parent = shape(connection, models.run_documents.name)
+            parent = shape(connection, tables.run_documents.name)
 
         assert month == parent
 
@@ -339,7 +339,7 @@ def test_the_schema_of_postgresql_can_be_chosen(empty_url: str, open_engines: Op
 
     with open_engines(url).read.connect() as connection:
         assert "runs" in inspect(connection).get_table_names(schema="Runs of ours")
-        assert connection.scalar(select(models.runs.c.run_id)) is None
+        assert connection.scalar(select(tables.runs.c.run_id)) is None
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from tandem_store import (
     RunRecord,
     Store,
     UnstorableError,
-    models,
+    tables,
 )
 from tandem_store.month import LAST_MILLISECOND, Month
 from tandem_store.records import TERMINAL_STATUSES, RunStatus
@@ -317,8 +317,8 @@ def test_a_context_run_that_has_not_ended_is_never_listed(store: Store) -> None:
     with store.begin() as tx:
         tx.runs.add_many([new_run("r"), new_run("s")])
         tx.connection.execute(
-            update(models.runs)
-            .where(models.runs.c.run_id == "r")
+            update(tables.runs)
+            .where(tables.runs.c.run_id == "r")
             .values(trigger_type="recovered_context_run", status="queued")
         )
 
@@ -354,7 +354,7 @@ def test_of_many_runs_none_is_added_if_one_cannot_be(store: Store, taken: list[s
 
     with store.read() as tx:
         assert [stored.run_id for stored in tx.runs.documents_by_id()] == ["after", "old"]
-        snapshots = select(models.automation_snapshots.c.id)
+        snapshots = select(tables.automation_snapshots.c.id)
         assert len(tx.connection.execute(snapshots).all()) == 1
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from tandem_store import Claim, LeaseLostError, RunFilter, RunRecord, Store, Versioned, models
+from tandem_store import Claim, LeaseLostError, RunFilter, RunRecord, Store, Versioned, tables
 from tandem_store.runs import Runs
 from tandem_store.runs.claims import refuse_unless_working
 from tests.support.changes import to
@@ -44,9 +44,9 @@ def claim_next(store: Store, worker: str = "w", lease: timedelta = LEASE, **how)
 def let_run_out(store: Store) -> None:
     """Put the end of every lease into the past, as if the workers had died long ago."""
     with store.begin() as tx:
-        held = models.runs.c.claimed_by.is_not(None)
+        held = tables.runs.c.claimed_by.is_not(None)
         tx.connection.execute(
-            update(models.runs).where(held).values(claim_expires_at_ms=CREATED_MS)
+            update(tables.runs).where(held).values(claim_expires_at_ms=CREATED_MS)
         )
 
 
@@ -108,8 +108,8 @@ def test_imported_runs_wait_until_they_are_asked_for(store: Store) -> None:
     """Years-old queued runs do not start because somebody migrated."""
     add(store, queued("old"), queued("new", created_at_ms=CREATED_MS + 1))
     with store.begin() as tx:
-        old = models.runs.c.run_id == "old"
-        tx.connection.execute(update(models.runs).where(old).values(imported=True))
+        old = tables.runs.c.run_id == "old"
+        tx.connection.execute(update(tables.runs).where(old).values(imported=True))
 
     first = claim_next(store)
     second = claim_next(store)
@@ -124,7 +124,7 @@ def test_an_imported_run_that_a_service_wrote_is_claimed_like_any_other(store: S
     """Whoever queues it again means it."""
     add(store, queued("r"))
     with store.begin() as tx:
-        tx.connection.execute(update(models.runs).values(imported=True))
+        tx.connection.execute(update(tables.runs).values(imported=True))
         tx.runs.update("r", lambda run: run)
 
     assert claim_next(store) is not None
@@ -178,7 +178,7 @@ def test_an_imported_run_is_taken_over_only_by_who_asked_for_such(store: Store) 
     """A lease that ran out makes it no less imported."""
     add(store, queued("r"))
     with store.begin() as tx:
-        tx.connection.execute(update(models.runs).values(imported=True))
+        tx.connection.execute(update(tables.runs).values(imported=True))
     assert claim_next(store, include_imported=True) is not None
     let_run_out(store)
 
@@ -192,9 +192,9 @@ def test_the_lease_that_ended_first_is_taken_over_first(store: Store) -> None:
     for run_id, ended_ms in (("old", 9), ("young", 5)):
         with store.begin() as tx:
             tx.runs.claim_next("w", LEASE, RunFilter(text=run_id))
-            itself = models.runs.c.run_id == run_id
+            itself = tables.runs.c.run_id == run_id
             tx.connection.execute(
-                update(models.runs).where(itself).values(claim_expires_at_ms=ended_ms)
+                update(tables.runs).where(itself).values(claim_expires_at_ms=ended_ms)
             )
 
     taken = [claim_next(store), claim_next(store)]
@@ -260,9 +260,9 @@ def test_a_lease_that_is_lost_while_the_change_is_made_writes_nothing(store: Sto
     with store.begin() as tx:
 
         def meanwhile(run: RunRecord) -> RunRecord:
-            epoch = models.runs.c.claim_epoch
+            epoch = tables.runs.c.claim_epoch
             taken = {"claimed_by": "other", "claim_epoch": epoch + 1, "claim_token": 5}
-            tx.connection.execute(update(models.runs).values(**taken))
+            tx.connection.execute(update(tables.runs).values(**taken))
             return run.model_copy(update={"status": "completed"})
 
         with pytest.raises(LeaseLostError):
@@ -396,8 +396,8 @@ def test_a_record_of_a_newer_version_is_left_to_newer_workers(store: Store) -> N
     """It would stop this worker and every other, again and again."""
     add(store, queued("new"), queued("old", created_at_ms=CREATED_MS + 1))
     with store.begin() as tx:
-        new = models.runs.c.run_id == "new"
-        tx.connection.execute(update(models.runs).where(new).values(schema_version=99))
+        new = tables.runs.c.run_id == "new"
+        tx.connection.execute(update(tables.runs).where(new).values(schema_version=99))
 
     claim = claim_next(store)
 

@@ -13,7 +13,7 @@ from tandem_store import (
     RecordTooNewError,
     RunFilter,
     Store,
-    models,
+    tables,
 )
 from tandem_store.database.partitions import document_table
 from tandem_store.month import Month
@@ -149,7 +149,7 @@ def test_a_detached_month_takes_no_writes(store: Store, write: str) -> None:
     """Its document_counts are elsewhere; the error says so."""
     with store.begin() as tx:
         tx.runs.add(new_run("r"))
-        tx.connection.execute(update(models.months).values(state="detached", detached_at_ms=1))
+        tx.connection.execute(update(tables.months).values(state="detached", detached_at_ms=1))
 
     with (
         store.begin() as tx,
@@ -178,7 +178,7 @@ def test_equal_snapshots_take_one_row(store: Store) -> None:
             tx.runs.add(run)
 
     with store.read() as tx:
-        count = select(func.count()).select_from(models.automation_snapshots)
+        count = select(func.count()).select_from(tables.automation_snapshots)
         assert tx.connection.execute(count).scalar_one() == 2
         assert [tx.runs.get(run.run_id) for run in runs] == runs
 
@@ -234,7 +234,7 @@ def test_a_record_of_a_newer_version_is_readable_as_json_only(store: Store) -> N
         tx.runs.add(new_run("new"))
         tx.runs.add(new_run("old"))
         tx.connection.execute(
-            update(models.runs).where(models.runs.c.run_id == "new").values(schema_version=99)
+            update(tables.runs).where(tables.runs.c.run_id == "new").values(schema_version=99)
         )
 
     with store.read() as tx:

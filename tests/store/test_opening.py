@@ -65,6 +65,30 @@ def test_nothing_is_done_when_the_package_is_imported(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_orm_is_imported_for_models_alone(store_url: str) -> None:
+    """It costs a process a tenth of a second, which those who only call methods do not pay."""
+    program = (
+        "import sys\n"
+        "from datetime import timedelta\n"
+        "from tandem_store import open_store\n"
+        "with open_store(sys.argv[1]) as store:\n"
+        "    with store.begin() as tx:\n"
+        "        tx.runs.claim_next('worker', timedelta(minutes=1))\n"
+        "    with store.read() as tx:\n"
+        "        tx.runs.list(limit=1)\n"
+        "        print('sqlalchemy.orm' in sys.modules)\n"
+        "        from sqlalchemy import select\n"
+        "        from tandem_store.models import Run\n"
+        "        print(tx.scalars(select(Run)).all(), 'sqlalchemy.orm' in sys.modules)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, store_url], capture_output=True, text=True
+    )
+
+    assert (done.stdout, done.stderr) == ("False\n[] True\n", "")
+
+
 def test_what_it_logs_comes_under_its_own_name(
     store_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:

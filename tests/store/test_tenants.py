@@ -25,7 +25,7 @@ from tandem_store import (
     TenantScopeError,
     TenantStore,
     TenantTransaction,
-    models,
+    tables,
 )
 from tandem_store.runs import Runs
 from tests.support.changes import unchanged
@@ -131,7 +131,7 @@ WALK: dict[str, Callable[[Runs], Any]] = {
 def damaged_ids(runs: Runs) -> list[str]:
     """Which runs are told to be damaged if all of them are; nothing stays so."""
     with runs._context.connection.begin_nested() as savepoint:
-        runs._context.connection.execute(update(models.runs).values(detail="altered"))
+        runs._context.connection.execute(update(tables.runs).values(detail="altered"))
         found = [one.run_id for one in runs.damaged()]
         savepoint.rollback()
     return found
@@ -179,8 +179,8 @@ def claimed(shared: Store) -> Iterator[Store]:
     """A store whose other tenant's run is held by the worker that ``FOREIGN_CLAIM`` names."""
     with shared.begin() as tx:
         tx.connection.execute(
-            update(models.runs)
-            .where(models.runs.c.run_id == "other")
+            update(tables.runs)
+            .where(tables.runs.c.run_id == "other")
             .values(claimed_by="theirs", claim_epoch=1, claim_expires_at_ms=2**53)
         )
         before = tx.runs.get_versioned("other"), list(tx.runs.claims())

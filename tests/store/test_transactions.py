@@ -21,8 +21,8 @@ from tandem_store import (
     StoreError,
     StoreLockedError,
     TenantScope,
-    models,
     open_store,
+    tables,
 )
 from tandem_store.database import waiting
 from tests.support.changes import one_more_token
@@ -226,7 +226,7 @@ class TestFailures:
         row = {"month": 202608, "state": "secret", "attached_at_ms": 0}
 
         with pytest.raises(IntegrityError) as caught, store.begin() as tx:
-            tx.connection.execute(insert(models.months).values(row))
+            tx.connection.execute(insert(tables.months).values(row))
 
         assert "hide_parameters" in str(caught.value)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, insert
 
-from tandem_store import models
+from tandem_store import tables
 from tandem_store.database import partitions
 from tandem_store.month import Month
 
@@ -12,7 +12,7 @@ from tandem_store.month import Month
 def add_run(connection: Connection, run_id: str, month: Month) -> None:
     """A row of ``runs`` with no more than it must have."""
     connection.execute(
-        insert(models.runs).values(
+        insert(tables.runs).values(
             run_id=run_id,
             month=month,
             revision=1,

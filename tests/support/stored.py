@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import psycopg
 from sqlalchemy import URL, Connection, func, make_url, select
 
-from tandem_store import models, open_store
+from tandem_store import open_store, tables
 from tandem_store.database.partitions import document_table
 from tandem_store.database.urls import DEFAULT_SCHEMA
 from tandem_store.dump import dump_lines
@@ -87,8 +87,8 @@ def all_rows(url: str) -> dict[str, list[tuple[Any, ...]]]:
             str(table.name): [
                 tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))
             ]
-            for table in models.metadata.sorted_tables
-            if table is not models.run_documents
+            for table in tables.metadata.sorted_tables
+            if table is not tables.run_documents
         }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import delete
 
-from tandem_store import models, open_store
+from tandem_store import open_store, tables
 from tandem_store.records import AutomationSpec
 from tandem_store.verify import Verdict, VerifyReport, verify_state
 from tests.support.importing import imported
@@ -36,7 +36,7 @@ def test_a_definition_that_the_store_lacks_is_a_difference(clean: StateDir, url:
     """Somebody deleted it; the source is the only place that has it."""
     imported(url, clean.root)
     with open_store(url) as store, store.begin() as tx:
-        tx.connection.execute(delete(models.automations))
+        tx.connection.execute(delete(tables.automations))
 
     assert told(verify_state(url, clean.root)) == [("kept", "definition missing in the store")]
 

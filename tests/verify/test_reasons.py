@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select, update
 
-from tandem_store import models, open_store
+from tandem_store import open_store, tables
 from tandem_store.backup import backup_store
 from tandem_store.verify import Cause, Verdict, verify_state
 from tests.support.importing import imported
@@ -20,9 +20,9 @@ from tests.support.state_directories import StateDir, definition, run
 def backed_up(url: str, *, later_ms: int = 1) -> None:
     """Note a backup, finished so much later than the last import was."""
     with open_store(url) as store, store.begin() as tx:
-        last = tx.connection.execute(select(models.imports.c.finished_at_ms)).scalars().all()
+        last = tx.connection.execute(select(tables.imports.c.finished_at_ms)).scalars().all()
         row = {"taken_at_ms": max(last) + later_ms, "location": __file__, "runs": 2, "digest": b"d"}
-        tx.connection.execute(insert(models.backups).values(**row))
+        tx.connection.execute(insert(tables.backups).values(**row))
 
 
 def causes(url: str, state: StateDir) -> list[Cause]:
@@ -78,9 +78,9 @@ def test_bytes_that_only_the_source_has_keep_it(state: StateDir, url: str) -> No
     backed_up(url)
     with open_store(url) as store, store.begin() as tx:
         items = tx.quarantine.list()
-        first = models.quarantine.c.id == items[0].id
+        first = tables.quarantine.c.id == items[0].id
         tx.connection.execute(
-            update(models.quarantine).where(first).values(kept_in_source=True, raw=None)
+            update(tables.quarantine).where(first).values(kept_in_source=True, raw=None)
         )
 
     assert causes(url, state) == [Cause.ONLY_IN_SOURCE, Cause.QUARANTINED]
@@ -91,7 +91,7 @@ def test_a_quarantined_copy_without_its_item_is_a_difference(state: StateDir, ur
     """The ledger says that its bytes are there, and they are not."""
     imported(url, state.root)
     with open_store(url) as store, store.begin() as tx:
-        tx.connection.execute(models.quarantine.delete())
+        tx.connection.execute(tables.quarantine.delete())
 
     (difference,) = verify_state(url, state.root).differences
 
@@ -130,7 +130,7 @@ def test_an_import_that_was_interrupted_keeps_the_source(clean: StateDir, url: s
     imported(url, clean.root)
     backed_up(url)
     with open_store(url) as store, store.begin() as tx:
-        tx.connection.execute(update(models.imports).values(state="settling"))
+        tx.connection.execute(update(tables.imports).values(state="settling"))
 
     assert causes(url, clean) == [Cause.IMPORT_INTERRUPTED]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, update
 
-from tandem_store import models, open_store
+from tandem_store import open_store, tables
 from tandem_store.verify import Verdict, verify_state
 from tandem_store.verify.difference import first_difference
 from tests.support.importing import imported
@@ -89,7 +89,7 @@ def test_a_store_that_was_altered_is_found_out(state: StateDir, url: str, victim
         found = tx.runs.get(victim)
         assert found is not None
         tx.runs.save(found.model_copy(update={"resume_reason": "x"}), force=True)
-        altered = update(models.runs).where(models.runs.c.run_id == victim)
+        altered = update(tables.runs).where(tables.runs.c.run_id == victim)
         tx.connection.execute(altered.values(revision=before.revision, imported=True))
 
     (difference,) = verify_state(url, state.root).differences
@@ -136,7 +136,7 @@ def test_a_copy_that_was_never_judged_is_no_pass(state: StateDir, url: str) -> N
     """An import saw it, and it was gone again before the import came to judge it."""
     state.shard(run("whole", hours=1), month="2026/01")
     imported(url, state.root)
-    entry = models.import_entries
+    entry = tables.import_entries
     with open_store(url) as store, store.begin() as tx:
         lost = tx.ledger.origins("whole")
         (retired,) = [one for one in lost if "/01/" in one.path]

@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 from sqlalchemy import delete, insert
 
-from tandem_store import models, open_store
+from tandem_store import open_store, tables
 from tandem_store.verify import verify_state
 from tests.support.importing import imported
 from tests.support.program import command
@@ -27,7 +27,7 @@ def back_up(url: str) -> None:
     """Note a backup, later than any import."""
     with open_store(url) as store, store.begin() as tx:
         row = {"taken_at_ms": 2**60, "location": __file__, "runs": 2, "digest": b"d"}
-        tx.connection.execute(insert(models.backups).values(**row))
+        tx.connection.execute(insert(tables.backups).values(**row))
 
 
 def spoil_nothing(state: StateDir, url: str) -> None:
@@ -37,13 +37,13 @@ def spoil_nothing(state: StateDir, url: str) -> None:
 def lose_backup(state: StateDir, url: str) -> None:
     """No backup was made."""
     with open_store(url) as store, store.begin() as tx:
-        tx.connection.execute(delete(models.backups))
+        tx.connection.execute(delete(tables.backups))
 
 
 def lose_definitions(state: StateDir, url: str) -> None:
     """The store has none any more."""
     with open_store(url) as store, store.begin() as tx:
-        tx.connection.execute(delete(models.automations))
+        tx.connection.execute(delete(tables.automations))
 
 
 def add_definition(state: StateDir, url: str) -> None:
