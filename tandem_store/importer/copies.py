@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Self
 
-from tandem_store.importer.choice.facts import Facts
 from tandem_store.importer.source.kinds import SkippedFile, SourceFile
-from tandem_store.importer.source.spans import Span
-from tandem_store.ledger import Kind, KnownFile
+from tandem_store.ledger import Entry, Kind, KnownFile
 from tandem_store.mapping import RunRows
 
 
@@ -42,55 +40,30 @@ class Raw:
 
 
 @dataclass(frozen=True, slots=True)
-class QuarantineReason:
-    """Why something goes to quarantine: a code, and a sentence for people."""
+class Rejected:
+    """Bytes that go to quarantine, and why: a code, and a sentence for people."""
 
     reason: str
     message: str
+    raw: Raw
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One copy of a run, or a range of bytes that should have been one.
+    """One copy of a run, or a range of bytes that should have been one, ready for the writer.
 
-    ``span`` is its range of bytes in the file, ``None`` if it is all of the file. ``facts`` is
-    ``None`` if the bytes cannot be any run; ``claimed_id`` is then the id that they name all the
-    same. ``run`` has the rows of a copy that may be stored as it is, ``fault`` and ``raw`` belong
-    to one that goes to quarantine.
+    ``run`` has the rows of a copy that may be stored as it is; ``rejected`` is what goes to
+    quarantine of one that may not.
     """
 
-    digest: bytes
-    span: Span | None = None
-    key: str | None = None
-    facts: Facts | None = None
-    claimed_id: str | None = None
+    entry: Entry
     run: RunRows | None = None
-    fault: QuarantineReason | None = None
-    raw: Raw | None = None
-
-    @property
-    def run_id(self) -> str | None:
-        """The run that this is a copy of, or claims to be."""
-        return self.claimed_id if self.facts is None else self.facts.run_id
+    rejected: Rejected | None = None
 
     @property
     def is_well_formed(self) -> bool:
         """Whether the copy may be stored before it is compared with others."""
-        return (
-            self.run is not None and self.facts is not None and self.facts.kind is Kind.WELL_FORMED
-        )
-
-    @property
-    def is_hopeless(self) -> bool:
-        """Whether no run can be made of it, so that it is quarantined at once."""
-        return self.fault is not None and (
-            self.facts is None or self.facts.kind is not Kind.DAMAGED
-        )
-
-    @property
-    def ordinal(self) -> int:
-        """Its position among the copies of its file."""
-        return 0 if self.span is None else self.span.start
+        return self.run is not None and self.entry.kind is Kind.WELL_FORMED
 
 
 @dataclass(frozen=True, slots=True)

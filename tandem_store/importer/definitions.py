@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tandem_store.errors import LegacyFormatError, UnstorableError
-from tandem_store.importer.copies import Copy, FileToRead, QuarantineReason
+from tandem_store.importer.copies import FileToRead, Rejected
 from tandem_store.importer.ledger_rows import file_state, quarantine_row
 from tandem_store.importer.parsing import FileContent, content_of, raw_of, too_large
 from tandem_store.importer.session import ImportSession
@@ -19,6 +19,14 @@ from tandem_store.mapping import refuse_long_id
 from tandem_store.records import AutomationSpec
 from tandem_store.records.reading import read_automation
 from tandem_store.store import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedDefinition:
+    """Bytes that should have been a definition, with their key in a file of many definitions."""
+
+    key: str | None
+    rejected: Rejected
 
 
 def import_definitions(
@@ -52,8 +60,9 @@ def _store(
     for file, content in read:
         _note_file(session, tx, replace(file, size=content.size), content.digest)
         for item in definitions_of(file, content):
-            if isinstance(item, Copy):
-                row = quarantine_row(import_id, None, file, item, now_ms=session.now_ms())
+            if isinstance(item, RejectedDefinition):
+                now_ms = session.now_ms()
+                row = quarantine_row(import_id, file, item.rejected, key=item.key, now_ms=now_ms)
                 tx.quarantine.add([row])
             elif is_newer(item, newest.get(item.automation_id)):
                 newest[item.automation_id] = item
@@ -62,15 +71,17 @@ def _store(
             tx.automations.put(definition)
 
 
-def definitions_of(file: SourceFile, content: FileContent) -> Iterable[AutomationSpec | Copy]:
-    """Return the definitions in a file, and a faulty ``Copy`` for what is not one."""
+def definitions_of(
+    file: SourceFile, content: FileContent
+) -> Iterable[AutomationSpec | RejectedDefinition]:
+    """Return the definitions in a file, and what is not one as rejected."""
     if content.data is None:
-        return [too_large(content.digest, content.size)]
+        return [RejectedDefinition(None, too_large(content.digest, content.size))]
     return definitions_in(file, content.data)
 
 
-def definitions_in(file: SourceFile, data: bytes) -> Iterator[AutomationSpec | Copy]:
-    """Yield the definitions in the bytes of a file, and a faulty ``Copy`` for what is not one."""
+def definitions_in(file: SourceFile, data: bytes) -> Iterator[AutomationSpec | RejectedDefinition]:
+    """Yield the definitions in the bytes of a file, and what is not one as rejected."""
     if not data.strip():
         return
     entries: dict[str, Any] | dict[None, Any]
@@ -78,22 +89,24 @@ def definitions_in(file: SourceFile, data: bytes) -> Iterator[AutomationSpec | C
         is_one = file.layout is Layout.DEFINITION
         entries = {None: loads(data)} if is_one else definition_entries(data)
     except LegacyFormatError as error:
-        yield _faulty(data, None, "damaged_definition", str(error))
+        yield _rejected(data, None, "damaged_definition", str(error))
         return
     for key, entry in entries.items():
         yield _definition(key, entry, data if key is None else None)
 
 
-def _definition(key: str | None, entry: Any, data: bytes | None) -> AutomationSpec | Copy:
+def _definition(
+    key: str | None, entry: Any, data: bytes | None
+) -> AutomationSpec | RejectedDefinition:
     try:
         definition = read_automation(entry)
         if definition.updated_at_ms >= 2**63:
             raise UnstorableError("updated_at_ms is beyond 2^63 - 1", reason="out_of_range")
         refuse_long_id("automation_id", definition.automation_id)
     except UnstorableError as error:
-        return _faulty(data or dumps(entry), key, error.reason, str(error))
+        return _rejected(data or dumps(entry), key, error.reason, str(error))
     except LegacyFormatError as error:
-        return _faulty(data or dumps(entry), key, "damaged_definition", str(error))
+        return _rejected(data or dumps(entry), key, "damaged_definition", str(error))
     return definition
 
 
@@ -120,9 +133,8 @@ def _fired(definition: AutomationSpec) -> tuple[int, int, bytes]:
     )
 
 
-def _faulty(data: bytes, key: str | None, reason: str, message: str) -> Copy:
-    raw = raw_of(data)
-    return Copy(raw.digest, key=key, fault=QuarantineReason(reason, message), raw=raw)
+def _rejected(data: bytes, key: str | None, reason: str, message: str) -> RejectedDefinition:
+    return RejectedDefinition(key, Rejected(reason, message, raw_of(data)))
 
 
 def _note_file(session: ImportSession, tx: Transaction, file: FileToRead, digest: bytes) -> None:

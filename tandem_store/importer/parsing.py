@@ -14,8 +14,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from tandem_store.errors import LegacyFormatError, UnstorableError
-from tandem_store.importer.choice.facts import Facts, time_of_damaged
-from tandem_store.importer.copies import Copy, FileToRead, QuarantineReason, Raw, Reading
+from tandem_store.importer.choice.entries import (
+    Origin,
+    entry_of_damaged,
+    entry_of_record,
+    entry_of_rejected,
+    time_of_damaged,
+)
+from tandem_store.importer.copies import Copy, FileToRead, Raw, Reading, Rejected
 from tandem_store.importer.source.context_run import run_from_context_state
 from tandem_store.importer.source.kinds import Layout, SkippedFile, Source, SourceFile, change_time
 from tandem_store.importer.source.salvage.damaged_ranges import salvage
@@ -27,7 +33,8 @@ from tandem_store.jsontext import DepthError, loads
 from tandem_store.legacy.recovery import recover_entry
 from tandem_store.legacy.shard_file import run_of_shard
 from tandem_store.legacy.versions import NewerVersionError
-from tandem_store.mapping import compress, rows_of
+from tandem_store.mapping import LONGEST_ID, compress, rows_of
+from tandem_store.stored_text import is_longer
 
 #: The most bytes of one item that quarantine keeps; of a larger one, only its range and digest.
 LARGEST_KEPT: Final = 16 * 1024 * 1024
@@ -35,6 +42,7 @@ _CHUNK: Final = 1024 * 1024
 #: How often a file is read that changes meanwhile.
 ATTEMPTS: Final = 3
 
+#: What quarantine says of a range that is not an entry.
 _MESSAGES: Final = {
     DamageKind.NOT_AN_OBJECT: "not a JSON object",
     DamageKind.DAMAGED: "damaged JSON",
@@ -109,16 +117,15 @@ def copies_of_file(file: SourceFile, data: bytes) -> list[Copy]:
     try:
         record = record_in(file, data)
         is_no_run = record is None and file.layout is Layout.CONTEXT
-        return [] if is_no_run else [_well_formed(record)]
+        return [] if is_no_run else [_well_formed(Origin(file), record)]
     except NewerVersionError as error:
-        fault = newer_version(error)
-        return [_hopeless(data, fault.reason, fault.message)]
+        return [newer_version(file, raw_of(data), error)]
     except UnstorableError as error:
-        return [_hopeless(data, error.reason, str(error), _claimed_id(file, data))]
+        return [_rejected(Origin(file), data, error.reason, str(error), _claimed_id(file, data))]
     except DepthError as error:
-        return [_hopeless(data, "too_deep", str(error))]
+        return [_rejected(Origin(file), data, "too_deep", str(error))]
     except LegacyFormatError as error:
-        return [_hopeless(data, "damaged", str(error), _claimed_id(file, data))]
+        return [_rejected(Origin(file), data, "damaged", str(error), _claimed_id(file, data))]
 
 
 def record_in(file: SourceFile, data: bytes) -> Any:
@@ -132,10 +139,11 @@ def record_in(file: SourceFile, data: bytes) -> Any:
     return run_of_shard(value)
 
 
-def newer_version(error: NewerVersionError) -> QuarantineReason:
-    """Return what quarantine says about a file that a later engine wrote."""
+def newer_version(file: SourceFile, raw: Raw, error: NewerVersionError) -> Copy:
+    """Return the copy for a file that a later engine wrote, whose bytes are ``raw``."""
     advice = "upgrade tandem-store, then run: tandem-store quarantine retry"
-    return QuarantineReason("newer_schema_version", f"{error}; {advice}")
+    rejected = Rejected("newer_schema_version", f"{error}; {advice}", raw)
+    return _quarantined(Origin(file), rejected)
 
 
 def copies_of_pieces(file: SourceFile, pieces: list[Piece]) -> list[Copy]:
@@ -145,14 +153,14 @@ def copies_of_pieces(file: SourceFile, pieces: list[Piece]) -> list[Copy]:
 
 def _copies_of_piece(file: SourceFile, piece: Piece) -> Iterator[Copy]:
     span = piece.span
+    origin = Origin(file, span, key_at(piece.data, 0))
     if span.damage is not None:
-        yield _fault_copy(piece, span.damage)
+        yield _rejected(origin, piece.data, span.damage.value, _MESSAGES[span.damage])
         return
     try:
         record = loads(piece.data[span.value - span.start :])
     except DepthError as error:
-        copy = _hopeless(piece.data, "too_deep", str(error))
-        yield replace(copy, span=span, key=key_at(piece.data, 0))
+        yield _rejected(origin, piece.data, "too_deep", str(error))
         return
     except LegacyFormatError:
         yield from _salvaged(file, piece)
@@ -160,7 +168,7 @@ def _copies_of_piece(file: SourceFile, piece: Piece) -> Iterator[Copy]:
     if contains_other_runs(record):
         yield from _salvaged(file, piece)
     else:
-        yield _copy_of_entry(file, piece, record)
+        yield _copy_of_entry(origin._replace(key=origin.key or ""), piece.data, record)
 
 
 def _salvaged(file: SourceFile, piece: Piece) -> Iterator[Copy]:
@@ -170,36 +178,35 @@ def _salvaged(file: SourceFile, piece: Piece) -> Iterator[Copy]:
         yield from _copies_of_piece(file, inner)
 
 
-def _copy_of_entry(file: SourceFile, piece: Piece, record: Any) -> Copy:
-    key = key_at(piece.data, 0) or ""
+def _copy_of_entry(origin: Origin, data: bytes, record: Any) -> Copy:
     try:
-        return replace(_well_formed(record), span=piece.span, key=key)
+        return _well_formed(origin, record)
     except UnstorableError as error:
-        copy = _hopeless(piece.data, error.reason, str(error), _id_in(record))
+        return _rejected(origin, data, error.reason, str(error), _id_in(record))
     except LegacyFormatError as error:
-        copy = _damaged(file, piece, key, record, str(error))
-    return replace(copy, span=piece.span, key=key)
+        return _damaged(origin, data, record, str(error))
 
 
-def _well_formed(record: Any) -> Copy:
+def _well_formed(origin: Origin, record: Any) -> Copy:
     lifted = check_run(record)
-    facts = Facts.of_record(record)
     rows = rows_of(record, lifted)
-    return Copy(facts.digest, facts=facts, run=None if facts.ignored else rows)
+    entry = entry_of_record(record, origin)
+    return Copy(entry, None if entry.kind is None else rows)
 
 
-def _damaged(file: SourceFile, piece: Piece, key: str, record: Any, error: str) -> Copy:
+def _damaged(origin: Origin, data: bytes, record: Any, error: str) -> Copy:
     """Return the copy for a damaged entry; if it cannot be recovered, it is only quarantined."""
+    file, key = origin.file, origin.key or ""
     if file.source is Source.LEFTOVER:
-        return _hopeless(piece.data, "damaged", error, _id_in(record))
-    raw = raw_of(piece.data)
+        return _rejected(origin, data, "damaged", error, _id_in(record))
+    raw = raw_of(data)
     try:
         recovered = recovered_from(file, key, record, error)
         rows_of(recovered)
     except (LegacyFormatError, UnstorableError) as hopeless:
-        return _hopeless(piece.data, "unrecoverable", f"{hopeless}: {error}", _id_in(record))
-    facts = Facts.of_damaged(recovered, raw.digest)
-    return Copy(raw.digest, facts=facts, fault=QuarantineReason("damaged", error), raw=raw)
+        return _rejected(origin, data, "unrecoverable", f"{hopeless}: {error}", _id_in(record))
+    entry = entry_of_damaged(recovered, raw.digest, origin)
+    return Copy(entry, rejected=Rejected("damaged", error, raw))
 
 
 def recovered_from(file: SourceFile, key: str, record: Any, error: str) -> dict[str, Any]:
@@ -212,28 +219,33 @@ def recovered_from(file: SourceFile, key: str, record: Any, error: str) -> dict[
     return recover_entry(key, record, error=error, now_ms=now_ms)
 
 
-def fault_of(kind: DamageKind) -> QuarantineReason:
-    """Return what quarantine says of a range that is not an entry."""
-    return QuarantineReason(kind.value, _MESSAGES[kind])
+def copy_of_large(origin: Origin, digest: bytes, size: int) -> Copy:
+    """Return the copy for a record, or for damage, that is too large to be parsed."""
+    rejected = too_large(digest, size)
+    damage = None if origin.span is None else origin.span.damage
+    if damage is not None:
+        rejected = replace(rejected, reason=damage.value, message=_MESSAGES[damage])
+    return _quarantined(origin, rejected)
 
 
-def too_large(digest: bytes, size: int) -> Copy:
-    """Return the copy for a record that is too large to be parsed.
+def too_large(digest: bytes, size: int) -> Rejected:
+    """Return what quarantine says of bytes that are too many to be parsed and to be kept.
 
     Parsing takes many times the record's size in memory.
     """
     message = f"{size:,} bytes are too many for one record: at most {LARGEST_RECORD:,} are read"
-    return Copy(digest, fault=QuarantineReason("too_large", message), raw=Raw(digest, size, None))
+    return Rejected("too_large", message, Raw(digest, size, None))
 
 
-def _fault_copy(piece: Piece, kind: DamageKind) -> Copy:
-    copy = _hopeless(piece.data, kind.value, _MESSAGES[kind])
-    return replace(copy, span=piece.span, key=key_at(piece.data, 0))
+def _rejected(
+    origin: Origin, data: bytes, reason: str, message: str, run_id: str | None = None
+) -> Copy:
+    return _quarantined(origin, Rejected(reason, message, raw_of(data)), run_id)
 
 
-def _hopeless(data: bytes, reason: str, message: str, run_id: str | None = None) -> Copy:
-    raw = raw_of(data)
-    return Copy(raw.digest, claimed_id=run_id, fault=QuarantineReason(reason, message), raw=raw)
+def _quarantined(origin: Origin, rejected: Rejected, run_id: str | None = None) -> Copy:
+    entry = entry_of_rejected(rejected.raw.digest, rejected.reason, run_id, origin)
+    return Copy(entry, rejected=rejected)
 
 
 def raw_of(data: bytes) -> Raw:
@@ -252,10 +264,10 @@ def _claimed_id(file: SourceFile, data: bytes) -> str | None:
 def _id_in(record: Any) -> str | None:
     """Return the id that a faulty record claims, None if it has no id that the ledger can hold."""
     run_id = record.get("run_id") if isinstance(record, dict) else None
-    return run_id if isinstance(run_id, str) and len(run_id.encode()) <= 1_024 else None
+    return run_id if isinstance(run_id, str) and not is_longer(run_id, LONGEST_ID) else None
 
 
 def _copies_of_content(file: SourceFile, content: FileContent) -> list[Copy]:
     if content.data is None:
-        return [too_large(content.digest, content.size)]
+        return [copy_of_large(Origin(file), content.digest, content.size)]
     return copies_of_file(file, content.data)

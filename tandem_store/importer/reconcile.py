@@ -7,17 +7,16 @@ read from the source again. Each batch is one transaction, so a kill loses nothi
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tandem_store.importer.choice.choose import Candidate, Resolution, resolve
-from tandem_store.importer.choice.facts import Facts
+from tandem_store.importer.choice.choose import Held, Resolution, resolve
+from tandem_store.importer.choice.entries import entry_of_stored, record_digest
 from tandem_store.importer.choice.restoration import covers_completed, restored
-from tandem_store.importer.copies import Copy, QuarantineReason
+from tandem_store.importer.copies import Rejected
 from tandem_store.importer.ledger_rows import quarantine_row
 from tandem_store.importer.parsing import raw_of
 from tandem_store.importer.session import ImportSession
@@ -100,7 +99,7 @@ class Reconciliation:
         # Locked before it is read: on PostgreSQL a service may be writing this very run.
         locate(RunsContext(tx.connection), run_id, lock=True)
         case = _Case.of(import_id, tx.runs.document(run_id), history)
-        resolution = resolve(case.candidates, strict=self.strict)
+        resolution = resolve(case.copies, case.held, strict=self.strict)
         # All of the source is read before anything is written, because a copy may be lost.
         quarantined = self._quarantine_rows(import_id, case, resolution)
         record = self._record_to_store(case, resolution)
@@ -118,7 +117,7 @@ class Reconciliation:
         Returns None if no copy wins, or if the store holds exactly that record already.
         """
         if resolution.winner is None or (
-            case.is_in_store(resolution.winner) and not resolution.donors
+            resolution.winner == case.in_store and not resolution.donors
         ):
             return None
         record = self._record(case, resolution.winner)
@@ -127,12 +126,10 @@ class Reconciliation:
         return record
 
     def _record(self, case: _Case, at: int) -> dict[str, Any]:
-        """Return a candidate's record, from the store if that holds the copy, else the source."""
-        entry = case.candidates[at].entry
-        if case.stored is not None and case.is_in_store(at):
+        """Return a copy's record, from the store if that holds the copy, else the source."""
+        if case.stored is not None and at == case.in_store:
             return _record_of(case.stored)
-        assert entry is not None  # only the stored run has none
-        return self.reader.record(entry)
+        return self.reader.record(case.copies[at])
 
     def _store(self, tx: Transaction, case: _Case, record: dict[str, Any]) -> int:
         """Store a run; returns its revision, the same as before if this import had stored it."""
@@ -140,7 +137,7 @@ class Reconciliation:
         self.session.ensure_months(tx, {run.month}, confirmed=self.confirm_months)
         if case.stored is None:
             return insert_runs(tx.connection, [run], imported=True)[0]
-        revision = case.stored.revision + (case.origin is None)
+        revision = case.stored.revision + (case.held is not None)
         replace(tx.connection, run, old_month=case.stored.month, imported=True, revision=revision)
         return revision
 
@@ -152,40 +149,33 @@ class Reconciliation:
         Damaged copies have their rows already.
         """
         return [
-            self._quarantine_row(import_id, candidate.entry, decision.reason.code)
-            for candidate, decision in zip(case.candidates, resolution.decisions, strict=True)
-            if candidate.entry is not None
+            self._quarantine_row(import_id, entry, decision.reason.code)
+            for entry, decision in zip(case.copies, resolution.decisions, strict=True)
+            if entry.id
             and decision.outcome is CopyOutcome.QUARANTINED
-            and candidate.entry.kind is not Kind.DAMAGED
+            and entry.kind is not Kind.DAMAGED
         ]
 
     def _quarantine_row(self, import_id: int, entry: Entry, reason: str) -> dict[str, Any]:
         data = self.reader.checked_raw(entry)
-        copy = Copy(
-            entry.digest,
-            key=entry.key,
-            fault=QuarantineReason(reason, _MESSAGES[reason]),
-            raw=raw_of(data),
-        )
-        row = quarantine_row(
-            import_id, entry.id, file_of(entry, len(data)), copy, now_ms=self.session.now_ms()
-        )
-        if entry.start is not None:
-            row |= {"layout": "entry", "start": entry.start, "stop": entry.stop}
-        return row
+        rejected = Rejected(reason, _MESSAGES[reason], raw_of(data))
+        file = file_of(entry, len(data))
+        now_ms = self.session.now_ms()
+        return quarantine_row(import_id, file, rejected, entry=entry, now_ms=now_ms)
 
 
 @dataclass(frozen=True, slots=True)
 class _Case:
     """One run: the copies of it that this import found, and what the store holds.
 
-    ``origin`` is the copy of this import that the store holds, unless a service has written to the
-    run since. Otherwise the stored run is one more candidate.
+    ``in_store`` is the index of the copy that the store holds. That is one which this import found,
+    or else ``held``: the run as an earlier import or a service stored it, which has no number.
     """
 
     stored: StoredRun | None
-    origin: Entry | None
-    candidates: list[Candidate]
+    copies: list[Entry]
+    in_store: int | None
+    held: Held | None
 
     @classmethod
     def of(cls, import_id: int, stored: StoredRun | None, history: list[Entry]) -> _Case:
@@ -193,58 +183,50 @@ class _Case:
         # A copy that is gone from its file takes no part, unless the store holds it.
         present = [one for one in ours if one.seen_import_id == import_id]
         if stored is None:
-            return cls(None, None, [Candidate.of_entry(entry) for entry in present])
+            return cls(None, present, None, None)
         written_by_service = not stored.columns["imported"]
         origin = None if written_by_service else _origin(stored, history)
-        if origin is None or origin not in ours:
-            source = Source.HOT if origin is None else Source(origin.source)
-            candidates = [Candidate.of_entry(entry) for entry in present]
-            candidates.append(
-                Candidate.of_stored(
-                    _record_of(stored), written_by_service=written_by_service, source=source
-                )
-            )
-            return cls(stored, None, candidates)
-        others = [Candidate.of_entry(entry) for entry in present if entry is not origin]
-        return cls(stored, origin, [*others, _candidate_in_store(stored, origin)])
-
-    def is_in_store(self, at: int) -> bool:
-        """Whether the store holds a candidate."""
-        entry = self.candidates[at].entry
-        return entry is None or entry is self.origin
+        if origin is not None and origin in ours:
+            others = [one for one in present if one is not origin]
+            copies = [*others, _with_restored_parts(origin, stored)]
+            return cls(stored, copies, in_store=len(others), held=None)
+        source = Source.HOT.value if origin is None else origin.source
+        copies = [*present, entry_of_stored(_record_of(stored), source)]
+        held = Held(len(present), written_by_service)
+        return cls(stored, copies, in_store=held.at, held=held)
 
     def outcome_rows(self, resolution: Resolution, revision: int | None) -> list[OutcomeRow]:
         """Return each copy's outcome for the ledger; ``revision`` is that of the stored run."""
         return [
             {
-                "entry_id": candidate.entry.id,
+                "entry_id": entry.id,
                 "outcome": decision.outcome.value,
                 "reason": decision.reason.as_column(),
                 "revision": revision if at == resolution.winner else None,
             }
-            for at, (candidate, decision) in enumerate(
-                zip(self.candidates, resolution.decisions, strict=True)
+            for at, (entry, decision) in enumerate(
+                zip(self.copies, resolution.decisions, strict=True)
             )
-            if candidate.entry is not None
+            if entry.id
         ]
 
 
-def _candidate_in_store(stored: StoredRun, origin: Entry) -> Candidate:
-    """Return the candidate for the copy that the store holds.
+def _with_restored_parts(origin: Entry, stored: StoredRun) -> Entry:
+    """Return the copy that the store holds, with the parts that were restored to it.
 
-    It counts with the parts that were restored to it, so that they are not restored again.
+    They count as its own, so that they are not restored again.
     """
-    candidate = Candidate.of_entry(origin)
     if not origin.reason.received:
-        return candidate
-    return dataclasses.replace(candidate, facts=Facts.of_record(_record_of(stored)))
+        return origin
+    now = entry_of_stored(_record_of(stored))
+    return origin._replace(digest=now.digest, outputs=now.outputs, parts=now.parts)
 
 
 def _origin(stored: StoredRun, history: Sequence[Entry]) -> Entry | None:
     """Return the copy that the store holds, from any import; None if no import has read it."""
     same = [one for one in history if one.revision == stored.revision]
     if len(same) > 1:  # the run was deleted and stored again, so that revisions repeat
-        digest = Facts.of_record(_record_of(stored)).digest
+        digest = record_digest(_record_of(stored))
         same = [one for one in same if one.digest == digest]
     return next(iter(same), None)
 

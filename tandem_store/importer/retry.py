@@ -13,11 +13,11 @@ from sqlalchemy import URL
 from tandem_store.database import partitions
 from tandem_store.database.locks.jobs import import_lock
 from tandem_store.errors import SourceError
-from tandem_store.importer.choice.choose import Candidate, CopyDecision, resolve
+from tandem_store.importer.choice.choose import CopyDecision, Held, resolve
+from tandem_store.importer.choice.entries import entry_of_stored
 from tandem_store.importer.copies import Copy, FileToRead
-from tandem_store.importer.definitions import definitions_in, is_newer
+from tandem_store.importer.definitions import RejectedDefinition, definitions_in, is_newer
 from tandem_store.importer.file_snapshot import FileSnapshot, snapshot_of
-from tandem_store.importer.ledger_rows import entry_row
 from tandem_store.importer.parsing import Piece, copies_of_file, copies_of_pieces
 from tandem_store.importer.session import ImportSession
 from tandem_store.importer.source.kinds import Layout, Source, SourceFile
@@ -26,7 +26,7 @@ from tandem_store.importer.source.spans import DamageKind, Span
 from tandem_store.importer.source_reader import file_of
 from tandem_store.importer.splitting import cut
 from tandem_store.importer.worker_pool import perform
-from tandem_store.ledger import CopyOutcome, Entry, EntryRow
+from tandem_store.ledger import CopyOutcome, Entry
 from tandem_store.mapping import record_of
 from tandem_store.quarantine import QuarantineItem
 from tandem_store.runs.context import RunsContext
@@ -183,45 +183,49 @@ def _import_runs(tx: Transaction, entry: Entry, copies: list[Copy]) -> None:
     """Store the runs of an item, after deciding about all of them."""
     if not copies:
         raise _StillFaultyError("still no run in it")
-    decisions = [_decision(tx, entry, copy) for copy in copies]
+    decisions = [_decision(tx, copy) for copy in copies]
     first = tx.ledger.last_ids()["import_entries"] + 1
-    rows = [
-        _stored_row(tx, entry, first + number, copy, decision)
+    entries = [
+        _stored(tx, entry, first + number, copy, decision)
         for number, (copy, decision) in enumerate(zip(copies, decisions, strict=True))
     ]
-    tx.ledger.replace_entry(entry.id, rows)
+    tx.ledger.replace_entry(entry.id, entries)
 
 
-def _decision(tx: Transaction, entry: Entry, copy: Copy) -> CopyDecision:
+def _decision(tx: Transaction, copy: Copy) -> CopyDecision:
     """Return what is decided about a copy when it is compared with the run in the store.
 
     Raises ``_StillFaultyError`` if the copy has to stay in quarantine.
     """
-    if copy.fault is not None or copy.facts is None:
-        raise _StillFaultyError(f"still {copy.fault.message if copy.fault else 'no run'}")
-    locate(RunsContext(tx.connection), copy.facts.run_id, lock=True)
-    stored = tx.runs.document(copy.facts.run_id)
-    candidates = [Candidate(copy.facts, Source(entry.source), entry.path, copy.ordinal)]
+    if copy.rejected is not None:
+        raise _StillFaultyError(f"still {copy.rejected.message}")
+    run_id = copy.entry.run_id or ""
+    locate(RunsContext(tx.connection), run_id, lock=True)
+    stored = tx.runs.document(run_id)
+    copies, held = [copy.entry], None
     if stored is not None:
         record = record_of(stored.columns, stored.document, stored.snapshot)
-        written_by_service = not stored.columns["imported"]
-        candidates.append(Candidate.of_stored(record, written_by_service=written_by_service))
-    decision = resolve(candidates).decisions[0]
+        copies.append(entry_of_stored(record))
+        held = Held(1, written_by_service=not stored.columns["imported"])
+    decision = resolve(copies, held).decisions[0]
     if decision.outcome is CopyOutcome.QUARANTINED:
         raise _StillFaultyError(f"still {decision.reason.code}")
     return decision
 
 
-def _stored_row(
+def _stored(
     tx: Transaction, entry: Entry, entry_id: int, copy: Copy, decision: CopyDecision
-) -> EntryRow:
-    """Return the ledger's row for a copy, after storing the copy if it won."""
-    row = entry_row(entry_id, entry.import_id, entry.file_id, copy)
-    row["outcome"] = decision.outcome.value
-    row["reason"] = decision.reason.as_column()
-    if decision.outcome is CopyOutcome.IMPORTED:
-        row["revision"] = _store(tx, copy)
-    return row
+) -> Entry:
+    """Return the ledger's entry of a copy, after storing the copy if it won."""
+    return copy.entry._replace(
+        id=entry_id,
+        file_id=entry.file_id,
+        import_id=entry.import_id,
+        seen_import_id=entry.import_id,
+        outcome=decision.outcome,
+        reason=decision.reason,
+        revision=_store(tx, copy) if decision.outcome is CopyOutcome.IMPORTED else None,
+    )
 
 
 def _store(tx: Transaction, copy: Copy) -> int:
@@ -241,8 +245,7 @@ def _import_definitions(tx: Transaction, item: QuarantineItem, data: bytes) -> N
     # Whatever file the definition came from, its bytes were kept as if they were a file of its own.
     file = SourceFile(Source.DEFINITION, Layout.DEFINITION, item.path, len(data), 0)
     for found in definitions_in(file, data):
-        if isinstance(found, Copy):
-            message = found.fault.message if found.fault else "damaged"
-            raise _StillFaultyError(f"still {message}")
+        if isinstance(found, RejectedDefinition):
+            raise _StillFaultyError(f"still {found.rejected.message}")
         if is_newer(found, tx.automations.get(found.automation_id)):
             tx.automations.put(found)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem_store.errors import LegacyFormatError, SourceError
-from tandem_store.importer.choice.facts import record_digest
+from tandem_store.importer.choice.entries import record_digest
 from tandem_store.importer.parsing import record_in, recovered_from
 from tandem_store.importer.source.kinds import Layout, Source, SourceFile
 from tandem_store.importer.source.salvage.tokens import LARGEST_RECORD

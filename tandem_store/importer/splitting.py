@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import Final
 
 from tandem_store.errors import LegacyFormatError
+from tandem_store.importer.choice.entries import Origin
 from tandem_store.importer.copies import Copy, FileToRead, Raw, Reading
 from tandem_store.importer.file_snapshot import FileSnapshot
 from tandem_store.importer.parsing import (
     LARGEST_KEPT,
     Piece,
-    fault_of,
+    copy_of_large,
     newer_version,
     raw_of,
-    too_large,
 )
 from tandem_store.importer.source.salvage.entries import Outline, outline
 from tandem_store.importer.source.salvage.tokens import LARGEST_RECORD, key_at
@@ -42,7 +42,7 @@ def cut(file: FileToRead, content: FileSnapshot, *, after: int) -> Iterator[Task
     try:
         _note_bad_version(content, found)
     except NewerVersionError as error:
-        copy = Copy(content.digest, fault=newer_version(error), raw=_all_bytes(content))
+        copy = newer_version(file, _all_bytes(content), error)
         yield Task(part=replace(part, copies=[copy], starts=True, ends=True))
         return
     if after < 0:
@@ -59,7 +59,7 @@ def _batches(part: Reading, content: FileSnapshot, found: Outline, after: int) -
             continue
         if span.size > LARGEST_RECORD:
             yield Task(part=part, pieces=batch)
-            yield Task(part=replace(part, copies=[_copy_of_large(content, span)]))
+            yield Task(part=replace(part, copies=[_copy_of_large(part.file, content, span)]))
             batch, size = [], 0
             continue
         batch.append(_piece(content, span))
@@ -72,18 +72,13 @@ def _batches(part: Reading, content: FileSnapshot, found: Outline, after: int) -
         yield Task(part=part, pieces=batch)
 
 
-def _copy_of_large(content: FileSnapshot, span: Span) -> Copy:
+def _copy_of_large(file: FileToRead, content: FileSnapshot, span: Span) -> Copy:
     """Return the copy for a range that is too large to parse.
 
     It is quarantined with its digest, without its bytes.
     """
-    copy = too_large(content.digest_of(span.start, span.stop), span.size)
-    return replace(
-        copy,
-        span=span,
-        key=key_at(content.data, span.start),
-        fault=copy.fault if span.damage is None else fault_of(span.damage),
-    )
+    digest = content.digest_of(span.start, span.stop)
+    return copy_of_large(Origin(file, span, key_at(content.data, span.start)), digest, span.size)
 
 
 def _in_order(found: Outline) -> Iterator[Span]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from tandem_store.importer.copies import Copy, Reading
 from tandem_store.importer.known_files import KnownFiles
-from tandem_store.importer.ledger_rows import entry_row, file_state, position_of, quarantine_row
+from tandem_store.importer.ledger_rows import file_state, quarantine_row
 from tandem_store.importer.session import ImportSession
 from tandem_store.importer.source.kinds import SourceFile
-from tandem_store.ledger import CopyOutcome, EntryRow, FileRow, FileState, SeenRow
+from tandem_store.ledger import CopyOutcome, Entry, FileRow, FileState, SeenRow
 from tandem_store.mapping import RunRows
 from tandem_store.runs.storage import insert_runs, taken_ids
 from tandem_store.store import Transaction
@@ -102,12 +101,13 @@ class Writer:
                     tx.ledger.forget_file(file_id, import_id)
 
 
-class _NewCopy(NamedTuple):
-    """A copy that the ledger did not have yet, with its file and its row."""
+@dataclass(slots=True)
+class _NewCopy:
+    """A copy that the ledger did not have yet; ``entry`` is what the ledger will have of it."""
 
     file: SourceFile
     copy: Copy
-    row: EntryRow
+    entry: Entry
 
 
 @dataclass(slots=True)
@@ -127,37 +127,43 @@ class _Batch:
         elif reading.ends:
             self._end_file(reading)
         for copy in self._new_copies(reading):
-            entry_id = self.session.next_id("import_entries")
-            row = entry_row(entry_id, self.import_id, reading.file.id, copy)
-            self._copies.append(_NewCopy(reading.file, copy, row))
+            entry = copy.entry._replace(
+                id=self.session.next_id("import_entries"),
+                file_id=reading.file.id,
+                import_id=self.import_id,
+                seen_import_id=self.import_id,
+            )
+            self._copies.append(_NewCopy(reading.file, copy, entry))
 
     def store_first_copies(self, *, confirm_months: bool) -> None:
         """Store the first well-formed copy of every run that has no row yet, and note it so."""
-        good = [(copy.run, row) for _, copy, row in self._copies if copy.is_well_formed]
+        good = [(one.copy.run, one) for one in self._copies if one.copy.is_well_formed]
         taken = taken_ids(self.tx.connection, [run.columns["run_id"] for run, _ in good if run])
         runs: list[RunRows] = []
-        rows: list[EntryRow] = []
-        for run, row in good:
+        first: list[_NewCopy] = []
+        for run, one in good:
             if run is not None and run.columns["run_id"] not in taken:
                 taken.add(run.columns["run_id"])
                 runs.append(run)
-                rows.append(row)
+                first.append(one)
         months = {run.month for run in runs}
         self.session.ensure_months(self.tx, months, confirmed=confirm_months)
         revisions = insert_runs(self.tx.connection, runs, imported=True)
-        for row, revision in zip(rows, revisions, strict=True):
-            row["outcome"], row["revision"] = CopyOutcome.IMPORTED.value, revision
+        for one, revision in zip(first, revisions, strict=True):
+            one.entry = one.entry._replace(outcome=CopyOutcome.IMPORTED, revision=revision)
 
     def write(self) -> None:
         """Write the files and copies, and what goes to quarantine."""
         self.tx.ledger.add_files(list(self._files.values()))
-        self.tx.ledger.add_entries([row for _, _, row in self._copies])
+        self.tx.ledger.add_entries([one.entry for one in self._copies])
         now_ms = self.session.now_ms()
         self.tx.quarantine.add(
             [
-                quarantine_row(self.import_id, row["id"], file, copy, now_ms=now_ms)
-                for file, copy, row in self._copies
-                if copy.fault is not None
+                quarantine_row(
+                    self.import_id, one.file, one.copy.rejected, entry=one.entry, now_ms=now_ms
+                )
+                for one in self._copies
+                if one.copy.rejected is not None
             ]
         )
 
@@ -187,20 +193,28 @@ class _Batch:
         new: list[Copy] = []
         seen: list[SeenRow] = []
         for copy in reading.copies:
-            if same := held[copy.key, copy.digest]:
-                entry_id = same.pop()
-                seen.append(
-                    {"entry_id": entry_id, "seen_import_id": self.import_id, **position_of(copy)}
-                )
+            if same := held[copy.entry.key, copy.entry.digest]:
+                seen.append(self._seen(same.pop(), copy.entry))
             else:
                 new.append(copy)
         # At once, because the next part of the file must not find the same copies again.
         self.tx.ledger.mark_seen(seen)
         return new
 
+    def _seen(self, entry_id: int, found: Entry) -> SeenRow:
+        return {
+            "entry_id": entry_id,
+            "seen_import_id": self.import_id,
+            "ordinal": found.ordinal,
+            "start": found.start,
+            "value": found.value,
+            "stop": found.stop,
+        }
+
     def _copies_before(self, reading: Reading) -> dict[tuple[str | None, bytes], list[int]]:
         """Return the numbers of the copies that the file held before, by key and digest."""
-        ids = {copy.run_id for copy in reading.copies if copy.run_id is not None}
+        found = (copy.entry.run_id for copy in reading.copies)
+        ids = {run_id for run_id in found if run_id is not None}
         held: dict[tuple[str | None, bytes], list[int]] = defaultdict(list)
         for one in self.tx.ledger.copies_in_file(reading.file.id, ids, unseen_by=self.import_id):
             held[one.key, one.digest].append(one.id)

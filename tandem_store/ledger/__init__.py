@@ -10,8 +10,6 @@ from tandem_store.ledger.outcomes import CopyOutcome, Kind, Part, Reason, Reason
 from tandem_store.ledger.rows import (
     DatedRun,
     Entry,
-    EntryPosition,
-    EntryRow,
     FileRow,
     FileState,
     Import,
@@ -27,8 +25,6 @@ __all__ = [
     "CopyOutcome",
     "DatedRun",
     "Entry",
-    "EntryPosition",
-    "EntryRow",
     "FileRow",
     "FileState",
     "Import",

@@ -42,6 +42,34 @@ ENTRIES: Final[Select[Any]] = (
 )
 
 
+def entry_row(entry: Entry) -> dict[str, Any]:
+    """Return the row of ``import_entries`` for a copy: the reverse of ``entry_of``."""
+    kind, outcome = entry.kind, entry.outcome
+    return {
+        "id": entry.id,
+        "import_id": entry.import_id,
+        "seen_import_id": entry.seen_import_id,
+        "file_id": entry.file_id,
+        "ordinal": entry.ordinal,
+        "start": entry.start,
+        "value": entry.value,
+        "stop": entry.stop,
+        "key": entry.key,
+        "run_id": entry.run_id,
+        "digest": entry.digest,
+        "month": entry.month,
+        "kind": None if kind is None else kind.value,
+        "tenant": entry.tenant,
+        "automation": entry.automation,
+        "updated_at_ms": entry.updated_at_ms,
+        "outputs": entry.outputs,
+        "parts": entry.parts.value,
+        "outcome": None if outcome is None else outcome.value,
+        "reason": entry.reason.as_column(),
+        "revision": entry.revision,
+    }
+
+
 def known_file(row: Any) -> KnownFile:
     """Return what a row of ``FILES`` says about a file."""
     return KnownFile(

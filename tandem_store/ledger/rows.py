@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypedDict
 
-from tandem_store.ledger.outcomes import CopyOutcome, Kind, Part, Reason
+from tandem_store.ledger.outcomes import (
+    NO_PARTS,
+    NO_REASON,
+    CopyOutcome,
+    Kind,
+    Part,
+    Reason,
+)
 from tandem_store.month import Month
 
 
@@ -69,46 +76,15 @@ class FileRow(FileState):
     name: str
 
 
-class EntryPosition(TypedDict):
-    """Where a copy stands in its file, as columns of ``import_entries``.
-
-    The bytes from ``start`` to ``stop``; the run itself begins at ``value``, behind its key. All
-    three are ``None`` for a copy that is a whole file.
-    """
-
-    ordinal: int
-    start: int | None
-    value: int | None
-    stop: int | None
-
-
-class EntryRow(EntryPosition):
-    """A copy of a run, as a row of ``import_entries``."""
-
-    id: int
-    import_id: int
-    seen_import_id: int
-    file_id: int
-    key: str | None
-    run_id: str | None
-    digest: bytes
-    month: Month | None
-    kind: int | None
-    tenant: bytes | None
-    automation: bytes | None
-    updated_at_ms: int | None
-    outputs: int | None
-    parts: int | None
-    outcome: str | None
-    reason: str | None
-    revision: int | None
-
-
-class SeenRow(EntryPosition):
+class SeenRow(TypedDict):
     """Where a known copy stands now, and the import that found it there."""
 
     entry_id: int
     seen_import_id: int
+    ordinal: int
+    start: int | None
+    value: int | None
+    stop: int | None
 
 
 class OutcomeRow(TypedDict):
@@ -128,33 +104,63 @@ class KnownCopy(NamedTuple):
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One copy of a run as the ledger remembers it. ``path`` is relative to the state root."""
+class Entry(NamedTuple):
+    """One copy of a run as the ledger has it, or will have it when the import has written it.
 
-    id: int
-    import_id: int
-    seen_import_id: int
-    file_id: int
+    A tuple, because an import makes one for each copy and sends it from process to process.
+    """
+
+    #: What kind of file holds the copy, as ``hot``.
     source: str
+    #: The file, relative to the state root.
     path: str
+    #: When the file was last changed, in nanoseconds since 1970, UTC.
     mtime_ns: int
-    start: int | None
-    value: int | None
-    stop: int | None
-    key: str | None
-    run_id: str | None
+    #: SHA-256 of the record; of the bytes, if they are damaged.
     digest: bytes
-    month: Month | None
-    kind: Kind | None
-    tenant: bytes
-    automation: bytes
-    updated_at_ms: int
-    outputs: int
-    parts: Part
-    outcome: CopyOutcome | None
-    reason: Reason
-    revision: int | None
+    #: The run that this is a copy of, or claims to be.
+    run_id: str | None = None
+    #: The copy's key in the file's JSON object, if it has one.
+    key: str | None = None
+    #: First byte of the copy and its key; ``None`` if the copy is all of the file.
+    start: int | None = None
+    #: First byte of the run, behind its key.
+    value: int | None = None
+    #: First byte after the copy.
+    stop: int | None = None
+    #: The month that the copy belongs to; ``None`` if no run can be made of it.
+    month: Month | None = None
+    #: How far the copy can be trusted; ``None`` if it takes no part in the choice between copies.
+    kind: Kind | None = None
+    #: The first eight bytes of a hash of the tenant, and of the automation's id: only compared.
+    tenant: bytes = b""
+    automation: bytes = b""
+    #: When the record was last changed, in milliseconds since 1970, UTC.
+    updated_at_ms: int = 0
+    #: Number of node outputs.
+    outputs: int = 0
+    parts: Part = NO_PARTS
+    #: ``None`` until something was decided about the copy.
+    outcome: CopyOutcome | None = None
+    reason: Reason = NO_REASON
+    #: The revision of the run that this copy was stored as.
+    revision: int | None = None
+    # The numbers below are 0 until the import has written the copy.
+    id: int = 0
+    file_id: int = 0
+    #: The import that found the copy first, and the last one that found it in its file.
+    import_id: int = 0
+    seen_import_id: int = 0
+
+    @property
+    def ordinal(self) -> int:
+        """Its position among the copies of its file."""
+        return self.start or 0
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the run had ended."""
+        return Part.TERMINAL in self.parts
 
 
 @dataclass(frozen=True, slots=True)

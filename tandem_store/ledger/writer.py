@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from sqlalchemy import bindparam, insert, update
 
 from tandem_store.database.bulk import insert_rows
 from tandem_store.ledger.outcomes import CopyOutcome, ReasonCode
-from tandem_store.ledger.queries import IMPORTS
+from tandem_store.ledger.queries import IMPORTS, entry_row
 from tandem_store.ledger.reader import LedgerReader
 from tandem_store.ledger.rows import (
     NO_DIGEST,
-    EntryRow,
+    Entry,
     FileRow,
     FileState,
     Import,
@@ -74,9 +74,9 @@ class Ledger(LedgerReader):
         """Insert files, whose numbers follow on ``last_ids``."""
         insert_rows(self._connection, import_files, rows)
 
-    def add_entries(self, rows: Sequence[EntryRow]) -> None:
+    def add_entries(self, entries: Iterable[Entry]) -> None:
         """Insert copies, whose numbers follow on ``last_ids``."""
-        insert_rows(self._connection, import_entries, rows)
+        insert_rows(self._connection, import_entries, [entry_row(one) for one in entries])
 
     def update_file(self, file_id: int, state: FileState) -> None:
         """Note how a known file looked when it was read again."""
@@ -129,9 +129,9 @@ class Ledger(LedgerReader):
         if rows:
             self._connection.execute(_UPDATE_ENTRY, rows)
 
-    def replace_entry(self, entry_id: int, rows: Sequence[EntryRow]) -> None:
+    def replace_entry(self, entry_id: int, entries: Iterable[Entry]) -> None:
         """Replace a copy that could not be read by those that a second attempt found in it."""
-        self.add_entries(rows)
+        self.add_entries(entries)
         self._connection.execute(
             update(import_entries).where(import_entries.c.id == entry_id).values(seen_import_id=0)
         )

@@ -13,7 +13,7 @@ from sqlalchemy import URL
 
 from tandem_store.batches import batched
 from tandem_store.errors import SourceError
-from tandem_store.importer.copies import FileToRead, Reading
+from tandem_store.importer.copies import Copy, FileToRead, Reading
 from tandem_store.importer.file_snapshot import snapshot_of
 from tandem_store.importer.newer_engine import newer_in_engine_database
 from tandem_store.importer.parsing import content_of
@@ -27,7 +27,6 @@ from tandem_store.store import ReadTransaction, Store, open_store
 from tandem_store.verify.backed_up import backup_since_import
 from tandem_store.verify.comparison import Comparison
 from tandem_store.verify.definitions import Definitions
-from tandem_store.verify.known import Found
 from tandem_store.verify.quarantined import QuarantinedCopies
 from tandem_store.verify.report import Difference, Verdict, VerifyReport
 
@@ -98,7 +97,7 @@ class _Verification:
             self._note_imports(tx)
         tasks = tasks_for(self._files(), self._cut)
         readings = perform_all(self.source.root, tasks, jobs or jobs_for(self._total))
-        copies = (found for reading in readings for found in self._copies(reading))
+        copies = (copy for reading in readings for copy in self._copies(reading))
         for batch in batched(copies, _BATCH):
             with store.read() as tx:
                 self._compare(tx, batch)
@@ -139,17 +138,16 @@ class _Verification:
         except OSError as error:
             self._note_skipped(SkippedFile.unreadable(file.path, error))
 
-    def _copies(self, reading: Reading) -> Iterator[Found]:
+    def _copies(self, reading: Reading) -> Iterator[Copy]:
         if reading.skipped is not None:
             self._note_skipped(reading.skipped)
-        for copy in reading.copies:
-            yield reading.file.path, copy
+        yield from reading.copies
 
-    def _compare(self, tx: ReadTransaction, batch: Sequence[Found]) -> None:
+    def _compare(self, tx: ReadTransaction, batch: Sequence[Copy]) -> None:
         comparison = Comparison(tx, SourceReader(self.source.root), self._quarantined, batch)
-        for path, copy in batch:
-            self.report.was_imported |= comparison.is_known(path, copy)
-            self._count(self.report.copies, comparison.verdict(path, copy))
+        for copy in batch:
+            self.report.was_imported |= comparison.is_known(copy)
+            self._count(self.report.copies, comparison.verdict(copy))
 
     def _compare_definitions(self, tx: ReadTransaction) -> None:
         definitions = Definitions(tx, self._quarantined)

@@ -24,7 +24,7 @@ from tandem_store.records.reading import read_run
 from tandem_store.runs import StoredRun
 from tandem_store.store import ReadTransaction
 from tandem_store.verify.difference import first_difference
-from tandem_store.verify.known import WINNERS, Found, KnownCopies, run_id_of
+from tandem_store.verify.known import WINNERS, KnownCopies
 from tandem_store.verify.quarantined import QuarantinedCopies
 from tandem_store.verify.report import Difference, Verdict
 
@@ -49,32 +49,35 @@ class Comparison:
         tx: ReadTransaction,
         reader: SourceReader,
         quarantined: QuarantinedCopies,
-        batch: Sequence[Found],
+        batch: Sequence[Copy],
     ) -> None:
         self._tx = tx
         self._reader = reader
         self._quarantined = quarantined
-        self._known = KnownCopies(tx.ledger, str(reader.root.resolve()), batch)
+        self._known = KnownCopies(
+            tx.ledger, str(reader.root.resolve()), [copy.entry for copy in batch]
+        )
 
-    def is_known(self, path: str, copy: Copy) -> bool:
+    def is_known(self, copy: Copy) -> bool:
         """Whether an import has seen this very copy."""
-        return self._known.entry(path, copy) is not None
+        return self._known.entry(copy.entry) is not None
 
-    def verdict(self, path: str, copy: Copy) -> Verdict | Difference | SkippedFile:
+    def verdict(self, copy: Copy) -> Verdict | Difference | SkippedFile:
         """Return what the store knows of a copy; a ``SkippedFile`` if its file cannot be read."""
         try:
-            return self._verdict(path, copy)
+            return self._verdict(copy)
         except LostCopyError as error:
             if isinstance(error.__cause__, OSError):
                 return SkippedFile.unreadable(error.entry.path, error.__cause__)
-            return Difference(run_id_of(copy) or "", str(error), path)
+            return Difference(copy.entry.run_id or "", str(error), copy.entry.path)
         except UNREADABLE_RECORD as error:
-            return Difference(run_id_of(copy) or "", str(error), path)
+            return Difference(copy.entry.run_id or "", str(error), copy.entry.path)
 
-    def _verdict(self, path: str, copy: Copy) -> Verdict | Difference:
-        entry = self._known.entry(path, copy)
+    def _verdict(self, copy: Copy) -> Verdict | Difference:
+        entry = self._known.entry(copy.entry)
         if entry is None:
-            return self._unknown(path, copy)
+            return self._unknown(copy)
+        path = entry.path
         if entry.outcome is None:
             what = "not settled yet: run the import again"
             return Difference(entry.run_id or "", what, path)
@@ -82,31 +85,31 @@ class Comparison:
             return Verdict.SKIPPED
         if entry.outcome is CopyOutcome.QUARANTINED:
             return self._quarantined.of_copy(entry, path)
-        return self._against_store(path, copy, entry)
+        return self._against_store(copy, entry)
 
-    def _unknown(self, path: str, copy: Copy) -> Difference:
+    def _unknown(self, copy: Copy) -> Difference:
         """Describe a copy that no import has seen, and where it differs from the stored run."""
+        path, run_id = copy.entry.path, copy.entry.run_id
         what = CHANGED if self._known.has_file(path) else NOT_IMPORTED
-        before = self._known.before(path, copy)
-        run_id = run_id_of(copy)
+        before = self._known.before(copy.entry)
         name = run_id if run_id is not None else before.run_id if before else None
         stored = None if name is None else self._tx.runs.document(name)
         if copy.run is None or stored is None:
-            fault = f" ({copy.fault.message})" if copy.fault is not None else ""
-            return Difference(name or "", what + fault, path)
+            why = f" ({copy.rejected.message})" if copy.rejected is not None else ""
+            return Difference(name or "", what + why, path)
         field = first_difference(_legacy(stored), _legacy(_as_stored(copy)))
         return Difference(name or "", f"{what}: {field}" if field else what, path)
 
-    def _against_store(self, path: str, copy: Copy, entry: Entry) -> Verdict | Difference:
+    def _against_store(self, copy: Copy, entry: Entry) -> Verdict | Difference:
         run_id = entry.run_id or ""
         stored = self._tx.runs.document(run_id)
         if stored is None:
-            return Difference(run_id, "missing in the store", path)
+            return Difference(run_id, "missing in the store", entry.path)
         if entry.outcome not in WINNERS:
             return Verdict.SAME if self._is_twin(entry) else Verdict.SUPERSEDED
         if stored.revision != entry.revision:
             return Verdict.SUPERSEDED if self._is_beaten(entry, stored) else Verdict.NEWER_IN_STORE
-        different = self._against_winner(path, copy, entry, stored)
+        different = self._against_winner(copy, entry, stored)
         if different is not None:
             return different
         recovered = entry.outcome is CopyOutcome.RECOVERED
@@ -126,16 +129,16 @@ class Comparison:
             for one in self._known.history(entry)
         )
 
-    def _against_winner(
-        self, path: str, copy: Copy, entry: Entry, stored: StoredRun
-    ) -> Difference | None:
+    def _against_winner(self, copy: Copy, entry: Entry, stored: StoredRun) -> Difference | None:
         """Compare the stored run with the copy that won, as it was after any restoration."""
         nothing_restored = entry.reason == NO_REASON
         if nothing_restored and copy.run is not None and _is_same(_as_stored(copy), stored):
             return None
         expected = read_run(self._with_restored_parts(entry, stored)).to_legacy()
         field = first_difference(expected, _legacy(stored))
-        return None if field is None else Difference(entry.run_id or "", f"differs: {field}", path)
+        if field is None:
+            return None
+        return Difference(entry.run_id or "", f"differs: {field}", entry.path)
 
     def _with_restored_parts(self, entry: Entry, stored: StoredRun) -> dict[str, Any]:
         """Read the winner's record from the source and restore the parts that the import did."""

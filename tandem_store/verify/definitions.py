@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tandem_store.importer.copies import Copy
-from tandem_store.importer.definitions import definitions_of, is_newer
+from tandem_store.importer.definitions import RejectedDefinition, definitions_of, is_newer
 from tandem_store.importer.parsing import FileContent
 from tandem_store.importer.source.kinds import SourceFile
 from tandem_store.records import AutomationSpec
@@ -36,8 +35,8 @@ class Definitions:
         What depends on the definitions in other files comes from ``overtaken``.
         """
         for item in definitions_of(file, content):
-            if isinstance(item, Copy):
-                yield self._of_faulty(file.path, item)
+            if isinstance(item, RejectedDefinition):
+                yield self._of_rejected(file.path, item)
             elif (verdict := self._of(file.path, item)) is not None:
                 yield verdict
 
@@ -46,10 +45,10 @@ class Definitions:
         for automation_id, verdict in self._overtaken:
             yield Verdict.SUPERSEDED if automation_id in self._same else verdict
 
-    def _of_faulty(self, path: str, faulty: Copy) -> Verdict | Difference:
-        message = faulty.fault.message if faulty.fault is not None else "damaged"
-        return self.quarantined.of_definition(path, faulty) or Difference(
-            "", f"definition not imported: {message}", path, faulty.key or ""
+    def _of_rejected(self, path: str, found: RejectedDefinition) -> Verdict | Difference:
+        rejected = found.rejected
+        return self.quarantined.of_definition(path, rejected.raw.digest) or Difference(
+            "", f"definition not imported: {rejected.message}", path, found.key or ""
         )
 
     def _of(self, path: str, definition: AutomationSpec) -> Verdict | Difference | None:

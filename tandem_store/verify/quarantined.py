@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tandem_store.importer.copies import Copy
 from tandem_store.ledger import Entry
 from tandem_store.quarantine import QuarantineReader
 from tandem_store.verify.report import Difference, Verdict
@@ -42,6 +41,9 @@ class QuarantinedCopies:
         found = self._verdicts.get(entry.id)
         return Verdict.SAME if found is None or found is Verdict.DISCARDED else found
 
-    def of_definition(self, path: str, faulty: Copy) -> Verdict | None:
-        """Return the verdict on a faulty definition; ``None`` if it was never quarantined."""
-        return self._verdicts.get((path, faulty.digest))
+    def of_definition(self, path: str, digest: bytes) -> Verdict | None:
+        """Return the verdict on a rejected definition; ``None`` if it was never quarantined.
+
+        ``digest`` is the SHA-256 of its bytes.
+        """
+        return self._verdicts.get((path, digest))

@@ -65,7 +65,7 @@ def test_a_newer_version_behind_damage_is_seen(layout: str) -> None:
         '"checkpoint":{}}', '"checkpoint":{}', 1
     )
 
-    assert [copy.fault and copy.fault.reason for copy in copies_in(spoilt.encode())] == [
+    assert [copy.rejected and copy.rejected.reason for copy in copies_in(spoilt.encode())] == [
         "newer_schema_version"
     ]
 

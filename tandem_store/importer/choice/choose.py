@@ -10,42 +10,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tandem_store.importer.choice.facts import Facts
 from tandem_store.importer.source.kinds import Source
 from tandem_store.ledger import CopyOutcome, Entry, Kind, Part, Reason, ReasonCode
 from tandem_store.ledger.outcomes import NO_PARTS, NO_REASON, RESTORABLE
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """One copy that takes part in the choice.
+class Held:
+    """The one among the copies that the store holds already: its index, and who wrote it last."""
 
-    ``path`` is its file below the state root and ``ordinal`` the byte at which the copy begins.
-    ``stored`` marks the run that was in the store before; ``written_by_service`` that a service has
-    written it since. ``entry`` is the copy as the ledger has it, if it came from there.
-    """
-
-    facts: Facts
-    source: Source
-    path: str
-    ordinal: int
-    stored: bool = False
+    at: int
     written_by_service: bool = False
-    entry: Entry | None = None
-
-    @classmethod
-    def of_entry(cls, entry: Entry) -> Candidate:
-        """Return the candidate for a copy that is in the ledger."""
-        facts = Facts.of_entry(entry)
-        return cls(facts, Source(entry.source), entry.path, entry.start or 0, entry=entry)
-
-    @classmethod
-    def of_stored(
-        cls, record: dict[str, Any], *, written_by_service: bool, source: Source = Source.HOT
-    ) -> Candidate:
-        """Return the candidate for the run that was stored before, as a copy from ``source``."""
-        facts = Facts.of_record(record)
-        return cls(facts, source, "", 0, stored=True, written_by_service=written_by_service)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,115 +53,125 @@ class Resolution:
         return dataclasses.replace(self, decisions=decisions)
 
 
-def resolve(candidates: Sequence[Candidate], *, strict: bool = False) -> Resolution:
+def resolve(
+    copies: Sequence[Entry], held: Held | None = None, *, strict: bool = False
+) -> Resolution:
     """Choose the winner among all copies of one run, and decide about the others.
 
     Well-formed beats stub beats damaged; then leftovers and context runs yield to other sources;
     then the newest copy wins, then the one with the most content, then the most trusted source.
-    ``strict`` lets only a well-formed copy win.
+    ``strict`` lets only a well-formed copy win. ``held`` is the copy that the store holds.
     """
-    order = sorted(
-        (at for at, one in enumerate(candidates) if not one.facts.ignored),
-        key=lambda at: _precedence(candidates[at]),
-    )
-    winner = next((at for at in order if _may_win(candidates[at], strict=strict)), None)
-    stored = next((at for at in order if candidates[at].stored), None)
-    if (
-        stored is not None
-        and winner is not None
-        and not _same_tenant(candidates[winner], candidates[stored])
-    ):
-        winner = stored  # an import never overwrites the run of another tenant
-    donors = {} if winner is None else _donors(candidates, order, winner)
-    decisions = [_decision(candidates, at, winner, donors) for at in range(len(candidates))]
-    return Resolution(winner, donors, decisions)
+    return _Choice(copies, held, strict).resolution()
 
 
-def _precedence(candidate: Candidate) -> tuple[Any, ...]:
-    """Return the sort key, which is smallest for the best copy. The last three only break ties."""
-    facts = candidate.facts
-    return (
-        Kind.WELL_FORMED if candidate.written_by_service else facts.kind,
-        candidate.source in {Source.LEFTOVER, Source.CONTEXT},
-        -facts.updated_at_ms,
-        not candidate.stored,
-        -facts.outputs,
-        Part.RUNTIME_CONTEXT not in facts.parts,
-        Part.SNAPSHOT not in facts.parts,
-        Part.GATE not in facts.parts,
-        candidate.source.rank,
-        facts.digest,
-        candidate.path,
-        candidate.ordinal,
-    )
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The copies of one run while they are compared, named by their index."""
+
+    copies: Sequence[Entry]
+    held: Held | None
+    strict: bool
+
+    def resolution(self) -> Resolution:
+        ranked = sorted(
+            (at for at, one in enumerate(self.copies) if one.kind is not None),
+            key=self._precedence,
+        )
+        winner = next((at for at in ranked if self._may_win(at)), None)
+        stored = next((at for at in ranked if self._is_held(at)), None)
+        if stored is not None and winner is not None and not self._same_tenant(winner, stored):
+            winner = stored  # an import never overwrites the run of another tenant
+        donors = {} if winner is None else self._donors(ranked, winner)
+        decisions = [self._decision(at, winner, donors) for at in range(len(self.copies))]
+        return Resolution(winner, donors, decisions)
+
+    def _is_held(self, at: int) -> bool:
+        return self.held is not None and at == self.held.at
+
+    def _is_of_service(self, at: int) -> bool:
+        return self.held is not None and self.held.written_by_service and at == self.held.at
+
+    def _precedence(self, at: int) -> tuple[Any, ...]:
+        """Return the sort key, which is smallest for the best copy. The last four break ties."""
+        one = self.copies[at]
+        return (
+            Kind.WELL_FORMED if self._is_of_service(at) else one.kind,
+            one.source in {Source.LEFTOVER, Source.CONTEXT},
+            -one.updated_at_ms,
+            not self._is_held(at),
+            -one.outputs,
+            Part.RUNTIME_CONTEXT not in one.parts,
+            Part.SNAPSHOT not in one.parts,
+            Part.GATE not in one.parts,
+            Source(one.source).rank,
+            one.digest,
+            one.path,
+            one.ordinal,
+        )
+
+    def _may_win(self, at: int) -> bool:
+        if self._is_held(at):
+            return True
+        one = self.copies[at]
+        # Of an interrupted write, only what is complete is taken.
+        strict = self.strict or one.source == Source.LEFTOVER
+        return one.kind is Kind.WELL_FORMED or not strict
+
+    def _same_tenant(self, one: int, other: int) -> bool:
+        return self.copies[one].tenant == self.copies[other].tenant
+
+    def _donors(self, ranked: list[int], winner: int) -> dict[Part, int]:
+        """Return the donor of each part that compaction took from a terminal winner.
+
+        That is the best copy that has the part; parts that no copy has are left out.
+        """
+        best = self.copies[winner]
+        if self._is_of_service(winner) or not best.is_terminal:
+            return {}
+        if best.kind is not Kind.WELL_FORMED:
+            return {}
+        donors = {}
+        for part in RESTORABLE:
+            if part in best.parts:
+                continue
+            if part is Part.OUTPUTS and Part.COMPLETED_NODES not in best.parts:
+                continue  # it never had outputs
+            donor = next((at for at in ranked if self._can_give(at, winner, part)), None)
+            if donor is not None:
+                donors[part] = donor
+        return donors
+
+    def _can_give(self, donor: int, winner: int, part: Part) -> bool:
+        one, best = self.copies[donor], self.copies[winner]
+        return (
+            one.kind is Kind.WELL_FORMED
+            and part in one.parts
+            and one.automation == best.automation
+            and self._same_tenant(donor, winner)
+        )
+
+    def _decision(self, at: int, winner: int | None, donors: dict[Part, int]) -> CopyDecision:
+        one = self.copies[at]
+        if at == winner:
+            return _decision_on_winner(one, donors)
+        if one.kind is None:
+            return CopyDecision(CopyOutcome.SKIPPED, Reason(ReasonCode.NON_TERMINAL_CONTEXT_RUN))
+        if given := _union(part for part, donor in donors.items() if donor == at):
+            return CopyDecision(CopyOutcome.RESTORED_FROM, Reason(given=given))
+        if one.kind is Kind.DAMAGED:
+            return CopyDecision(CopyOutcome.QUARANTINED, Reason(ReasonCode.DAMAGED))
+        if winner is None:
+            return CopyDecision(CopyOutcome.QUARANTINED, Reason(ReasonCode.STUB))
+        if not self._same_tenant(at, winner):
+            return CopyDecision(CopyOutcome.QUARANTINED, Reason(ReasonCode.TENANT_CONFLICT))
+        return CopyDecision(CopyOutcome.SUPERSEDED)
 
 
-def _may_win(candidate: Candidate, *, strict: bool) -> bool:
-    if candidate.stored:
-        return True
-    if candidate.source is Source.LEFTOVER:
-        strict = True  # an interrupted write: only what is complete is taken
-    return candidate.facts.kind is Kind.WELL_FORMED or not strict
-
-
-def _same_tenant(one: Candidate, other: Candidate) -> bool:
-    return one.facts.tenant == other.facts.tenant
-
-
-def _donors(candidates: Sequence[Candidate], order: list[int], winner: int) -> dict[Part, int]:
-    """Return the donor of each part that compaction took from a terminal winner.
-
-    That is the best copy that has the part; parts that no copy has are left out.
-    """
-    best = candidates[winner]
-    if best.written_by_service or not best.facts.is_terminal:
-        return {}
-    if best.facts.kind is not Kind.WELL_FORMED:
-        return {}
-    donors = {}
-    for part in RESTORABLE:
-        if part in best.facts.parts:
-            continue
-        if part is Part.OUTPUTS and Part.COMPLETED_NODES not in best.facts.parts:
-            continue  # it never had outputs
-        donor = next((at for at in order if _can_give(candidates[at], best, part)), None)
-        if donor is not None:
-            donors[part] = donor
-    return donors
-
-
-def _can_give(donor: Candidate, winner: Candidate, part: Part) -> bool:
-    return (
-        donor.facts.kind is Kind.WELL_FORMED
-        and part in donor.facts.parts
-        and donor.facts.automation == winner.facts.automation
-        and _same_tenant(donor, winner)
-    )
-
-
-def _decision(
-    candidates: Sequence[Candidate], at: int, winner: int | None, donors: dict[Part, int]
-) -> CopyDecision:
-    one = candidates[at]
-    if at == winner:
-        return _decision_on_winner(one, donors)
-    if one.facts.ignored:
-        return CopyDecision(CopyOutcome.SKIPPED, Reason(ReasonCode.NON_TERMINAL_CONTEXT_RUN))
-    if given := _union(part for part, donor in donors.items() if donor == at):
-        return CopyDecision(CopyOutcome.RESTORED_FROM, Reason(given=given))
-    if one.facts.kind is Kind.DAMAGED:
-        return CopyDecision(CopyOutcome.QUARANTINED, Reason(ReasonCode.DAMAGED))
-    if winner is None:
-        return CopyDecision(CopyOutcome.QUARANTINED, Reason(ReasonCode.STUB))
-    if not _same_tenant(one, candidates[winner]):
-        return CopyDecision(CopyOutcome.QUARANTINED, Reason(ReasonCode.TENANT_CONFLICT))
-    return CopyDecision(CopyOutcome.SUPERSEDED)
-
-
-def _decision_on_winner(winner: Candidate, donors: dict[Part, int]) -> CopyDecision:
-    if winner.facts.kind is Kind.DAMAGED:
+def _decision_on_winner(winner: Entry, donors: dict[Part, int]) -> CopyDecision:
+    if winner.kind is Kind.DAMAGED:
         return CopyDecision(CopyOutcome.RECOVERED, Reason(ReasonCode.DAMAGED))
-    if winner.facts.kind is Kind.STUB:
+    if winner.kind is Kind.STUB:
         return CopyDecision(CopyOutcome.IMPORTED, Reason(ReasonCode.STUB))
     return CopyDecision(CopyOutcome.IMPORTED, Reason(received=_union(donors)))
 

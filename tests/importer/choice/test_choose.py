@@ -3,152 +3,168 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem_store.importer.choice.choose import Candidate, CopyDecision, resolve
-from tandem_store.importer.choice.facts import Facts
+from tandem_store.importer.choice.choose import CopyDecision, Held, Resolution, resolve
 from tandem_store.importer.source.kinds import Source
-from tandem_store.ledger import CopyOutcome, Kind, Part, Reason, ReasonCode
+from tandem_store.ledger import CopyOutcome, Entry, Kind, Part, Reason, ReasonCode
 
 _PARTS = st.integers(0, 63).map(Part)
-
-
-@st.composite
-def _candidates(draw: st.DrawFn, tenants: Sequence[bytes] = (b"t", b"u")) -> list[Candidate]:
-    facts = _facts(tenants)
-    drawn = draw(st.lists(st.builds(_candidate, facts, st.sampled_from(_SOURCES)), max_size=6))
-    copies = [
-        Candidate(one.facts, one.source, f"file-{number}", 0) for number, one in enumerate(drawn)
-    ]
-    if draw(st.booleans()):
-        by_service = draw(st.booleans())
-        copies.append(
-            Candidate(draw(facts), Source.HOT, "", 0, stored=True, written_by_service=by_service)
-        )
-    return copies
-
-
 _SOURCES = [source for source in Source if source is not Source.DEFINITION]
 
 
-def _candidate(facts: Facts, source: Source) -> Candidate:
-    return Candidate(facts, source, "", 0)
+@dataclass(frozen=True)
+class Copies:
+    """The copies of one run, and which of them the store holds."""
+
+    entries: list[Entry]
+    held: Held | None = None
+
+    def resolve(self, *, strict: bool = False) -> Resolution:
+        """The choice between them."""
+        return resolve(self.entries, self.held, strict=strict)
+
+    def is_held(self, at: int) -> bool:
+        """Whether the store holds this one."""
+        return self.held is not None and self.held.at == at
+
+    def in_order(self, order: Sequence[int]) -> Copies:
+        """The same copies, each as far ahead as ``order`` says."""
+        held = self.held and Held(order.index(self.held.at), self.held.written_by_service)
+        return Copies([self.entries[at] for at in order], held)
 
 
-def _facts(tenants: Sequence[bytes]) -> st.SearchStrategy[Facts]:
-    return st.builds(
-        Facts,
-        kind=st.sampled_from(Kind),
-        run_id=st.just("r"),
-        digest=st.binary(min_size=1, max_size=1),
-        month_at_ms=st.just(0),
-        updated_at_ms=st.integers(0, 3),
-        outputs=st.integers(0, 2),
-        parts=_PARTS,
-        tenant=st.sampled_from(tenants),
-        automation=st.sampled_from([b"a", b"b"]),
-        ignored=st.booleans(),
-    )
+@st.composite
+def _copies(draw: st.DrawFn, tenants: Sequence[bytes] = (b"t", b"u")) -> Copies:
+    drawn = draw(st.lists(_entries(tenants, st.sampled_from(_SOURCES)), max_size=6))
+    entries = [one._replace(path=f"file-{number}") for number, one in enumerate(drawn)]
+    if draw(st.booleans()):
+        entries.append(draw(_entries(tenants, st.just(Source.HOT))))
+        return Copies(entries, Held(len(drawn), written_by_service=draw(st.booleans())))
+    return Copies(entries)
 
 
-@given(_candidates(), st.randoms(use_true_random=False), st.booleans())
+def _entries(
+    tenants: Sequence[bytes], sources: st.SearchStrategy[Source]
+) -> st.SearchStrategy[Entry]:
+    return st.fixed_dictionaries(
+        {
+            "source": sources.map(str),
+            "path": st.just(""),
+            "mtime_ns": st.just(0),
+            "digest": st.binary(min_size=1, max_size=1),
+            "kind": st.one_of(st.none(), st.sampled_from(Kind)),
+            "tenant": st.sampled_from(tenants),
+            "automation": st.sampled_from([b"a", b"b"]),
+            "updated_at_ms": st.integers(0, 3),
+            "outputs": st.integers(0, 2),
+            "parts": _PARTS,
+        }
+    ).map(lambda drawn: Entry(**drawn))
+
+
+@given(_copies(), st.randoms(use_true_random=False), st.booleans())
 def test_the_order_of_the_copies_does_not_matter(
-    copies: list[Candidate], random: st.DataObject, strict: bool
+    copies: Copies, random: st.DataObject, strict: bool
 ) -> None:
-    """Shuffled, every copy has the same fate."""
-    shuffled = list(copies)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    """Shuffled, every copy has the same outcome."""
+    order = list(range(len(copies.entries)))
+    random.shuffle(order)  # type: ignore[attr-defined]
 
-    decisions = dict(zip(copies, resolve(copies, strict=strict).decisions, strict=True))
+    decisions = copies.resolve(strict=strict).decisions
+    shuffled = copies.in_order(order).resolve(strict=strict).decisions
 
-    assert dict(zip(shuffled, resolve(shuffled, strict=strict).decisions, strict=True)) == decisions
+    assert shuffled == [decisions[at] for at in order]
 
 
-@given(_candidates(), st.booleans())
-def test_every_copy_has_one_outcome_and_at_most_one_wins(
-    copies: list[Candidate], strict: bool
-) -> None:
+@given(_copies(), st.booleans())
+def test_every_copy_has_one_outcome_and_at_most_one_wins(copies: Copies, strict: bool) -> None:
     """The winner alone is imported or recovered; without a winner nothing is superseded."""
-    resolution = resolve(copies, strict=strict)
+    resolution = copies.resolve(strict=strict)
 
     won = [
         at
         for at, decision in enumerate(resolution.decisions)
         if decision.outcome in {CopyOutcome.IMPORTED, CopyOutcome.RECOVERED}
     ]
-    assert len(resolution.decisions) == len(copies)
+    assert len(resolution.decisions) == len(copies.entries)
     assert won == ([] if resolution.winner is None else [resolution.winner])
 
 
-def _may_win(copy: Candidate, *, strict: bool) -> bool:
+def _may_win(copies: Copies, at: int, *, strict: bool) -> bool:
     """The rule in other words than those of the code."""
-    if copy.facts.ignored:
+    copy = copies.entries[at]
+    if copy.kind is None:
         return False
-    is_well_formed = copy.facts.kind is Kind.WELL_FORMED
-    return copy.stored or is_well_formed or (not strict and copy.source is not Source.LEFTOVER)
+    is_well_formed = copy.kind is Kind.WELL_FORMED
+    return copies.is_held(at) or is_well_formed or (not strict and copy.source != Source.LEFTOVER)
 
 
-@given(_candidates(), st.booleans())
-def test_a_copy_wins_whenever_one_may(copies: list[Candidate], strict: bool) -> None:
+@given(_copies(), st.booleans())
+def test_a_copy_wins_whenever_one_may(copies: Copies, strict: bool) -> None:
     """Only stubs and damage in strict imports, and such leftovers, leave a run without a winner."""
-    winner = resolve(copies, strict=strict).winner
+    winner = copies.resolve(strict=strict).winner
 
-    assert (winner is not None) == any(_may_win(one, strict=strict) for one in copies)
-    assert winner is None or _may_win(copies[winner], strict=strict)
+    may = [at for at in range(len(copies.entries)) if _may_win(copies, at, strict=strict)]
+    assert (winner is not None) == bool(may)
+    assert winner is None or winner in may
 
 
-@given(_candidates())
-def test_a_well_formed_copy_never_loses_to_a_stub_or_to_damage(copies: list[Candidate]) -> None:
+@given(_copies())
+def test_a_well_formed_copy_never_loses_to_a_stub_or_to_damage(copies: Copies) -> None:
     """Whatever the dates; only what the store holds may stand above it."""
-    winner = resolve(copies).winner
+    winner = copies.resolve().winner
 
-    if any(one.facts.kind is Kind.WELL_FORMED and not one.facts.ignored for one in copies):
+    if any(one.kind is Kind.WELL_FORMED for one in copies.entries):
         assert winner is not None
-        assert copies[winner].facts.kind is Kind.WELL_FORMED or copies[winner].stored
+        assert copies.entries[winner].kind is Kind.WELL_FORMED or copies.is_held(winner)
 
 
-@given(_candidates(tenants=[b"t"]))
-def test_what_the_store_holds_yields_to_a_well_formed_copy(copies: list[Candidate]) -> None:
+@given(_copies(tenants=[b"t"]))
+def test_what_the_store_holds_yields_to_a_well_formed_copy(copies: Copies) -> None:
     """A stub or damage that was stored earlier, unless a service has written it since."""
-    winner = resolve(copies).winner
+    winner = copies.resolve().winner
 
-    if any(one.facts.kind is Kind.WELL_FORMED and not one.facts.ignored for one in copies):
+    if any(one.kind is Kind.WELL_FORMED for one in copies.entries):
         assert winner is not None
-        is_well_formed = copies[winner].facts.kind is Kind.WELL_FORMED
-        assert is_well_formed or copies[winner].written_by_service
+        is_well_formed = copies.entries[winner].kind is Kind.WELL_FORMED
+        held = copies.held
+        assert is_well_formed or (held is not None and held == Held(winner, True))
 
 
-@given(_candidates(), st.booleans())
+@given(_copies(), st.booleans())
 def test_what_the_store_holds_for_another_tenant_is_not_overwritten(
-    copies: list[Candidate], strict: bool
+    copies: Copies, strict: bool
 ) -> None:
     """The newcomers never win, give nothing and are not superseded: they go to quarantine."""
-    resolution = resolve(copies, strict=strict)
-    held = next((one for one in copies if one.stored and not one.facts.ignored), None)
+    resolution = copies.resolve(strict=strict)
+    held = None if copies.held is None else copies.entries[copies.held.at]
 
-    if held is not None:
+    if held is not None and held.kind is not None:
         assert resolution.winner is not None
-        assert copies[resolution.winner].facts.tenant == held.facts.tenant
-        for one, decision in zip(copies, resolution.decisions, strict=True):
-            if one.facts.tenant != held.facts.tenant:
-                expected = CopyOutcome.SKIPPED if one.facts.ignored else CopyOutcome.QUARANTINED
+        assert copies.entries[resolution.winner].tenant == held.tenant
+        for one, decision in zip(copies.entries, resolution.decisions, strict=True):
+            if one.tenant != held.tenant:
+                skipped = one.kind is None
+                expected = CopyOutcome.SKIPPED if skipped else CopyOutcome.QUARANTINED
                 assert decision.outcome is expected
 
 
-@given(_candidates())
+@given(_copies())
 def test_only_a_well_formed_copy_of_the_same_automation_and_tenant_gives_parts(
-    copies: list[Candidate],
+    copies: Copies,
 ) -> None:
     """A part is taken where the winner lacks it, from a copy that has it."""
-    resolution = resolve(copies)
+    resolution = copies.resolve()
 
     for part, donor in resolution.donors.items():
         assert resolution.winner is not None
-        winner, giver = copies[resolution.winner].facts, copies[donor].facts
+        winner, giver = copies.entries[resolution.winner], copies.entries[donor]
         assert giver.kind is Kind.WELL_FORMED
         assert part in giver.parts
         assert part not in winner.parts
@@ -156,35 +172,20 @@ def test_only_a_well_formed_copy_of_the_same_automation_and_tenant_gives_parts(
 
 
 def _copy(
-    *,
-    source: Source = Source.SHARD,
-    path: str = "p",
-    ordinal: int = 0,
-    stored: bool = False,
-    written_by_service: bool = False,
-    **facts: Any,
-) -> Candidate:
+    *, source: Source = Source.SHARD, path: str = "p", ordinal: int = 0, **facts: Any
+) -> Entry:
     """A complete copy of a run that has ended; what matters to the test is named."""
     known: dict[str, Any] = {
-        "kind": Kind.WELL_FORMED,
-        "run_id": "r",
         "digest": b"d",
-        "month_at_ms": 0,
+        "run_id": "r",
+        "kind": Kind.WELL_FORMED,
         "updated_at_ms": 5,
         "outputs": 2,
         "parts": _COMPLETE,
         "tenant": b"t",
         "automation": b"a",
-        "ignored": False,
     }
-    return Candidate(
-        Facts(**known | facts),
-        source,
-        path,
-        ordinal,
-        stored=stored,
-        written_by_service=written_by_service,
-    )
+    return Entry(source.value, path, mtime_ns=0, start=ordinal, **known | facts)
 
 
 _COMPLETE = (
@@ -201,18 +202,9 @@ PRECEDENCE = {
         _copy(source=Source.CONTEXT),
         _copy(kind=Kind.STUB),
     ),
-    "what a service wrote is never a stub": (
-        _copy(kind=Kind.STUB, stored=True, written_by_service=True, updated_at_ms=6),
-        _copy(),
-    ),
-    "what an import stored may be one": (
-        _copy(),
-        _copy(kind=Kind.STUB, stored=True, updated_at_ms=6),
-    ),
     "leftovers yield": (_copy(updated_at_ms=1), _copy(source=Source.LEFTOVER)),
     "context runs yield": (_copy(updated_at_ms=1), _copy(source=Source.CONTEXT)),
-    "the newest": (_copy(updated_at_ms=6), _copy(stored=True)),
-    "what is stored": (_copy(stored=True, outputs=1), _copy(outputs=2)),
+    "the newest": (_copy(updated_at_ms=6), _copy()),
     "the most outputs": (_copy(outputs=3, parts=Part.TERMINAL), _copy()),
     "a runtime context": (
         _copy(parts=Part.RUNTIME_CONTEXT),
@@ -234,6 +226,33 @@ def test_of_two_copies_the_better_one_wins(rule: str) -> None:
 
     assert resolve([worse, better]).winner == 1
     assert resolve([better, worse]).winner == 0
+
+
+#: The better copy, then the worse one; the store holds one of them, as the last of its row says.
+PRECEDENCE_OF_STORED = {
+    "what a service wrote is never a stub": (
+        _copy(kind=Kind.STUB, updated_at_ms=6),
+        _copy(),
+        Held(0, written_by_service=True),
+    ),
+    "what an import stored may be one": (
+        _copy(),
+        _copy(kind=Kind.STUB, updated_at_ms=6),
+        Held(1),
+    ),
+    "the newest": (_copy(updated_at_ms=6), _copy(), Held(1)),
+    "what is stored": (_copy(outputs=1), _copy(outputs=2), Held(0)),
+}
+
+
+@pytest.mark.parametrize("rule", PRECEDENCE_OF_STORED)
+def test_of_the_stored_copy_and_another_the_better_one_wins(rule: str) -> None:
+    """By what an import or a service has made of it."""
+    better, worse, held = PRECEDENCE_OF_STORED[rule]
+    copies = Copies([better, worse], held)
+
+    assert copies.resolve().winner == 0
+    assert copies.in_order([1, 0]).resolve().winner == 1
 
 
 @pytest.mark.parametrize("source", [source for source in Source if source is not Source.DEFINITION])
@@ -260,7 +279,7 @@ def test_every_copy_that_loses_has_its_reason() -> None:
     """In the order in which the reasons are asked for."""
     copies = {
         "winner": _copy(updated_at_ms=9),
-        "ignored": _copy(ignored=True, updated_at_ms=10, tenant=b"u"),
+        "ignored": _copy(kind=None, updated_at_ms=10, tenant=b"u"),
         "damaged": _copy(kind=Kind.DAMAGED, tenant=b"u"),
         "foreign": _copy(tenant=b"u"),
         "foreign stub": _copy(kind=Kind.STUB, tenant=b"u"),
@@ -323,21 +342,21 @@ def test_outputs_of_a_run_that_completed_no_node_are_not_restored() -> None:
 
 
 @pytest.mark.parametrize(
-    "winner",
+    ("winner", "held"),
     [
-        {"written_by_service": True, "stored": True},
-        {"parts": Part.COMPLETED_NODES},
-        {"kind": Kind.STUB, "stored": True, "written_by_service": True},
+        ({}, Held(0, written_by_service=True)),
+        ({"parts": Part.COMPLETED_NODES}, None),
+        ({"kind": Kind.STUB}, Held(0, written_by_service=True)),
     ],
     ids=["written by a service", "not ended", "a stub"],
 )
-def test_some_winners_are_left_as_they_are(winner: dict[str, Any]) -> None:
+def test_some_winners_are_left_as_they_are(winner: dict[str, Any], held: Held | None) -> None:
     """What they lack, no compaction took away."""
     winning = _copy(
         **{"updated_at_ms": 9, "outputs": 0, "parts": Part.TERMINAL | Part.COMPLETED_NODES} | winner
     )
 
-    resolution = resolve([winning, _copy()])
+    resolution = resolve([winning, _copy()], held)
 
     assert (resolution.winner, resolution.donors) == (0, {})
 
@@ -357,7 +376,7 @@ def test_a_stub_or_a_recovered_entry_gets_nothing_back(kind: Kind) -> None:
         {"kind": Kind.DAMAGED},
         {"automation": b"b"},
         {"tenant": b"u"},
-        {"ignored": True},
+        {"kind": None},
         {"parts": Part.GATE | Part.TERMINAL | Part.COMPLETED_NODES},
     ],
     ids=["a stub", "damaged", "of another automation", "of another tenant", "ignored", "no parts"],

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from tandem_store import open_store
-from tandem_store.importer.choice.choose import Candidate
-from tandem_store.importer.choice.facts import Facts
+from tandem_store.importer.choice.entries import entry_of_stored
 from tandem_store.importer.source.kinds import Source
+from tandem_store.ledger import Kind
 from tests.support.importing import imported
 from tests.support.legacy_runs import (
     checkpoint,
@@ -31,6 +31,20 @@ RECORDS: dict[str, Any] = {
 }
 
 
+#: What the choice compares.
+FACTS = (
+    "run_id",
+    "digest",
+    "month",
+    "kind",
+    "tenant",
+    "automation",
+    "updated_at_ms",
+    "outputs",
+    "parts",
+)
+
+
 @pytest.mark.parametrize("name", RECORDS)
 def test_the_ledger_remembers_the_facts(store_url: str, state: StateDir, name: str) -> None:
     """A later import chooses between new copies and those that only the ledger has."""
@@ -41,22 +55,22 @@ def test_the_ledger_remembers_the_facts(store_url: str, state: StateDir, name: s
     with open_store(store_url) as store, store.read() as tx:
         (entry,) = tx.ledger.origins("r")
 
-    # The ledger dates a run by its last update alone, which is all that the choice compares.
-    facts = Facts.of_record(record)
-    assert Facts.of_entry(entry) == replace(facts, month_at_ms=facts.updated_at_ms)
+    assert {name: getattr(entry, name) for name in FACTS} == {
+        name: getattr(entry_of_stored(record), name) for name in FACTS
+    }
 
 
 def test_the_ledger_remembers_damage(store_url: str, state: StateDir) -> None:
     """With the digest of its bytes, because nobody can read the record."""
-    state.hot({"r": damaged("r")})
+    hot = state.hot({"r": damaged("r")})
     imported(store_url, state.root)
 
     with open_store(store_url) as store, store.read() as tx:
         (entry,) = tx.ledger.origins("r")
 
-    facts = Facts.of_entry(entry)
-    assert (facts.kind, facts.run_id, facts.digest) == (entry.kind, "r", entry.digest)
-    assert not facts.ignored
+    assert (entry.kind, entry.run_id) == (Kind.DAMAGED, "r")
+    start, stop = entry.start, entry.stop
+    assert entry.digest == sha256(hot.read_bytes()[start:stop]).digest()
 
 
 def test_a_remembered_copy_knows_where_it_came_from(store_url: str, state: StateDir) -> None:
@@ -68,34 +82,17 @@ def test_a_remembered_copy_knows_where_it_came_from(store_url: str, state: State
     with open_store(store_url) as store, store.read() as tx:
         entries = {entry.source: entry for entry in tx.ledger.origins("r")}
 
-    of = {source: Candidate.of_entry(entry) for source, entry in entries.items()}
-    assert set(of) == {"hot", "shard"}
-    assert of["hot"].source is Source.HOT
-    assert of["hot"].path == str(hot.relative_to(state.root))
-    assert of["hot"].ordinal == hot.read_bytes().index(b'"r"')
-    assert of["shard"].source is Source.SHARD
-    assert of["shard"].ordinal == 0
-    for source, one in of.items():
-        assert one.entry == entries[source]
-        assert one.facts == Facts.of_entry(entries[source])
-        assert not one.stored
-        assert not one.written_by_service
+    assert set(entries) == {"hot", "shard"}
+    assert entries["hot"].path == str(hot.relative_to(state.root))
+    assert entries["hot"].ordinal == hot.read_bytes().index(b'"r"')
+    assert entries["shard"].ordinal == 0
 
 
-@pytest.mark.parametrize("by_service", [True, False])
-def test_the_stored_run_is_a_candidate_too(by_service: bool) -> None:
-    """It counts as a copy from the hot file, unless its source is known."""
-    one = Candidate.of_stored(RECORDS["full"], written_by_service=by_service)
-    other = Candidate.of_stored(
-        RECORDS["full"], written_by_service=by_service, source=Source.ARCHIVE
-    )
+def test_the_stored_run_is_a_copy_too() -> None:
+    """It counts as one from the hot file, unless its source is known."""
+    record = RECORDS["full"]
 
-    assert one == Candidate(
-        Facts.of_record(RECORDS["full"]),
-        Source.HOT,
-        "",
-        0,
-        stored=True,
-        written_by_service=by_service,
-    )
-    assert other == replace(one, source=Source.ARCHIVE)
+    one, other = entry_of_stored(record), entry_of_stored(record, Source.ARCHIVE.value)
+
+    assert (one.source, one.path, one.ordinal, one.id) == ("hot", "", 0, 0)
+    assert other == one._replace(source="archive")

@@ -84,9 +84,9 @@ def copies_in(data: bytes) -> list[Copy]:
 def lost(file: Spoilt) -> list[str]:
     """The ids of whole entries that were not found byte for byte."""
     found = [
-        file.data[copy.span.start : copy.span.stop]
+        file.data[copy.entry.start : copy.entry.stop]
         for copy in copies_in(file.data)
-        if copy.span is not None and copy.facts is not None and copy.fault is None
+        if copy.entry.start is not None and copy.entry.kind is not None and copy.rejected is None
     ]
     return [run_id for run_id, entry in file.whole.items() if found.count(entry) != 1]
 
@@ -96,8 +96,8 @@ def invented(file: Spoilt) -> list[str]:
 
     What is left of the damaged entry stands under its key, whatever it is now.
     """
-    copies = (copy for copy in copies_in(file.data) if copy.key != file.victim)
-    named = [copy.facts.run_id for copy in copies if copy.facts is not None]
+    copies = (copy for copy in copies_in(file.data) if copy.entry.key != file.victim)
+    named = [copy.entry.run_id for copy in copies if copy.entry.kind is not None]
     return [one for one in named if one == WITHIN or named.count(one) > 1]
 
 

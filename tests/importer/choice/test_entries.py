@@ -7,8 +7,16 @@ from typing import Any
 
 import pytest
 
-from tandem_store.importer.choice.facts import Facts, time_of_damaged
-from tandem_store.ledger import Kind, Part
+from tandem_store.importer.choice.entries import (
+    Origin,
+    entry_of_damaged,
+    entry_of_record,
+    time_of_damaged,
+)
+from tandem_store.importer.source.kinds import Layout, Source, SourceFile
+from tandem_store.importer.source.spans import Span
+from tandem_store.ledger import CopyOutcome, Entry, Kind, Part, Reason, ReasonCode
+from tandem_store.month import Month
 from tandem_store.records import RECOVERED_CONTEXT_RUN
 from tests.support.legacy_runs import (
     CREATED_MS,
@@ -22,11 +30,17 @@ from tests.support.legacy_runs import (
 )
 
 BARE = {"status": "running", "checkpoint": checkpoint()}
+FILE = SourceFile(Source.ARCHIVE, Layout.RUNS, "data/archive.json", 100, 5)
 
 
-def facts(**fields: Any) -> Facts:
-    """The facts of a running run without a part, with these fields."""
-    return Facts.of_record(run("r", **(BARE | fields)))
+def entry_of(record: dict[str, Any]) -> Entry:
+    """The entry of a copy that is all of its file."""
+    return entry_of_record(record, Origin(FILE))
+
+
+def facts(**fields: Any) -> Entry:
+    """The entry of a running run without a part, with these fields."""
+    return entry_of(run("r", **(BARE | fields)))
 
 
 @pytest.mark.parametrize(
@@ -64,15 +78,29 @@ def test_a_checkpoint_may_lack_what_older_engines_did_not_write() -> None:
 def test_a_run_is_dated_by_its_last_update_and_filed_by_its_latest_time() -> None:
     """Which may be its creation, where the clock was set back."""
     usual = facts(created_at_ms=1, updated_at_ms=2)
-    odd = facts(created_at_ms=3, updated_at_ms=2)
+    odd = facts(created_at_ms=31 * 24 * HOUR_MS, updated_at_ms=2)
 
-    assert (usual.updated_at_ms, usual.month_at_ms) == (2, 2)
-    assert (odd.updated_at_ms, odd.month_at_ms) == (2, 3)
+    assert (usual.updated_at_ms, usual.month) == (2, Month(1970, 1))
+    assert (odd.updated_at_ms, odd.month) == (2, Month(1970, 2))
 
 
 def test_a_copy_is_of_the_run_that_it_names() -> None:
     """Whatever its file is called."""
-    assert Facts.of_record(run("r\0")).run_id == "r\0"
+    assert entry_of(run("r\0")).run_id == "r\0"
+
+
+def test_a_copy_knows_where_it_was_found() -> None:
+    """Its file, its bytes and its key; one that is all of its file has no bytes to name."""
+    origin = Origin(FILE, Span(start=3, value=8, stop=12), "key")
+
+    found = entry_of_record(run("r", **BARE), origin)
+
+    assert (found.source, found.path, found.mtime_ns) == ("archive", "data/archive.json", 5)
+    assert (found.start, found.value, found.stop, found.key) == (3, 8, 12, "key")
+    assert found.ordinal == 3
+    alone = facts()
+    assert (alone.start, alone.value, alone.stop, alone.key) == (None, None, None, None)
+    assert alone.ordinal == 0
 
 
 def test_outputs_are_counted() -> None:
@@ -85,9 +113,9 @@ def test_equal_content_has_one_digest_in_any_order() -> None:
     one = run("r", **BARE)
     shuffled = dict(reversed(one.items()))
 
-    assert Facts.of_record(shuffled).digest == Facts.of_record(one).digest
-    assert Facts.of_record(one | {"detail": "x"}).digest != Facts.of_record(one).digest
-    assert len(Facts.of_record(one).digest) == 32
+    assert entry_of(shuffled).digest == entry_of(one).digest
+    assert entry_of(one | {"detail": "x"}).digest != entry_of(one).digest
+    assert len(entry_of(one).digest) == 32
 
 
 def test_tenants_differ_by_organisation_workspace_and_deployment() -> None:
@@ -102,7 +130,7 @@ def test_tenants_differ_by_organisation_workspace_and_deployment() -> None:
     assert facts(tenant_context=None).tenant == facts(tenant_context=local).tenant
     without = run("r", **BARE)
     del without["tenant_context"]
-    assert Facts.of_record(without).tenant == facts(tenant_context=local).tenant
+    assert entry_of(without).tenant == facts(tenant_context=local).tenant
     assert len(own) == 8
 
 
@@ -123,8 +151,12 @@ def test_automations_differ_by_their_ids() -> None:
     ],
 )
 def test_an_unfinished_context_run_is_ignored(trigger: str, status: str, *, ignored: bool) -> None:
-    """As the engine ignores it."""
-    assert facts(trigger_type=trigger, status=status).ignored is ignored
+    """As the engine ignores it: it has its outcome, and no part in the choice."""
+    found = facts(trigger_type=trigger, status=status)
+
+    assert (found.kind is None) is ignored
+    assert found.outcome is (CopyOutcome.SKIPPED if ignored else None)
+    assert found.reason == Reason(ReasonCode.NON_TERMINAL_CONTEXT_RUN if ignored else "")
 
 
 @pytest.mark.parametrize(
@@ -138,7 +170,7 @@ def test_an_unfinished_context_run_is_ignored(trigger: str, status: str, *, igno
 )
 def test_what_the_engine_made_up_is_a_stub(record: dict[str, Any], kind: Kind) -> None:
     """However well it is formed."""
-    assert Facts.of_record(record).kind is kind
+    assert entry_of(record).kind is kind
 
 
 def test_a_damaged_entry_has_the_facts_of_what_is_recovered() -> None:
@@ -146,9 +178,10 @@ def test_a_damaged_entry_has_the_facts_of_what_is_recovered() -> None:
     recovered = run("r", **BARE, trigger_type=RECOVERED_CONTEXT_RUN)
     digest = sha256(b"entry").digest()
 
-    found = Facts.of_damaged(recovered, digest)
+    found = entry_of_damaged(recovered, digest, Origin(FILE))
 
-    assert (found.kind, found.digest, found.ignored) == (Kind.DAMAGED, digest, False)
+    assert (found.kind, found.digest, found.outcome) == (Kind.DAMAGED, digest, None)
+    assert found.reason == Reason()
     assert found.updated_at_ms == CREATED_MS + HOUR_MS
 
 
