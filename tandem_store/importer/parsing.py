@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tandem_store.errors import LegacyFormatError, UnstorableError
 from tandem_store.importer.choice.entries import (
-    Origin,
+    FoundAt,
     entry_of_damaged,
     entry_of_record,
     entry_of_rejected,
@@ -117,15 +117,15 @@ def copies_of_file(file: SourceFile, data: bytes) -> list[Copy]:
     try:
         record = record_in(file, data)
         is_no_run = record is None and file.layout is Layout.CONTEXT
-        return [] if is_no_run else [_well_formed(Origin(file), record)]
+        return [] if is_no_run else [_well_formed(FoundAt(file), record)]
     except NewerVersionError as error:
         return [newer_version(file, raw_of(data), error)]
     except UnstorableError as error:
-        return [_rejected(Origin(file), data, error.reason, str(error), _claimed_id(file, data))]
+        return [_rejected(FoundAt(file), data, error.reason, str(error), _claimed_id(file, data))]
     except DepthError as error:
-        return [_rejected(Origin(file), data, "too_deep", str(error))]
+        return [_rejected(FoundAt(file), data, "too_deep", str(error))]
     except LegacyFormatError as error:
-        return [_rejected(Origin(file), data, "damaged", str(error), _claimed_id(file, data))]
+        return [_rejected(FoundAt(file), data, "damaged", str(error), _claimed_id(file, data))]
 
 
 def record_in(file: SourceFile, data: bytes) -> Any:
@@ -143,7 +143,7 @@ def newer_version(file: SourceFile, raw: Raw, error: NewerVersionError) -> Copy:
     """Return the copy for a file that a later engine wrote, whose bytes are ``raw``."""
     advice = "upgrade tandem-store, then run: tandem-store quarantine retry"
     rejected = Rejected("newer_schema_version", f"{error}; {advice}", raw)
-    return _quarantined(Origin(file), rejected)
+    return _quarantined(FoundAt(file), rejected)
 
 
 def copies_of_pieces(file: SourceFile, pieces: list[Piece]) -> list[Copy]:
@@ -153,14 +153,14 @@ def copies_of_pieces(file: SourceFile, pieces: list[Piece]) -> list[Copy]:
 
 def _copies_of_piece(file: SourceFile, piece: Piece) -> Iterator[Copy]:
     span = piece.span
-    origin = Origin(file, span, key_at(piece.data, 0))
+    found_at = FoundAt(file, span, key_at(piece.data, 0))
     if span.damage is not None:
-        yield _rejected(origin, piece.data, span.damage.value, _MESSAGES[span.damage])
+        yield _rejected(found_at, piece.data, span.damage.value, _MESSAGES[span.damage])
         return
     try:
         record = loads(piece.data[span.value - span.start :])
     except DepthError as error:
-        yield _rejected(origin, piece.data, "too_deep", str(error))
+        yield _rejected(found_at, piece.data, "too_deep", str(error))
         return
     except LegacyFormatError:
         yield from _salvaged(file, piece)
@@ -168,7 +168,7 @@ def _copies_of_piece(file: SourceFile, piece: Piece) -> Iterator[Copy]:
     if contains_other_runs(record):
         yield from _salvaged(file, piece)
     else:
-        yield _copy_of_entry(origin._replace(key=origin.key or ""), piece.data, record)
+        yield _copy_of_entry(found_at._replace(key=found_at.key or ""), piece.data, record)
 
 
 def _salvaged(file: SourceFile, piece: Piece) -> Iterator[Copy]:
@@ -178,34 +178,34 @@ def _salvaged(file: SourceFile, piece: Piece) -> Iterator[Copy]:
         yield from _copies_of_piece(file, inner)
 
 
-def _copy_of_entry(origin: Origin, data: bytes, record: Any) -> Copy:
+def _copy_of_entry(found_at: FoundAt, data: bytes, record: Any) -> Copy:
     try:
-        return _well_formed(origin, record)
+        return _well_formed(found_at, record)
     except UnstorableError as error:
-        return _rejected(origin, data, error.reason, str(error), _id_in(record))
+        return _rejected(found_at, data, error.reason, str(error), _id_in(record))
     except LegacyFormatError as error:
-        return _damaged(origin, data, record, str(error))
+        return _damaged(found_at, data, record, str(error))
 
 
-def _well_formed(origin: Origin, record: Any) -> Copy:
+def _well_formed(found_at: FoundAt, record: Any) -> Copy:
     lifted = check_run(record)
     rows = rows_of(record, lifted)
-    entry = entry_of_record(record, origin)
+    entry = entry_of_record(record, found_at)
     return Copy(entry, None if entry.kind is None else rows)
 
 
-def _damaged(origin: Origin, data: bytes, record: Any, error: str) -> Copy:
+def _damaged(found_at: FoundAt, data: bytes, record: Any, error: str) -> Copy:
     """Return the copy for a damaged entry; if it cannot be recovered, it is only quarantined."""
-    file, key = origin.file, origin.key or ""
+    file, key = found_at.file, found_at.key or ""
     if file.source is Source.LEFTOVER:
-        return _rejected(origin, data, "damaged", error, _id_in(record))
+        return _rejected(found_at, data, "damaged", error, _id_in(record))
     raw = raw_of(data)
     try:
         recovered = recovered_from(file, key, record, error)
         rows_of(recovered)
     except (LegacyFormatError, UnstorableError) as hopeless:
-        return _rejected(origin, data, "unrecoverable", f"{hopeless}: {error}", _id_in(record))
-    entry = entry_of_damaged(recovered, raw.digest, origin)
+        return _rejected(found_at, data, "unrecoverable", f"{hopeless}: {error}", _id_in(record))
+    entry = entry_of_damaged(recovered, raw.digest, found_at)
     return Copy(entry, rejected=Rejected("damaged", error, raw))
 
 
@@ -219,13 +219,13 @@ def recovered_from(file: SourceFile, key: str, record: Any, error: str) -> dict[
     return recover_entry(key, record, error=error, now_ms=now_ms)
 
 
-def copy_of_large(origin: Origin, digest: bytes, size: int) -> Copy:
+def copy_of_large(found_at: FoundAt, digest: bytes, size: int) -> Copy:
     """Return the copy for a record, or for damage, that is too large to be parsed."""
     rejected = too_large(digest, size)
-    damage = None if origin.span is None else origin.span.damage
+    damage = None if found_at.span is None else found_at.span.damage
     if damage is not None:
         rejected = replace(rejected, reason=damage.value, message=_MESSAGES[damage])
-    return _quarantined(origin, rejected)
+    return _quarantined(found_at, rejected)
 
 
 def too_large(digest: bytes, size: int) -> Rejected:
@@ -238,13 +238,13 @@ def too_large(digest: bytes, size: int) -> Rejected:
 
 
 def _rejected(
-    origin: Origin, data: bytes, reason: str, message: str, run_id: str | None = None
+    found_at: FoundAt, data: bytes, reason: str, message: str, run_id: str | None = None
 ) -> Copy:
-    return _quarantined(origin, Rejected(reason, message, raw_of(data)), run_id)
+    return _quarantined(found_at, Rejected(reason, message, raw_of(data)), run_id)
 
 
-def _quarantined(origin: Origin, rejected: Rejected, run_id: str | None = None) -> Copy:
-    entry = entry_of_rejected(rejected.raw.digest, rejected.reason, run_id, origin)
+def _quarantined(found_at: FoundAt, rejected: Rejected, run_id: str | None = None) -> Copy:
+    entry = entry_of_rejected(rejected.raw.digest, rejected.reason, run_id, found_at)
     return Copy(entry, rejected=rejected)
 
 
@@ -269,5 +269,5 @@ def _id_in(record: Any) -> str | None:
 
 def _copies_of_content(file: SourceFile, content: FileContent) -> list[Copy]:
     if content.data is None:
-        return [copy_of_large(Origin(file), content.digest, content.size)]
+        return [copy_of_large(FoundAt(file), content.digest, content.size)]
     return copies_of_file(file, content.data)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from tandem_store.errors import LegacyFormatError
-from tandem_store.importer.choice.entries import Origin
+from tandem_store.importer.choice.entries import FoundAt
 from tandem_store.importer.copies import Copy, FileToRead, Raw, Reading
 from tandem_store.importer.file_snapshot import FileSnapshot
 from tandem_store.importer.parsing import (
@@ -78,7 +78,7 @@ def _copy_of_large(file: FileToRead, content: FileSnapshot, span: Span) -> Copy:
     It is quarantined with its digest, without its bytes.
     """
     digest = content.digest_of(span.start, span.stop)
-    return copy_of_large(Origin(file, span, key_at(content.data, span.start)), digest, span.size)
+    return copy_of_large(FoundAt(file, span, key_at(content.data, span.start)), digest, span.size)
 
 
 def _in_order(found: Outline) -> Iterator[Span]:

@@ -23,7 +23,7 @@ from tandem_store.records.reading import u64
 _IGNORED: Final = Reason(ReasonCode.NON_TERMINAL_CONTEXT_RUN)
 
 
-class Origin(NamedTuple):
+class FoundAt(NamedTuple):
     """Where a copy was found: its file, its range of bytes and its key there.
 
     ``span`` and ``key`` are ``None`` for a copy that is all of its file.
@@ -34,7 +34,10 @@ class Origin(NamedTuple):
     key: str | None = None
 
 
-def entry_of_record(record: dict[str, Any], origin: Origin) -> Entry:
+_IN_NO_FILE: Final = FoundAt(SourceFile(Source.HOT, Layout.RUNS, path="", size=0, mtime_ns=0))
+
+
+def entry_of_record(record: dict[str, Any], found_at: FoundAt) -> Entry:
     """Return the entry of a copy that the engine can read, from its record as it was parsed.
 
     A copy that the engine would not keep either has an outcome at once, and no kind.
@@ -42,7 +45,7 @@ def entry_of_record(record: dict[str, Any], origin: Origin) -> Entry:
     parts = _parts(record)
     updated_at_ms = record["updated_at_ms"]
     ignored = record["trigger_type"] == RECOVERED_CONTEXT_RUN and Part.TERMINAL not in parts
-    return _bare_entry(origin, record_digest(record), record["run_id"])._replace(
+    return _bare_entry(found_at, record_digest(record), record["run_id"])._replace(
         month=Month.of_ms(max(updated_at_ms, record["created_at_ms"])),
         kind=None if ignored else Kind.STUB if is_stub(record) else Kind.WELL_FORMED,
         tenant=tenant_digest(record.get("tenant_context")),
@@ -55,32 +58,31 @@ def entry_of_record(record: dict[str, Any], origin: Origin) -> Entry:
     )
 
 
-def entry_of_damaged(recovered: dict[str, Any], digest: bytes, origin: Origin) -> Entry:
+def entry_of_damaged(recovered: dict[str, Any], digest: bytes, found_at: FoundAt) -> Entry:
     """Return the entry of a damaged copy, from the record that recovery makes of it.
 
     ``digest`` is the SHA-256 of the copy's bytes.
     """
-    entry = entry_of_record(recovered, origin)
+    entry = entry_of_record(recovered, found_at)
     return entry._replace(kind=Kind.DAMAGED, digest=digest, outcome=None, reason=NO_REASON)
 
 
-def entry_of_rejected(digest: bytes, reason: str, run_id: str | None, origin: Origin) -> Entry:
+def entry_of_rejected(digest: bytes, reason: str, run_id: str | None, found_at: FoundAt) -> Entry:
     """Return the entry of bytes that cannot be any run, and so are quarantined at once.
 
     ``digest`` is their SHA-256, ``run_id`` the run that they name all the same.
     """
-    entry = _bare_entry(origin, digest, run_id)
+    entry = _bare_entry(found_at, digest, run_id)
     return entry._replace(outcome=CopyOutcome.QUARANTINED, reason=Reason(reason))
 
 
 def entry_of_stored(record: dict[str, Any], source: str = Source.HOT.value) -> Entry:
     """Return the entry that a stored run would have as a copy from ``source``."""
-    file = SourceFile(Source(source), Layout.RUNS, path="", size=0, mtime_ns=0)
-    return entry_of_record(record, Origin(file))
+    return entry_of_record(record, _IN_NO_FILE)._replace(source=source)
 
 
-def _bare_entry(origin: Origin, digest: bytes, run_id: str | None) -> Entry:
-    file, span, key = origin
+def _bare_entry(found_at: FoundAt, digest: bytes, run_id: str | None) -> Entry:
+    file, span, key = found_at
     entry = Entry(file.source.value, file.path, file.mtime_ns, digest, run_id, key)
     if span is None:
         return entry

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from tandem_store.importer.choice.entries import (
-    Origin,
+    FoundAt,
     entry_of_damaged,
     entry_of_record,
+    entry_of_rejected,
     time_of_damaged,
 )
 from tandem_store.importer.source.kinds import Layout, Source, SourceFile
@@ -35,7 +36,7 @@ FILE = SourceFile(Source.ARCHIVE, Layout.RUNS, "data/archive.json", 100, 5)
 
 def entry_of(record: dict[str, Any]) -> Entry:
     """The entry of a copy that is all of its file."""
-    return entry_of_record(record, Origin(FILE))
+    return entry_of_record(record, FoundAt(FILE))
 
 
 def facts(**fields: Any) -> Entry:
@@ -91,9 +92,9 @@ def test_a_copy_is_of_the_run_that_it_names() -> None:
 
 def test_a_copy_knows_where_it_was_found() -> None:
     """Its file, its bytes and its key; one that is all of its file has no bytes to name."""
-    origin = Origin(FILE, Span(start=3, value=8, stop=12), "key")
+    found_at = FoundAt(FILE, Span(start=3, value=8, stop=12), "key")
 
-    found = entry_of_record(run("r", **BARE), origin)
+    found = entry_of_record(run("r", **BARE), found_at)
 
     assert (found.source, found.path, found.mtime_ns) == ("archive", "data/archive.json", 5)
     assert (found.start, found.value, found.stop, found.key) == (3, 8, 12, "key")
@@ -178,11 +179,23 @@ def test_a_damaged_entry_has_the_facts_of_what_is_recovered() -> None:
     recovered = run("r", **BARE, trigger_type=RECOVERED_CONTEXT_RUN)
     digest = sha256(b"entry").digest()
 
-    found = entry_of_damaged(recovered, digest, Origin(FILE))
+    found = entry_of_damaged(recovered, digest, FoundAt(FILE))
 
     assert (found.kind, found.digest, found.outcome) == (Kind.DAMAGED, digest, None)
     assert found.reason == Reason()
     assert found.updated_at_ms == CREATED_MS + HOUR_MS
+
+
+def test_bytes_that_cannot_be_a_run_have_their_outcome_at_once() -> None:
+    """And the run that they name all the same."""
+    found_at = FoundAt(FILE, Span(start=3, value=8, stop=12), "key")
+
+    found = entry_of_rejected(b"digest", "too_large", "r", found_at)
+
+    assert (found.digest, found.run_id, found.key) == (b"digest", "r", "key")
+    assert (found.start, found.value, found.stop) == (3, 8, 12)
+    assert (found.kind, found.outcome) == (None, CopyOutcome.QUARANTINED)
+    assert found.reason == Reason("too_large")
 
 
 @pytest.mark.parametrize(
