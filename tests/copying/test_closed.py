@@ -79,37 +79,34 @@ def test_refuses_to_open_until_it_is_finished(source_url: str, target_url: str, 
     assert dump(target_url) == dump(source_url)
 
 
-@pytest.mark.parametrize(
-    "line",
-    ["db upgrade", "db check", "db current", "stats", "import examples/state"],
-)
-def test_every_command_says_what_to_do(source_url: str, target_url: str, line: str) -> None:
+def test_every_command_says_what_to_do(source_url: str, target_url: str) -> None:
     """In one sentence, and the copy can go on after it."""
     half_copied(source_url, target_url)
 
-    done = command("--db", target_url, *line.split())
+    for line in ("db upgrade", "db check", "db current", "stats", "import examples/state"):
+        done = command("--db", target_url, *line.split())
 
-    assert done.exit_code == 1
-    if "not there yet" not in done.stderr:
-        assert "A copy into this database is unfinished." in done.stderr
+        assert done.exit_code == 1, line
+        if "not there yet" not in done.stderr:
+            assert "A copy into this database is unfinished." in done.stderr, line
     assert exits.of_copy(copy_store(source_url, target_url)) == 0
 
 
-@pytest.mark.parametrize("verb", [("upgrade", "head"), ("stamp", "head"), ("check",), ("current",)])
-def test_bare_alembic_refuses_too(source_url: str, target_url: str, verb: tuple[str, ...]) -> None:
+def test_bare_alembic_refuses_too(source_url: str, target_url: str) -> None:
     """A deploy must not take the mark for a revision it has lost, nor stamp over it."""
     half_copied(source_url, target_url)
 
-    done = subprocess.run(
-        [sys.executable, "-m", "alembic", "-c", str(REPOSITORY / "alembic.ini"), *verb],
-        env={**os.environ, "TANDEM_STORE_URL": target_url},
-        capture_output=True,
-        text=True,
-    )
+    for verb in ("upgrade head", "stamp head", "check", "current"):
+        done = subprocess.run(
+            [sys.executable, "-m", "alembic", "-c", REPOSITORY / "alembic.ini", *verb.split()],
+            env={**os.environ, "TANDEM_STORE_URL": target_url},
+            capture_output=True,
+            text=True,
+        )
 
-    assert done.returncode != 0
-    assert "A copy into this database is unfinished." in done.stderr
-    assert "Traceback" not in done.stderr
+        assert done.returncode != 0, verb
+        assert "A copy into this database is unfinished." in done.stderr, verb
+        assert "Traceback" not in done.stderr, verb
     with pytest.raises(UnfinishedCopyError):
         open_store(target_url)
 

@@ -64,7 +64,7 @@ def test_killed_again_and_again_between_batches(ends: tuple[str, str]) -> None:
     """Each time a little further on, until it ends by itself; half-way nobody gets in."""
     source, target = ends
     kills = 0
-    for suicide in (1, 12, 25, 45, 80):
+    for suicide in (1, 25, 60):
         done = subprocess.run(small_batches(source, target, suicide=suicide), stderr=DEVNULL)
         if done.returncode != -signal.SIGKILL:
             break
@@ -74,12 +74,15 @@ def test_killed_again_and_again_between_batches(ends: tuple[str, str]) -> None:
 
     subprocess.run(command_line(source, target), check=True, stdout=DEVNULL, timeout=120)
 
-    assert kills >= 3
+    assert kills >= 2
     assert dump(target) == dump(source)
     assert all_rows(target) == all_rows(source)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.95])
+@pytest.mark.parametrize(
+    "share",
+    [pytest.param(0.0, marks=pytest.mark.slow), 0.3, pytest.param(0.95, marks=pytest.mark.slow)],
+)
 def test_killed_at_any_moment(ends: tuple[str, str], share: float) -> None:
     """Also within a transaction, as the parent sees the rows grow."""
     source, target = ends

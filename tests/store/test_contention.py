@@ -17,7 +17,7 @@ from tests.store.contenders import HOT, Told, at_once
 from tests.support.run_records import new_run
 from tests.support.stored import document_counts
 
-SECONDS = [3, pytest.param(60, marks=pytest.mark.slow)]
+SECONDS = [2, pytest.param(60, marks=pytest.mark.slow)]
 
 
 def summed(told: list[Told]) -> Counter[str]:
