@@ -168,14 +168,14 @@ class Reconciliation:
 class _Case:
     """One run: the copies of it that this import found, and what the store holds.
 
-    ``in_store`` is the index of the copy that the store holds. That is one which this import found,
-    or else ``held``: the run as an earlier import or a service stored it, which has no number.
+    The last copy is the one that the store holds, if it holds one. That is a copy which this import
+    found, or else ``held``: the run as an earlier import or a service stored it, which has no
+    number.
     """
 
     stored: StoredRun | None
     copies: list[Entry]
-    in_store: int | None
-    held: Held | None
+    held: Held | None = None
 
     @classmethod
     def of(cls, import_id: int, stored: StoredRun | None, history: list[Entry]) -> _Case:
@@ -183,17 +183,20 @@ class _Case:
         # A copy that is gone from its file takes no part, unless the store holds it.
         present = [one for one in ours if one.seen_import_id == import_id]
         if stored is None:
-            return cls(None, present, None, None)
+            return cls(None, present)
         written_by_service = not stored.columns["imported"]
         origin = None if written_by_service else _origin(stored, history)
         if origin is not None and origin in ours:
             others = [one for one in present if one is not origin]
-            copies = [*others, _with_restored_parts(origin, stored)]
-            return cls(stored, copies, in_store=len(others), held=None)
+            return cls(stored, [*others, _with_restored_parts(origin, stored)])
         source = Source.HOT.value if origin is None else origin.source
         copies = [*present, entry_of_stored(_record_of(stored), source)]
-        held = Held(len(present), written_by_service)
-        return cls(stored, copies, in_store=held.at, held=held)
+        return cls(stored, copies, Held(len(present), written_by_service))
+
+    @property
+    def in_store(self) -> int | None:
+        """The index of the copy that the store holds."""
+        return None if self.stored is None else len(self.copies) - 1
 
     def outcome_rows(self, resolution: Resolution, revision: int | None) -> list[OutcomeRow]:
         """Return each copy's outcome for the ledger; ``revision`` is that of the stored run."""

@@ -77,14 +77,13 @@ class Comparison:
         entry = self._known.entry(copy.entry)
         if entry is None:
             return self._unknown(copy)
-        path = entry.path
         if entry.outcome is None:
             what = "not settled yet: run the import again"
-            return Difference(entry.run_id or "", what, path)
+            return Difference(entry.run_id or "", what, entry.path)
         if entry.outcome is CopyOutcome.SKIPPED:
             return Verdict.SKIPPED
         if entry.outcome is CopyOutcome.QUARANTINED:
-            return self._quarantined.of_copy(entry, path)
+            return self._quarantined.of_copy(entry)
         return self._against_store(copy, entry)
 
     def _unknown(self, copy: Copy) -> Difference:

@@ -32,9 +32,9 @@ class QuarantinedCopies:
                 verdicts.setdefault(key, Verdict.DISCARDED)
         return cls(verdicts)
 
-    def of_copy(self, entry: Entry, path: str) -> Verdict | Difference:
+    def of_copy(self, entry: Entry) -> Verdict | Difference:
         """Return the verdict on a copy that was quarantined."""
-        return self._verdicts.get(entry.id) or Difference(entry.run_id or "", _LOST, path)
+        return self._verdicts.get(entry.id) or Difference(entry.run_id or "", _LOST, entry.path)
 
     def of_recovered(self, entry: Entry) -> Verdict:
         """Return the verdict on a damaged copy that a run was made of."""

@@ -93,7 +93,7 @@ class _Choice:
         return self.held is not None and self.held.written_by_service and at == self.held.at
 
     def _precedence(self, at: int) -> tuple[Any, ...]:
-        """Return the sort key, which is smallest for the best copy. The last four break ties."""
+        """Return the sort key, smallest for the best copy; the last three only break ties."""
         one = self.copies[at]
         return (
             Kind.WELL_FORMED if self._is_of_service(at) else one.kind,
