@@ -432,7 +432,9 @@ def test_dead_rows_are_mentioned(sound_url: str, monkeypatch: pytest.MonkeyPatch
     with tampering(sound_url, references=False) as connection:
         connection.execute(text("ANALYZE runs"))
 
-    assert "runs" in by_code(sound_url)["dead_rows"].what
+    # Other tables have some as well, if the server has counted them by now.
+    findings = [one for one in examine(sound_url).findings if one.code == "dead_rows"]
+    assert any("The table runs has" in one.what for one in findings)
 
 
 def test_sizes_are_told(sound_url: str) -> None:
