@@ -13,8 +13,9 @@ import orjson
 
 from tandem_store.errors import LegacyFormatError
 
-#: How many levels of arrays and objects a record may have: as many as orjson can write, less four
-#: for the envelopes around a record. The engine reads 127.
+#: How many levels of arrays and objects orjson can write.
+_MOST_LEVELS: Final = 254
+#: How many a record may have: four fewer, for the envelopes around it. The engine reads 127.
 MAX_DEPTH: Final = 250
 #: The characters that the engine trims: Unicode's White_Space. Python's ``str.strip`` would also
 #: remove U+001C to U+001F.
@@ -61,11 +62,25 @@ def loads(data: bytes) -> Any:
         LegacyFormatError: it is not UTF-8, not strict JSON, or has a number beyond the largest
             double; the text names line and column if there are any.
     """
+    value = loads_of_any_depth(data)
+    refuse_depth(value)
+    return value
+
+
+def loads_of_any_depth(data: bytes) -> Any:
+    """Return the value of a JSON document as ``loads`` does, however deep it is nested.
+
+    For a caller that writes the value at once, which is how its depth is found out.
+    """
     value = _parse(data)
     if _MAYBE_NEGATIVE_ZERO.search(data):
         value = _parse(_STRING_OR_NEGATIVE_ZERO.sub(_with_fraction, data))
-    _refuse_depth(value)
     return value
+
+
+def refuse_depth(value: Any) -> None:
+    """Raise ``DepthError`` for a value of more than 250 levels."""
+    _write_within(value, MAX_DEPTH, 0)
 
 
 def dumps(value: Any) -> bytes:
@@ -84,6 +99,15 @@ def canonical(value: Any) -> bytes:
         LegacyFormatError: JSON has no form for the value, or it has more than 254 levels.
     """
     return _write(value, orjson.OPT_SORT_KEYS)
+
+
+def canonical_within(value: Any, levels: int) -> bytes:
+    """Return a value that was read as ``canonical`` does, if it has at most so many levels.
+
+    Raises:
+        DepthError: it has more.
+    """
+    return _write_within(value, levels, orjson.OPT_SORT_KEYS)
 
 
 def pretty(value: Any) -> bytes:
@@ -116,11 +140,13 @@ def _with_fraction(match: re.Match[bytes]) -> bytes:
     return b"-0.0" if match[0] == b"-0" else match[0]
 
 
-def _refuse_depth(value: Any) -> None:
-    """Refuse a value that was read but could not be written again."""
+def _write_within(value: Any, levels: int, layout: int) -> bytes:
+    # Nothing walks a value faster than orjson, not even counting its brackets. So the value is
+    # written inside so many brackets that only a value of few enough levels can be.
+    brackets = _MOST_LEVELS - levels
+    for _ in range(brackets):
+        value = [value]
     try:
-        # The text is not used: nothing walks a value faster, not even counting its brackets.
-        # orjson writes 254 levels; four are left for the envelopes around a record.
-        orjson.dumps([[[[value]]]])
+        return orjson.dumps(value, option=layout | _NO_CONVERSIONS)[brackets:-brackets]
     except orjson.JSONEncodeError as error:
         raise DepthError(f"nested more than {MAX_DEPTH} levels deep") from error

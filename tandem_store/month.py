@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Self
 
 MILLISECONDS_PER_DAY: Final = 86_400_000
@@ -48,10 +49,10 @@ class Month:
         if not (1 <= self.year <= 9999 and 1 <= self.month <= 12):
             raise ValueError(f"{self.year}-{self.month} is not a month from 0001-01 to 9999-12")
 
-    @classmethod
-    def of_ms(cls, at_ms: int) -> Self:
+    @staticmethod
+    def of_ms(at_ms: int) -> Month:
         """Return the month of a time in milliseconds since 1970, UTC."""
-        return cls(*civil_month(at_ms))
+        return _month_of_day(at_ms // MILLISECONDS_PER_DAY)
 
     @classmethod
     def of_key(cls, key: int) -> Self:
@@ -92,3 +93,9 @@ class Month:
     def __reduce__(self) -> tuple[type[Self], tuple[int, int]]:
         # Ten times as fast as what a frozen dataclass with slots has of its own.
         return type(self), (self.year, self.month)
+
+
+@lru_cache(maxsize=4_096)
+def _month_of_day(day: int) -> Month:
+    """Return the month of a day since 1970; an import asks for few days many times."""
+    return Month(*civil_month(day * MILLISECONDS_PER_DAY))

@@ -19,6 +19,7 @@ from tandem_store.importer.choice.entries import (
     entry_of_damaged,
     entry_of_record,
     entry_of_rejected,
+    record_digest,
     time_of_damaged,
 )
 from tandem_store.importer.copies import Copy, FileToRead, Raw, Reading, Rejected
@@ -29,7 +30,13 @@ from tandem_store.importer.source.salvage.entries import BOM
 from tandem_store.importer.source.salvage.tokens import LARGEST_RECORD, contains_other_runs, key_at
 from tandem_store.importer.source.spans import DamageKind, Span
 from tandem_store.importer.validation import check_run
-from tandem_store.jsontext import DepthError, loads
+from tandem_store.jsontext import (
+    MAX_DEPTH,
+    DepthError,
+    loads,
+    loads_of_any_depth,
+    refuse_depth,
+)
 from tandem_store.legacy.recovery import recover_entry
 from tandem_store.legacy.shard_file import run_of_shard
 from tandem_store.legacy.versions import NewerVersionError
@@ -39,6 +46,8 @@ from tandem_store.stored_text import is_longer
 #: The most bytes of one item that quarantine keeps; of a larger one, only its range and digest.
 LARGEST_KEPT: Final = 16 * 1024 * 1024
 _CHUNK: Final = 1024 * 1024
+#: The members of a shard's envelope: the version and the run.
+_IN_ENVELOPE: Final = 2
 #: How often a file is read that changes meanwhile.
 ATTEMPTS: Final = 3
 
@@ -95,18 +104,32 @@ def _as_of(file: FileToRead, status: os.stat_result) -> FileToRead:
 
 def content_of(path: str) -> tuple[FileContent, os.stat_result]:
     """Return a file's content, without its bytes if they are too many, and the file's status."""
-    with open(path, "rb") as opened:
-        status = os.fstat(opened.fileno())
-        # One byte more than there should be; the status shows that the file grew meanwhile.
-        data = opened.read(min(status.st_size, LARGEST_RECORD) + 1)
-        hashed = sha256(data)
-        if len(data) <= LARGEST_RECORD:
-            return FileContent(data, len(data), hashed.digest()), status
-        size = len(data)
-        while data := opened.read(_CHUNK):
-            hashed.update(data)
-            size += len(data)
-        return FileContent(None, size, hashed.digest()), status
+    # Not through a file object, which takes longer to make than a shard to read.
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        status = os.fstat(descriptor)
+        if status.st_size > LARGEST_RECORD:
+            return _without_bytes(descriptor), status
+        data = _bytes_of(descriptor, status.st_size)
+        return FileContent(data, len(data), sha256(data).digest()), status
+    finally:
+        os.close(descriptor)
+
+
+def _bytes_of(descriptor: int, size: int) -> bytes:
+    """Return the bytes of a file of this size, and one more if it has grown meanwhile."""
+    data = os.read(descriptor, size + 1)
+    while len(data) <= size and (more := os.read(descriptor, size + 1 - len(data))):
+        data += more  # some file systems return less than they are asked for
+    return data
+
+
+def _without_bytes(descriptor: int) -> FileContent:
+    hashed, size = sha256(), 0
+    while data := os.read(descriptor, _CHUNK):
+        hashed.update(data)
+        size += len(data)
+    return FileContent(None, size, hashed.digest())
 
 
 def copies_of_file(file: SourceFile, data: bytes) -> list[Copy]:
@@ -115,9 +138,9 @@ def copies_of_file(file: SourceFile, data: bytes) -> list[Copy]:
     The list is empty if a context run is not a run of an automation.
     """
     try:
-        record = record_in(file, data)
+        record, digest = _record_and_digest(file, data)
         is_no_run = record is None and file.layout is Layout.CONTEXT
-        return [] if is_no_run else [_well_formed(FoundAt(file), record)]
+        return [] if is_no_run else [_well_formed(FoundAt(file), record, digest)]
     except NewerVersionError as error:
         return [newer_version(file, raw_of(data), error)]
     except UnstorableError as error:
@@ -139,6 +162,23 @@ def record_in(file: SourceFile, data: bytes) -> Any:
     return run_of_shard(value)
 
 
+def _record_and_digest(file: SourceFile, data: bytes) -> tuple[Any, bytes]:
+    """Return what ``record_in`` returns, with its digest; raises as that does.
+
+    The depth of a shard shows when its digest is made, so no walk of its own is spent on it.
+    """
+    if file.layout is Layout.CONTEXT:
+        record = record_in(file, data)
+        return record, record_digest(record)
+    document = loads_of_any_depth(data.removeprefix(BOM))
+    record = run_of_shard(document)
+    if record is document:
+        return record, record_digest(record)
+    if len(document) > _IN_ENVELOPE:
+        refuse_depth(document)
+    return record, record_digest(record, levels=MAX_DEPTH - 1)
+
+
 def newer_version(file: SourceFile, raw: Raw, error: NewerVersionError) -> Copy:
     """Return the copy for a file that a later engine wrote, whose bytes are ``raw``."""
     advice = "upgrade tandem-store, then run: tandem-store quarantine retry"
@@ -158,7 +198,8 @@ def _copies_of_piece(file: SourceFile, piece: Piece) -> Iterator[Copy]:
         yield _rejected(found_at, piece.data, span.damage.value, _MESSAGES[span.damage])
         return
     try:
-        record = loads(piece.data[span.value - span.start :])
+        record = loads_of_any_depth(piece.data[span.value - span.start :])
+        digest = record_digest(record)
     except DepthError as error:
         yield _rejected(found_at, piece.data, "too_deep", str(error))
         return
@@ -168,7 +209,8 @@ def _copies_of_piece(file: SourceFile, piece: Piece) -> Iterator[Copy]:
     if contains_other_runs(record):
         yield from _salvaged(file, piece)
     else:
-        yield _copy_of_entry(found_at._replace(key=found_at.key or ""), piece.data, record)
+        found_at = found_at._replace(key=found_at.key or "")
+        yield _copy_of_entry(found_at, piece.data, record, digest)
 
 
 def _salvaged(file: SourceFile, piece: Piece) -> Iterator[Copy]:
@@ -178,19 +220,22 @@ def _salvaged(file: SourceFile, piece: Piece) -> Iterator[Copy]:
         yield from _copies_of_piece(file, inner)
 
 
-def _copy_of_entry(found_at: FoundAt, data: bytes, record: Any) -> Copy:
+def _copy_of_entry(found_at: FoundAt, data: bytes, record: Any, digest: bytes) -> Copy:
     try:
-        return _well_formed(found_at, record)
+        return _well_formed(found_at, record, digest)
     except UnstorableError as error:
         return _rejected(found_at, data, error.reason, str(error), _id_in(record))
     except LegacyFormatError as error:
         return _damaged(found_at, data, record, str(error))
 
 
-def _well_formed(found_at: FoundAt, record: Any) -> Copy:
-    lifted = check_run(record)
-    rows = rows_of(record, lifted)
-    entry = entry_of_record(record, found_at)
+def _well_formed(found_at: FoundAt, record: Any, digest: bytes) -> Copy:
+    """Return the copy for a record that may be stored as it is.
+
+    Raises ``LegacyFormatError`` if the engine could not read it, and ``UnstorableError``.
+    """
+    rows = rows_of(record, check_run(record))
+    entry = entry_of_record(record, digest, found_at)
     return Copy(entry, None if entry.kind is None else rows)
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from tandem_store.mapping import LiftedSnapshot
 from tandem_store.records import ExecutionProfile
+from tandem_store.records.checking import is_run
 from tandem_store.records.reading import read_run, u64
 
 #: How many snapshots are remembered as good; a process that reads more starts over.
@@ -16,17 +17,22 @@ _known_good: set[bytes] = set()
 
 def check_run(record: Any) -> LiftedSnapshot:
     """Raise ``LegacyFormatError`` unless the value is a well-formed run; returns its snapshot."""
-    lifted = LiftedSnapshot.of(record) if isinstance(record, dict) else LiftedSnapshot()
+    lifted = LiftedSnapshot.of(record)
     if lifted.shared is None:
-        read_run(record)
+        _refuse_invalid(record)
     elif lifted.shared.digest in _known_good and all(map(_is_plain, lifted.overlay.items())):
-        read_run({**record, "automation_snapshot": None})
+        _refuse_invalid({**record, "automation_snapshot": None})
     else:
-        read_run(record)
+        _refuse_invalid(record)
         if len(_known_good) >= _REMEMBERED:
             _known_good.clear()
         _known_good.add(lifted.shared.digest)
     return lifted
+
+
+def _refuse_invalid(value: Any) -> None:
+    if not is_run(value):
+        read_run(value)  # raises what is wrong, in the words of the engine
 
 
 def _is_plain(item: tuple[str, Any]) -> bool:

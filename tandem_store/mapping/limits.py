@@ -23,6 +23,9 @@ LONGEST_ID: Final = 1_024
 LONGEST_TRIGGER: Final = 1_024
 #: The ids that one row has.
 _TOGETHER: Final = ("run_id", "org_id", "workspace_id", "deployment_id")
+#: The ids of a run, each of which has a limit of its own.
+_IDS: Final = ("run_id", "automation_id", "org_id", "workspace_id", "deployment_id")
+_INDEXED: Final = (*_IDS, "trigger_type")
 
 
 def refuse_long_id(name: str, value: str) -> None:
@@ -32,7 +35,16 @@ def refuse_long_id(name: str, value: str) -> None:
 
 
 def refuse_long_texts(columns: Mapping[str, Any]) -> None:
-    """Raise ``UnstorableError`` if a run's trigger, or its ids together, do not fit an index."""
+    """Raise ``UnstorableError`` if a run's ids or its trigger are too long for an index.
+
+    That holds for each of them, and for the ids that one row of an index has together.
+    """
+    together = "".join([columns[name] or "" for name in _INDEXED])
+    if not is_longer(together, LONGEST_ID):
+        return  # as nearly always, and then none of the limits is reached
+    for name in _IDS:
+        if columns[name] is not None:
+            refuse_long_id(name, columns[name])
     if is_longer(columns["trigger_type"], LONGEST_TRIGGER):
         raise UnstorableError(
             f"trigger_type is longer than {LONGEST_TRIGGER} bytes", reason="trigger_too_long"

@@ -12,8 +12,7 @@ not theirs, and a record at the very limit gains one level here.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -21,7 +20,7 @@ from tandem_store.database.damaged_rows import DAMAGE, damaged_run
 from tandem_store.errors import NotAStoreError, UnstorableError
 from tandem_store.mapping.compression import compress
 from tandem_store.mapping.digests import columns_digest, is_addressed_by, snapshot_digest
-from tandem_store.mapping.limits import refuse_long_id, refuse_long_texts
+from tandem_store.mapping.limits import refuse_long_texts
 from tandem_store.mapping.overlay import lay
 from tandem_store.mapping.snapshot import LiftedSnapshot, Snapshot
 from tandem_store.month import LAST_MILLISECOND, Month
@@ -49,8 +48,7 @@ _RECORD: Final = "record"
 _DIGEST: Final = "columns_digest"
 
 
-@dataclass(frozen=True, slots=True)
-class RunRows:
+class RunRows(NamedTuple):
     """What one run is stored as.
 
     ``columns`` are those of ``runs`` that follow from the record; revision, claim and the
@@ -88,15 +86,37 @@ def columns_of(record: dict[str, Any]) -> dict[str, Any]:
     Raises ``UnstorableError`` for ids and triggers that are too long (``mapping.limits``), times
     after 9999-12-31 and counters beyond 2**63 - 1.
     """
-    tenant = record.get("tenant_context") or _LOCAL
-    columns: dict[str, Any] = {name: _id(name, record[name]) for name in _IDS}
-    columns |= {name: _id(name, tenant.get(name)) for name in _TENANT_IDS}
-    columns |= {name: record.get(name) for name in _TEXTS}
+    get = record.get
+    tenant = get("tenant_context") or _LOCAL
+    checkpoint = record["checkpoint"]
+    failure = checkpoint.get("last_failure") or {}
+    # Spelled out, because an import makes one for every copy that it reads.
+    columns = {
+        "run_id": record["run_id"],
+        "automation_id": record["automation_id"],
+        "org_id": tenant.get("org_id"),
+        "workspace_id": tenant.get("workspace_id"),
+        "deployment_id": tenant.get("deployment_id"),
+        "trigger_type": get("trigger_type"),
+        "status": get("status"),
+        "stop_kind": get("stop_kind"),
+        "detail": get("detail"),
+        "created_at_ms": get("created_at_ms"),
+        "updated_at_ms": get("updated_at_ms"),
+        "started_at_ms": get("started_at_ms"),
+        "finished_at_ms": get("finished_at_ms"),
+        "prompt_tokens": get("prompt_tokens", 0),
+        "completion_tokens": get("completion_tokens", 0),
+        "total_tokens": get("total_tokens", 0),
+        "estimated_cost_usd": float(get("estimated_cost_usd", 0.0)),
+        "completed_nodes": len(checkpoint.get("completed_nodes", ())),
+        "pending_nodes": len(checkpoint.get("pending_nodes", ())),
+        "blocked_nodes": len(checkpoint.get("blocked_nodes", ())),
+        "failed_node": failure.get("node_id"),
+        "failure_reason": failure.get("reason"),
+    }
     refuse_long_texts(columns)
-    columns |= {name: _time(name, record.get(name)) for name in _TIMES}
-    columns |= {name: _counter(name, record.get(name, 0)) for name in _TOKENS}
-    columns[_COST] = float(record.get(_COST, 0.0))
-    columns |= _progress(record["checkpoint"])
+    _refuse_out_of_range(columns)
     columns["month"] = Month.of_ms(max(columns["created_at_ms"], columns["updated_at_ms"]))
     return columns
 
@@ -176,30 +196,14 @@ def _rest_of(record: dict[str, Any], cost: float) -> dict[str, Any]:
     return rest
 
 
-def _id(name: str, value: str | None) -> str | None:
-    if value is not None:
-        refuse_long_id(name, value)
-    return value
-
-
-def _time(name: str, value: int | None) -> int | None:
-    if value is not None and value > LAST_MILLISECOND:
-        raise UnstorableError(f"{name} {value} lies after 9999-12-31", reason="out_of_range")
-    return value
-
-
-def _counter(name: str, value: int) -> int:
-    if value > LARGEST_BIGINT:
-        raise UnstorableError(f"{name} {value} is beyond 2^63 - 1", reason="out_of_range")
-    return value
-
-
-def _progress(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    failure = checkpoint.get("last_failure") or {}
-    return {
-        "completed_nodes": len(checkpoint.get("completed_nodes", ())),
-        "pending_nodes": len(checkpoint.get("pending_nodes", ())),
-        "blocked_nodes": len(checkpoint.get("blocked_nodes", ())),
-        "failed_node": failure.get("node_id"),
-        "failure_reason": failure.get("reason"),
-    }
+def _refuse_out_of_range(columns: dict[str, Any]) -> None:
+    for name in _TIMES:
+        if (columns[name] or 0) > LAST_MILLISECOND:
+            raise UnstorableError(
+                f"{name} {columns[name]} lies after 9999-12-31", reason="out_of_range"
+            )
+    for name in _TOKENS:
+        if columns[name] > LARGEST_BIGINT:
+            raise UnstorableError(
+                f"{name} {columns[name]} is beyond 2^63 - 1", reason="out_of_range"
+            )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from hashlib import sha256
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
-from tandem_store.jsontext import canonical, dumps
+from tandem_store.jsontext import dumps
+from tandem_store.mapping.digests import snapshot_digest
 from tandem_store.mapping.overlay import lift
 
+#: How many snapshots are remembered with their digests, and the most bytes of one of them.
+_REMEMBERED: Final = 512
+_LARGEST_REMEMBERED: Final = 64 * 1024
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+
+class Snapshot(NamedTuple):
     """A snapshot without its volatile keys.
 
     ``digest`` is the SHA-256 of the JSON with sorted keys; ``document`` keeps the original order.
@@ -20,19 +23,32 @@ class Snapshot:
     digest: bytes
     document: bytes
 
+    @classmethod
+    def of(cls, document: bytes) -> Snapshot:
+        """Return the snapshot with this JSON; the same object for one that was seen before."""
+        is_small = len(document) <= _LARGEST_REMEMBERED
+        return _remembered(document) if is_small else _with_digest(document)
 
-@dataclass(frozen=True, slots=True)
-class LiftedSnapshot:
+
+class LiftedSnapshot(NamedTuple):
     """A record's snapshot, shared part and overlay apart; neither if the record has none."""
 
-    shared: Snapshot | None = None
-    overlay: dict[str, Any] = field(default_factory=dict)
+    shared: Snapshot | None
+    overlay: dict[str, Any]
 
     @classmethod
-    def of(cls, record: dict[str, Any]) -> LiftedSnapshot:
-        """Return the snapshot of a record, which need not be well-formed."""
-        snapshot = record.get("automation_snapshot")
+    def of(cls, record: Any) -> LiftedSnapshot:
+        """Return the snapshot of a value that may be a record, well-formed or not."""
+        snapshot = record.get("automation_snapshot") if isinstance(record, dict) else None
         if not isinstance(snapshot, dict):
-            return cls()
+            return cls(None, {})
         core, overlay = lift(snapshot)
-        return cls(Snapshot(sha256(canonical(core)).digest(), dumps(core)), overlay)
+        return cls(Snapshot.of(dumps(core)), overlay)
+
+
+def _with_digest(document: bytes) -> Snapshot:
+    return Snapshot(snapshot_digest(document), document)
+
+
+# Many runs share a snapshot, and sorting its keys takes four times as long as looking it up.
+_remembered: Final = lru_cache(maxsize=_REMEMBERED)(_with_digest)

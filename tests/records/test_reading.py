@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tandem_store.errors import LegacyFormatError
+from tandem_store.records.checking import is_run
 from tandem_store.records.reading import read_automation, read_run, read_tenant
 from tandem_store.testing.strategies import FREE_JSON, run_values
 
@@ -137,6 +138,24 @@ def test_whatever_is_broken_is_told_by_its_place(
     told = _fault_of(value)
 
     assert told is None or damaged in told
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(value=run_values(), damage=st.booleans(), data=st.data())
+def test_what_passes_the_check_can_be_read_and_nothing_else(
+    value: dict[str, Any], damage: bool, data: st.DataObject
+) -> None:
+    """The importer checks runs without reading them; both must be of one mind."""
+    if damage:
+        _damaged_somewhere(value, data)
+
+    assert is_run(value) == (_fault_of(value) is None)
+
+
+@pytest.mark.parametrize("value", [None, [], "x", 1, True, 1.5])
+def test_what_is_no_object_passes_no_check(value: Any) -> None:
+    """Whatever JSON may hold."""
+    assert not is_run(value)
 
 
 def _fault_of(value: Any) -> str | None:

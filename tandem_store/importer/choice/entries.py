@@ -6,13 +6,14 @@ for it.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from tandem_store.importer.source.context_run import is_context_stub
 from tandem_store.importer.source.kinds import Layout, Source, SourceFile
 from tandem_store.importer.source.spans import Span
-from tandem_store.jsontext import canonical
+from tandem_store.jsontext import MAX_DEPTH, canonical, canonical_within
 from tandem_store.ledger import CopyOutcome, Entry, Kind, Part, Reason, ReasonCode
 from tandem_store.ledger.outcomes import NO_REASON
 from tandem_store.legacy.recovery import is_corrupt_entry_stub
@@ -21,6 +22,9 @@ from tandem_store.records import RECOVERED_CONTEXT_RUN, TERMINAL_STATUSES
 from tandem_store.records.reading import u64
 
 _IGNORED: Final = Reason(ReasonCode.NON_TERMINAL_CONTEXT_RUN)
+_LOCAL: Final = {"org_id": "local", "workspace_id": "local"}
+#: How many hashes of tenants and of automations are remembered: many runs share them.
+_REMEMBERED: Final = 1_024
 
 
 class FoundAt(NamedTuple):
@@ -37,25 +41,36 @@ class FoundAt(NamedTuple):
 _IN_NO_FILE: Final = FoundAt(SourceFile(Source.HOT, Layout.RUNS, path="", size=0, mtime_ns=0))
 
 
-def entry_of_record(record: dict[str, Any], found_at: FoundAt) -> Entry:
+def entry_of_record(record: dict[str, Any], digest: bytes, found_at: FoundAt) -> Entry:
     """Return the entry of a copy that the engine can read, from its record as it was parsed.
 
-    A copy that the engine would not keep either has an outcome at once, and no kind.
+    ``digest`` is the record's, by ``record_digest``. A copy that the engine would not keep either
+    has an outcome at once, and no kind.
     """
-    parts = _parts(record)
+    file, span, key = found_at
+    start, value, stop = _range_of(span)
     updated_at_ms = record["updated_at_ms"]
-    ignored = record["trigger_type"] == RECOVERED_CONTEXT_RUN and Part.TERMINAL not in parts
-    return _bare_entry(found_at, record_digest(record), record["run_id"])._replace(
+    entry = Entry(
+        file.source.value,
+        file.path,
+        file.mtime_ns,
+        digest,
+        record["run_id"],
+        key,
+        start,
+        value,
+        stop,
         month=Month.of_ms(max(updated_at_ms, record["created_at_ms"])),
-        kind=None if ignored else Kind.STUB if is_stub(record) else Kind.WELL_FORMED,
+        kind=Kind.STUB if is_stub(record) else Kind.WELL_FORMED,
         tenant=tenant_digest(record.get("tenant_context")),
-        automation=_short_digest(record["automation_id"]),
+        automation=_automation_digest(record["automation_id"]),
         updated_at_ms=updated_at_ms,
         outputs=len(record["checkpoint"].get("node_outputs", ())),
-        parts=parts,
-        outcome=CopyOutcome.SKIPPED if ignored else None,
-        reason=_IGNORED if ignored else NO_REASON,
+        parts=_parts(record),
     )
+    if record["trigger_type"] == RECOVERED_CONTEXT_RUN and not entry.is_terminal:
+        return entry._replace(kind=None, outcome=CopyOutcome.SKIPPED, reason=_IGNORED)
+    return entry
 
 
 def entry_of_damaged(recovered: dict[str, Any], digest: bytes, found_at: FoundAt) -> Entry:
@@ -63,8 +78,8 @@ def entry_of_damaged(recovered: dict[str, Any], digest: bytes, found_at: FoundAt
 
     ``digest`` is the SHA-256 of the copy's bytes.
     """
-    entry = entry_of_record(recovered, found_at)
-    return entry._replace(kind=Kind.DAMAGED, digest=digest, outcome=None, reason=NO_REASON)
+    entry = entry_of_record(recovered, digest, found_at)
+    return entry._replace(kind=Kind.DAMAGED, outcome=None, reason=NO_REASON)
 
 
 def entry_of_rejected(digest: bytes, reason: str, run_id: str | None, found_at: FoundAt) -> Entry:
@@ -72,29 +87,30 @@ def entry_of_rejected(digest: bytes, reason: str, run_id: str | None, found_at: 
 
     ``digest`` is their SHA-256, ``run_id`` the run that they name all the same.
     """
-    entry = _bare_entry(found_at, digest, run_id)
-    return entry._replace(outcome=CopyOutcome.QUARANTINED, reason=Reason(reason))
+    file, span, key = found_at
+    place = (file.source.value, file.path, file.mtime_ns, digest, run_id, key)
+    outcome = CopyOutcome.QUARANTINED
+    return Entry(*place, *_range_of(span), outcome=outcome, reason=Reason(reason))
 
 
 def entry_of_stored(record: dict[str, Any], source: str = Source.HOT.value) -> Entry:
     """Return the entry that a stored run would have as a copy from ``source``."""
-    return entry_of_record(record, _IN_NO_FILE)._replace(source=source)
+    return entry_of_record(record, record_digest(record), _IN_NO_FILE)._replace(source=source)
 
 
-def _bare_entry(found_at: FoundAt, digest: bytes, run_id: str | None) -> Entry:
-    file, span, key = found_at
-    entry = Entry(file.source.value, file.path, file.mtime_ns, digest, run_id, key)
-    if span is None:
-        return entry
-    return entry._replace(start=span.start, value=span.value, stop=span.stop)
+def _range_of(span: Span | None) -> tuple[int | None, int | None, int | None]:
+    """Return start, value and stop of a range; nothing for a copy that is all of its file."""
+    return (None, None, None) if span is None else (span.start, span.value, span.stop)
 
 
-def record_digest(record: Any) -> bytes:
+def record_digest(record: Any, *, levels: int = MAX_DEPTH) -> bytes:
     """Return the SHA-256 of the record's JSON with sorted keys.
 
     Equal content has the same digest, in any layout.
+
+    Raises ``DepthError`` for a record of more than so many levels.
     """
-    return sha256(canonical(record)).digest()
+    return sha256(canonical_within(record, levels)).digest()
 
 
 def time_of_damaged(entry: dict[str, Any], *, mtime_ms: int) -> int:
@@ -116,23 +132,28 @@ def is_stub(record: dict[str, Any]) -> bool:
 
 def tenant_digest(tenant: Any) -> bytes:
     """Return eight bytes that differ between tenants: organisation, workspace and deployment."""
-    if not isinstance(tenant, dict):
-        tenant = {"org_id": "local", "workspace_id": "local"}
-    return _short_digest([tenant.get(name) for name in ("org_id", "workspace_id", "deployment_id")])
+    get = (tenant if isinstance(tenant, dict) else _LOCAL).get
+    return _tenant_digest(get("org_id"), get("workspace_id"), get("deployment_id"))
 
 
-def _short_digest(value: Any) -> bytes:
-    return sha256(canonical(value)).digest()[:8]
+@lru_cache(maxsize=_REMEMBERED)
+def _tenant_digest(org_id: str, workspace_id: str, deployment_id: str | None) -> bytes:
+    return sha256(canonical([org_id, workspace_id, deployment_id])).digest()[:8]
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _automation_digest(automation_id: str) -> bytes:
+    return sha256(canonical(automation_id)).digest()[:8]
 
 
 def _parts(record: dict[str, Any]) -> Part:
     checkpoint = record["checkpoint"]
-    has = {
-        Part.OUTPUTS: checkpoint.get("node_outputs"),
-        Part.RUNTIME_CONTEXT: record.get("runtime_context") is not None,
-        Part.SNAPSHOT: record.get("automation_snapshot") is not None,
-        Part.GATE: checkpoint.get("awaiting_gate") is not None,
-        Part.TERMINAL: record["status"] in TERMINAL_STATUSES,
-        Part.COMPLETED_NODES: checkpoint.get("completed_nodes"),
-    }
-    return Part(sum(part for part, present in has.items() if present))
+    # As numbers: to add six flags up as members of their enum takes as long as all the rest.
+    return Part(
+        bool(checkpoint.get("node_outputs")) * Part.OUTPUTS.value
+        + (record.get("runtime_context") is not None) * Part.RUNTIME_CONTEXT.value
+        + (record.get("automation_snapshot") is not None) * Part.SNAPSHOT.value
+        + (checkpoint.get("awaiting_gate") is not None) * Part.GATE.value
+        + (record["status"] in TERMINAL_STATUSES) * Part.TERMINAL.value
+        + bool(checkpoint.get("completed_nodes")) * Part.COMPLETED_NODES.value
+    )

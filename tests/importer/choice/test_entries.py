@@ -12,6 +12,7 @@ from tandem_store.importer.choice.entries import (
     entry_of_damaged,
     entry_of_record,
     entry_of_rejected,
+    record_digest,
     time_of_damaged,
 )
 from tandem_store.importer.source.kinds import Layout, Source, SourceFile
@@ -36,7 +37,7 @@ FILE = SourceFile(Source.ARCHIVE, Layout.RUNS, "data/archive.json", 100, 5)
 
 def entry_of(record: dict[str, Any]) -> Entry:
     """The entry of a copy that is all of its file."""
-    return entry_of_record(record, FoundAt(FILE))
+    return entry_of_record(record, record_digest(record), FoundAt(FILE))
 
 
 def facts(**fields: Any) -> Entry:
@@ -94,7 +95,7 @@ def test_a_copy_knows_where_it_was_found() -> None:
     """Its file, its bytes and its key; one that is all of its file has no bytes to name."""
     found_at = FoundAt(FILE, Span(start=3, value=8, stop=12), "key")
 
-    found = entry_of_record(run("r", **BARE), found_at)
+    found = entry_of_record(run("r", **BARE), b"digest", found_at)
 
     assert (found.source, found.path, found.mtime_ns) == ("archive", "data/archive.json", 5)
     assert (found.start, found.value, found.stop, found.key) == (3, 8, 12, "key")
