@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection, Row, Table, delete, inspect, select
 from tandem_store import tables
 from tandem_store.copying.parts import StorePart
 from tandem_store.database import partitions, revisions, urls, version_table
-from tandem_store.database.bulk import insert_rows
+from tandem_store.database.bulk import insert_rows, insert_tuples
 from tandem_store.database.dialect import number_on
 from tandem_store.database.urls import is_absent
 from tandem_store.errors import StoreError
@@ -57,9 +57,8 @@ class Target:
         first = 0
         for table in part.tables:
             stop = first + len(table.c)
-            names = table.c.keys()
-            values = [dict(zip(names, row[first:stop], strict=True)) for row in rows]
-            insert_rows(connection, table, values)
+            values = [tuple(row[first:stop]) for row in rows]
+            insert_tuples(connection, table, table.c.keys(), values)
             first = stop
 
     def finish(self) -> None:

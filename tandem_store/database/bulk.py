@@ -6,8 +6,9 @@ everywhere else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, Dialect, Engine, Table, event, insert
@@ -25,6 +26,20 @@ _TYPES: Final = "tandem_store_copy_types"
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows that all have the same columns; nothing for none.
 
+    Raises what ``Connection.execute`` raises, whichever way is taken.
+    """
+    if rows:
+        names = tuple(rows[0])
+        insert_tuples(
+            connection, table, names, [tuple([row[one] for one in names]) for row in rows]
+        )
+
+
+def insert_tuples(
+    connection: Connection, table: Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert rows as tuples of the named columns, in the order of the names; nothing for none.
+
     Hands them to the driver itself: SQLAlchemy's own executemany prepares every row in Python,
     which takes half as long again.
 
@@ -32,19 +47,18 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     """
     if not rows:
         return
-    names = tuple(rows[0])
+    names = tuple(names)
+    values = _stored(table, names, rows)
     if len(rows) >= COPY_FROM and connection.get_execution_options().get(_OFFERED):
         statement, types = _copy(table, names, connection.dialect)
-        values = _stored(table, names, rows)
         connection.exec_driver_sql(statement, values, execution_options={_TYPES: types})
         return
-    statement, positions = _compiled(table, names, connection.dialect)
-    if positions is None:
-        values = _stored(table, names, rows)
+    statement, in_order = _compiled(table, names, connection.dialect)
+    if in_order is None:
         named = [dict(zip(names, one, strict=True)) for one in values]
         connection.exec_driver_sql(statement, named)
     else:
-        connection.exec_driver_sql(statement, _stored(table, positions, rows))
+        connection.exec_driver_sql(statement, list(map(in_order, values)))
 
 
 def offer_copy(engine: Engine) -> None:
@@ -68,10 +82,10 @@ def offer_copy(engine: Engine) -> None:
 
 
 def _stored(
-    table: Table, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
+    table: Table, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
 ) -> list[tuple[Any, ...]]:
-    """Return the values of the named columns as they are stored, row by row."""
-    columns = [[row[name] for row in rows] for name in names]
+    """Return the rows with the values of the named columns as they are stored."""
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
     for at, convert in _converters(table, names):
         columns[at] = [convert(value) for value in columns[at]]
     return list(zip(*columns, strict=True))
@@ -90,10 +104,18 @@ def _converters(table: Table, names: tuple[str, ...]) -> tuple[tuple[int, Conver
 @lru_cache(maxsize=2_048)
 def _compiled(
     table: Table, names: tuple[str, ...], dialect: Dialect
-) -> tuple[str, tuple[str, ...] | None]:
+) -> tuple[str, Callable[[tuple[Any, ...]], tuple[Any, ...]] | None]:
+    """Return the INSERT, and what puts a row into the order of its parameters.
+
+    ``None`` instead of the latter if its parameters have names.
+    """
     compiled = insert(table).compile(dialect=dialect, column_keys=list(names))
     positions: list[str] | None = getattr(compiled, "positiontup", None)
-    return str(compiled), None if positions is None else tuple(positions)
+    if positions is None:
+        return str(compiled), None
+    if tuple(positions) == names:
+        return str(compiled), tuple
+    return str(compiled), itemgetter(*(names.index(name) for name in positions))
 
 
 @lru_cache(maxsize=128)

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from tandem_store.importer.copies import Copy, Reading
+from tandem_store.importer.copies import Copy, FileToRead, Reading
 from tandem_store.importer.known_files import KnownFiles
 from tandem_store.importer.ledger_rows import file_state, quarantine_row
 from tandem_store.importer.session import ImportSession
-from tandem_store.importer.source.kinds import SourceFile
 from tandem_store.ledger import CopyOutcome, Entry, FileRow, FileState, SeenRow
 from tandem_store.mapping import RunRows
 from tandem_store.runs.storage import insert_runs, taken_ids
@@ -103,11 +102,24 @@ class Writer:
 
 @dataclass(slots=True)
 class _NewCopy:
-    """A copy that the ledger did not have yet; ``entry`` is what the ledger will have of it."""
+    """A copy that the ledger did not have yet; ``id`` is its number there.
 
-    file: SourceFile
+    ``stored_as`` is the revision of the run that it was stored as, ``None`` if it was not.
+    """
+
+    file: FileToRead
     copy: Copy
-    entry: Entry
+    id: int
+    stored_as: int | None = None
+
+    def entry(self, import_id: int) -> Entry:
+        """Return what the ledger will have of the copy."""
+        entry = self.copy.entry._replace(
+            id=self.id, file_id=self.file.id, import_id=import_id, seen_import_id=import_id
+        )
+        if self.stored_as is None:
+            return entry
+        return entry._replace(outcome=CopyOutcome.IMPORTED, revision=self.stored_as)
 
 
 @dataclass(slots=True)
@@ -127,13 +139,9 @@ class _Batch:
         elif reading.ends:
             self._end_file(reading)
         for copy in self._new_copies(reading):
-            entry = copy.entry._replace(
-                id=self.session.next_id("import_entries"),
-                file_id=reading.file.id,
-                import_id=self.import_id,
-                seen_import_id=self.import_id,
+            self._copies.append(
+                _NewCopy(reading.file, copy, self.session.next_id("import_entries"))
             )
-            self._copies.append(_NewCopy(reading.file, copy, entry))
 
     def store_first_copies(self, *, confirm_months: bool) -> None:
         """Store the first well-formed copy of every run that has no row yet, and note it so."""
@@ -150,20 +158,19 @@ class _Batch:
         self.session.ensure_months(self.tx, months, confirmed=confirm_months)
         revisions = insert_runs(self.tx.connection, runs, imported=True)
         for one, revision in zip(first, revisions, strict=True):
-            one.entry = one.entry._replace(outcome=CopyOutcome.IMPORTED, revision=revision)
+            one.stored_as = revision
 
     def write(self) -> None:
         """Write the files and copies, and what goes to quarantine."""
         self.tx.ledger.add_files(list(self._files.values()))
-        self.tx.ledger.add_entries([one.entry for one in self._copies])
+        entries = [one.entry(self.import_id) for one in self._copies]
+        self.tx.ledger.add_entries(entries)
         now_ms = self.session.now_ms()
         self.tx.quarantine.add(
             [
-                quarantine_row(
-                    self.import_id, one.file, one.copy.rejected, entry=one.entry, now_ms=now_ms
-                )
-                for one in self._copies
-                if one.copy.rejected is not None
+                quarantine_row(self.import_id, one.file, rejected, entry=entry, now_ms=now_ms)
+                for one, entry in zip(self._copies, entries, strict=True)
+                if (rejected := one.copy.rejected) is not None
             ]
         )
 

@@ -111,6 +111,8 @@ class Reason:
         >>> Reason(received=Part.OUTPUTS | Part.SNAPSHOT, partial=True).as_column()
         'restored node_outputs automation_snapshot partial'
         """
+        if self == NO_REASON:  # as of most copies
+            return None
         words = [self.code] if self.code else []
         if self.received:
             words.append(_RESTORED)

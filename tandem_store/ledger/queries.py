@@ -42,32 +42,61 @@ ENTRIES: Final[Select[Any]] = (
 )
 
 
-def entry_row(entry: Entry) -> dict[str, Any]:
-    """Return the row of ``import_entries`` for a copy: the reverse of ``entry_of``."""
+#: The columns of ``entry_row``.
+ENTRY_COLUMNS: Final = (
+    "id",
+    "import_id",
+    "file_id",
+    "seen_import_id",
+    "ordinal",
+    "start",
+    "value",
+    "stop",
+    "key",
+    "run_id",
+    "digest",
+    "month",
+    "kind",
+    "tenant",
+    "automation",
+    "updated_at_ms",
+    "outputs",
+    "parts",
+    "outcome",
+    "reason",
+    "revision",
+)
+
+
+def entry_row(entry: Entry) -> tuple[Any, ...]:
+    """Return the row of ``import_entries`` for a copy: the reverse of ``entry_of``.
+
+    A tuple in the order of ``ENTRY_COLUMNS``, because an import writes one for each copy.
+    """
     kind, outcome = entry.kind, entry.outcome
-    return {
-        "id": entry.id,
-        "import_id": entry.import_id,
-        "seen_import_id": entry.seen_import_id,
-        "file_id": entry.file_id,
-        "ordinal": entry.ordinal,
-        "start": entry.start,
-        "value": entry.value,
-        "stop": entry.stop,
-        "key": entry.key,
-        "run_id": entry.run_id,
-        "digest": entry.digest,
-        "month": entry.month,
-        "kind": None if kind is None else kind.value,
-        "tenant": entry.tenant,
-        "automation": entry.automation,
-        "updated_at_ms": entry.updated_at_ms,
-        "outputs": entry.outputs,
-        "parts": entry.parts.value,
-        "outcome": None if outcome is None else outcome.value,
-        "reason": entry.reason.as_column(),
-        "revision": entry.revision,
-    }
+    return (
+        entry.id,
+        entry.import_id,
+        entry.file_id,
+        entry.seen_import_id,
+        entry.ordinal,
+        entry.start,
+        entry.value,
+        entry.stop,
+        entry.key,
+        entry.run_id,
+        entry.digest,
+        entry.month,
+        None if kind is None else kind.value,
+        entry.tenant,
+        entry.automation,
+        entry.updated_at_ms,
+        entry.outputs,
+        entry.parts.value,
+        None if outcome is None else outcome.value,
+        entry.reason.as_column(),
+        entry.revision,
+    )
 
 
 def known_file(row: Any) -> KnownFile:

@@ -7,9 +7,9 @@ from typing import Final
 
 from sqlalchemy import bindparam, insert, update
 
-from tandem_store.database.bulk import insert_rows
+from tandem_store.database.bulk import insert_rows, insert_tuples
 from tandem_store.ledger.outcomes import CopyOutcome, ReasonCode
-from tandem_store.ledger.queries import IMPORTS, entry_row
+from tandem_store.ledger.queries import ENTRY_COLUMNS, IMPORTS, entry_row
 from tandem_store.ledger.reader import LedgerReader
 from tandem_store.ledger.rows import (
     NO_DIGEST,
@@ -76,7 +76,8 @@ class Ledger(LedgerReader):
 
     def add_entries(self, entries: Iterable[Entry]) -> None:
         """Insert copies, whose numbers follow on ``last_ids``."""
-        insert_rows(self._connection, import_entries, [entry_row(one) for one in entries])
+        rows = [entry_row(one) for one in entries]
+        insert_tuples(self._connection, import_entries, ENTRY_COLUMNS, rows)
 
     def update_file(self, file_id: int, state: FileState) -> None:
         """Note how a known file looked when it was read again."""
