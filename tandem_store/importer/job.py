@@ -32,6 +32,7 @@ from tandem_store.importer.source.kinds import SkippedFile
 from tandem_store.importer.source_reader import SourceReader
 from tandem_store.importer.storing import Writer
 from tandem_store.importer.truncated_files import truncated_files
+from tandem_store.importer.worker_pool import jobs_for, prepare
 from tandem_store.ledger import ReasonCode
 from tandem_store.progress import Progress, ignore_progress
 from tandem_store.release import installed_release
@@ -75,6 +76,7 @@ def import_state(
     options = options or ImportOptions()
     source = StateDirectory.locate(Path(state), options.allow_roots)
     total = (plan or survey(url, source)).total_bytes
+    prepare(jobs_for(options.jobs, total))
     database = scratch_store(url) if options.dry_run else nullcontext(database_url(url))
     with database as target, import_lock(target):
         if is_to_be_made(target):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tandem_store.errors import LegacyFormatError, UnstorableError
 from tandem_store.importer.choice.entries import (
@@ -62,8 +62,7 @@ _MESSAGES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class FileContent:
+class FileContent(NamedTuple):
     """What a file holds; ``data`` is ``None`` if that is more than ``LARGEST_RECORD``."""
 
     data: bytes | None
@@ -71,8 +70,7 @@ class FileContent:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A range of a large file and its bytes."""
 
     span: Span
@@ -269,7 +267,7 @@ def copy_of_large(found_at: FoundAt, digest: bytes, size: int) -> Copy:
     rejected = too_large(digest, size)
     damage = None if found_at.span is None else found_at.span.damage
     if damage is not None:
-        rejected = replace(rejected, reason=damage.value, message=_MESSAGES[damage])
+        rejected = rejected._replace(reason=damage.value, message=_MESSAGES[damage])
     return _quarantined(found_at, rejected)
 
 

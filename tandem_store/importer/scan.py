@@ -57,7 +57,7 @@ class Scan:
 
     def run(self) -> None:
         """Read what is not known yet; commits batch by batch."""
-        jobs = self.options.jobs or jobs_for(self.total_bytes)
+        jobs = jobs_for(self.options.jobs, self.total_bytes)
         tasks = tasks_for(self._files_of_runs(), self._tasks_of_large)
         for reading in perform_all(self.state.root, tasks, jobs):
             if reading.skipped is not None:

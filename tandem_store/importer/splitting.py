@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
 from tandem_store.errors import LegacyFormatError
@@ -43,12 +42,12 @@ def cut(file: FileToRead, content: FileSnapshot, *, after: int) -> Iterator[Task
         _note_bad_version(content, found)
     except NewerVersionError as error:
         copy = newer_version(file, _all_bytes(content), error)
-        yield Task(part=replace(part, copies=[copy], starts=True, ends=True))
+        yield Task(part=part._replace(copies=[copy], starts=True, ends=True))
         return
     if after < 0:
-        yield Task(part=replace(part, starts=True))
+        yield Task(part=part._replace(starts=True))
     yield from _batches(part, content, found, after)
-    yield Task(part=replace(part, ends=True))
+    yield Task(part=part._replace(ends=True))
 
 
 def _batches(part: Reading, content: FileSnapshot, found: Outline, after: int) -> Iterator[Task]:
@@ -59,7 +58,7 @@ def _batches(part: Reading, content: FileSnapshot, found: Outline, after: int) -
             continue
         if span.size > LARGEST_RECORD:
             yield Task(part=part, pieces=batch)
-            yield Task(part=replace(part, copies=[_copy_of_large(part.file, content, span)]))
+            yield Task(part=part._replace(copies=[_copy_of_large(part.file, content, span)]))
             batch, size = [], 0
             continue
         batch.append(_piece(content, span))

@@ -7,6 +7,7 @@ any moment goes on with the next batch. Most runs have one copy and are done aft
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tandem_store.importer.copies import Copy, FileToRead, Reading
@@ -192,7 +193,7 @@ class _Batch:
     def _state(self, reading: Reading) -> FileState:
         return file_state(self.import_id, reading.file, reading.digest, complete=reading.ends)
 
-    def _new_copies(self, reading: Reading) -> list[Copy]:
+    def _new_copies(self, reading: Reading) -> Sequence[Copy]:
         """Return the copies that the file did not hold before, and mark the others as seen."""
         if reading.file.known is None or not reading.copies:
             return reading.copies

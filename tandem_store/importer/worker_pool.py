@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from multiprocessing import get_context, parent_process
+from dataclasses import dataclass, field
+from multiprocessing import forkserver, get_all_start_methods, get_context, parent_process
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +32,9 @@ _AHEAD: Final = 8
 #: Files and bytes of one task of small files.
 _FILES_TOGETHER: Final = 64
 _BYTES_TOGETHER: Final = 2 * 1024 * 1024
+_FORK_SERVER: Final = "forkserver"
+#: Imported by name, and only there, because it takes a moment.
+_PRELOADED: Final = "tandem_store.importer.preload"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +68,40 @@ def tasks_for(
         yield Task(files=small)
 
 
-def jobs_for(total_bytes: int) -> int:
-    """Return in how many processes so many bytes should be parsed.
+def jobs_for(wanted: int | None, total_bytes: int) -> int:
+    """Return in how many processes so many bytes are parsed: as many as are wanted.
 
-    That is one for each core, or 1, which is this process, if starting others would take longer.
+    ``None`` stands for one for each core, or 1, which is this process, if starting others would
+    take longer.
     """
+    if wanted is not None:
+        return wanted
     return 1 if total_bytes <= _SMALL else os.cpu_count() or 1
+
+
+def prepare(jobs: int) -> None:
+    """Begin to load what ``jobs`` parser processes need, so that it is there when they are started.
+
+    Nothing happens for one job, which is this process.
+    """
+    if jobs < 2:
+        return
+    context = _context()
+    if context.get_start_method() == _FORK_SERVER:
+        context.set_forkserver_preload([_PRELOADED])
+        with _uninterrupted():
+            forkserver.ensure_running()
+
+
+def _context() -> BaseContext:
+    """Return how parser processes are started.
+
+    Not forked from this process: a copy of one with threads and database connections may hang.
+    They are forked from a process that has neither, but has loaded what they need; where there is
+    no such thing, on Windows, each of them loads it for itself.
+    """
+    has_server = _FORK_SERVER in get_all_start_methods()
+    return get_context(_FORK_SERVER if has_server else "spawn")
 
 
 def perform(root: Path, task: Task) -> list[Reading]:
@@ -77,7 +109,7 @@ def perform(root: Path, task: Task) -> list[Reading]:
     readings = [read_file(root, file) for file in task.files]
     if task.part is not None:
         copies = copies_of_pieces(task.part.file, task.pieces)
-        readings.append(replace(task.part, copies=[*task.part.copies, *copies]))
+        readings.append(task.part._replace(copies=[*task.part.copies, *copies]))
     return readings
 
 
@@ -90,9 +122,8 @@ def perform_all(root: Path, tasks: Iterator[Task], jobs: int) -> Iterator[Readin
         for task in tasks:
             yield from perform(root, task)
         return
-    # Not forked: a copy of a process with threads and database connections may hang.
     with _uninterrupted():
-        pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_start)
+        pool = ProcessPoolExecutor(jobs, mp_context=_context(), initializer=_start)
     try:
         for reading in _in_order(pool, root, tasks, jobs * _AHEAD):
             yield from reading

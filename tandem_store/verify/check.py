@@ -21,7 +21,7 @@ from tandem_store.importer.source.directory import StateDirectory
 from tandem_store.importer.source.kinds import SkippedFile, Source, SourceFile
 from tandem_store.importer.source_reader import SourceReader
 from tandem_store.importer.splitting import cut
-from tandem_store.importer.worker_pool import Task, jobs_for, perform_all, tasks_for
+from tandem_store.importer.worker_pool import Task, jobs_for, perform_all, prepare, tasks_for
 from tandem_store.progress import Progress, ignore_progress
 from tandem_store.store import ReadTransaction, Store, open_store
 from tandem_store.verify.backed_up import backup_since_import
@@ -59,9 +59,10 @@ def verify_state(
     """
     source = StateDirectory.locate(Path(state), allow_roots)
     check = _Verification(source, progress or ignore_progress)
-    check.survey()
+    processes = jobs_for(jobs, check.survey())
+    prepare(processes)
     with open_store(url) as store:
-        return check.run(store, jobs)
+        return check.run(store, processes)
 
 
 @dataclass(slots=True)
@@ -80,8 +81,11 @@ class _Verification:
     def __post_init__(self) -> None:
         self.report = VerifyReport(root=str(self.source.root.resolve()))
 
-    def survey(self) -> None:
-        """Count the bytes to read; raises ``SourceError`` if nothing here is from the engine."""
+    def survey(self) -> int:
+        """Return how many bytes there are to read.
+
+        Raises ``SourceError`` if nothing here is from the engine.
+        """
         is_empty = True
         for found in self.source.walk():
             is_empty = False
@@ -89,14 +93,15 @@ class _Verification:
                 self._total += found.size
         if is_empty:
             self.source.refuse_unless_recognisable()
+        return self._total
 
-    def run(self, store: Store, jobs: int | None) -> VerifyReport:
+    def run(self, store: Store, jobs: int) -> VerifyReport:
         """Compare everything, one reading of each file."""
         with store.read() as tx:
             self._quarantined = QuarantinedCopies.of(tx.quarantine)
             self._note_imports(tx)
         tasks = tasks_for(self._files(), self._cut)
-        readings = perform_all(self.source.root, tasks, jobs or jobs_for(self._total))
+        readings = perform_all(self.source.root, tasks, jobs)
         copies = (copy for reading in readings for copy in self._copies(reading))
         for batch in batched(copies, _BATCH):
             with store.read() as tx:

@@ -77,11 +77,14 @@ def children_of(process: subprocess.Popen[bytes]) -> list[Any]:
 
 
 def is_parser(child: Any) -> bool:
-    """Whether it is of the pool, and not the one that only looks after semaphores."""
+    """Whether it is of the pool, and not the one that they are forked from."""
     try:
-        return any("spawn_main" in word for word in child.cmdline())
-    except psutil.NoSuchProcess:
-        return False
+        return all(
+            any("forkserver" in word for word in process.cmdline())
+            for process in (child, child.parent())
+        )
+    except (psutil.NoSuchProcess, AttributeError):
+        return False  # it has ended, or its parent has
 
 
 def test_an_interrupt_that_is_held_back_comes_afterwards() -> None:
