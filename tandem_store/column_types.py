@@ -7,7 +7,8 @@ decides what that means.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from types import NoneType
 from typing import Any, ClassVar, Final, TypeVar
 
 from sqlalchemy import (
@@ -28,6 +29,8 @@ _T = TypeVar("_T")
 
 #: Turns a value into what is stored, or back.
 Convert = Callable[[Any], Any]
+#: Turns the values of a column, in many rows, into what is stored.
+ConvertAll = Callable[[Sequence[Any]], Sequence[Any]]
 
 #: Months by their numbers. A store has hundreds at most, and making one takes a microsecond.
 _MONTHS: Final[dict[int, Month]] = {}
@@ -50,6 +53,11 @@ class StoredAs(TypeDecorator[_T]):
     def from_stored(value: Any) -> Any:
         """Return the value that this stands for; what stands for no value is returned as it is."""
         raise NotImplementedError
+
+    @classmethod
+    def all_to_stored(cls, values: Sequence[Any]) -> Sequence[Any]:
+        """Return what is stored for each of the values."""
+        return list(map(cls.to_stored, values))
 
     def process_bind_param(self, value: Any, _dialect: Dialect) -> Any:
         """Convert one value, as of a literal in a statement."""
@@ -81,6 +89,14 @@ class EscapedText(StoredAs[str]):
 
     to_stored = staticmethod(escaped)
     from_stored = staticmethod(unescaped)
+
+    @classmethod
+    def all_to_stored(cls, values: Sequence[Any]) -> Sequence[Any]:
+        """Return what is stored for each of the values, which for nearly all is the value."""
+        is_plain = set(map(type, values)) <= {str, NoneType}
+        if is_plain and "".join(filter(None, values)).isprintable():
+            return values
+        return super().all_to_stored(values)
 
 
 _BY_CODE_POINT: Final = Text(collation="C")
@@ -138,9 +154,9 @@ def stored_type(column_type: TypeEngine[_T]) -> TypeEngine[Any]:
     return column_type.stored_type if isinstance(column_type, StoredAs) else column_type
 
 
-def converter(column_type: TypeEngine[Any]) -> Convert | None:
+def converter(column_type: TypeEngine[Any]) -> ConvertAll | None:
     """Return the function that converts what is written, or None for a type without one."""
-    return column_type.to_stored if isinstance(column_type, StoredAs) else None
+    return column_type.all_to_stored if isinstance(column_type, StoredAs) else None
 
 
 def as_stored(column: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -6,9 +6,8 @@ of this module. It needs no database.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum, IntFlag, StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class Kind(IntEnum):
@@ -80,8 +79,7 @@ class ReasonCode(StrEnum):
     SOURCE_CHANGED = "source_changed"
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """Why a copy has its outcome: a code, or the parts that were restored.
 
     ``received`` are the parts that a winner got back from other copies, ``given`` those that a copy

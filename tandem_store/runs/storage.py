@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, update
 
 from tandem_store import snapshots
 from tandem_store.database import partitions
@@ -26,6 +26,8 @@ from tandem_store.month import Month
 from tandem_store.runs import deleted_ids
 from tandem_store.runs.context import RunsContext
 from tandem_store.tables import runs
+
+_TAKEN: Final = select(runs.c.run_id).where(runs.c.run_id.in_(bindparam("run_ids", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +127,7 @@ def taken_ids(connection: Connection, run_ids: Sequence[str]) -> set[str]:
     taken: set[str] = set()
     for first in range(0, len(run_ids), snapshots.BATCH):
         batch = run_ids[first : first + snapshots.BATCH]
-        taken |= set(
-            connection.execute(select(runs.c.run_id).where(runs.c.run_id.in_(batch))).scalars()
-        )
+        taken |= set(connection.execute(_TAKEN, {"run_ids": batch}).scalars())
     return taken
 
 

@@ -14,9 +14,9 @@ _RESTORED = st.sets(st.sampled_from(sorted(RESTORABLE)), min_size=1).map(
 )
 _REASONS = st.one_of(
     st.just(NO_REASON),
-    st.builds(Reason, st.sampled_from([*ReasonCode, "too_large", "truncated"])),
-    st.builds(Reason, received=_RESTORED, partial=st.booleans()),
-    st.builds(Reason, given=_RESTORED, partial=st.booleans()),
+    st.sampled_from([*ReasonCode, "too_large", "truncated"]).map(Reason),
+    st.tuples(_RESTORED, st.booleans()).map(lambda one: Reason(received=one[0], partial=one[1])),
+    st.tuples(_RESTORED, st.booleans()).map(lambda one: Reason(given=one[0], partial=one[1])),
 )
 
 

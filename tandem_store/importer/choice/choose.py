@@ -48,7 +48,7 @@ class Resolution:
         decisions = list(self.decisions)
         for at in (self.winner, self.donors[Part.OUTPUTS]):
             if at is not None:
-                reason = dataclasses.replace(decisions[at].reason, partial=True)
+                reason = decisions[at].reason._replace(partial=True)
                 decisions[at] = CopyDecision(decisions[at].outcome, reason)
         return dataclasses.replace(self, decisions=decisions)
 
