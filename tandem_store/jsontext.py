@@ -78,6 +78,15 @@ def loads_of_any_depth(data: bytes) -> Any:
     return value
 
 
+def is_json(data: bytes) -> bool:
+    """Return whether this is one JSON document, however deep it is nested."""
+    try:
+        orjson.loads(data)
+    except JSONDecodeError:
+        return False
+    return True
+
+
 def refuse_depth(value: Any) -> None:
     """Raise ``DepthError`` for a value of more than 250 levels."""
     _write_within(value, MAX_DEPTH, 0)

@@ -56,6 +56,8 @@ class FileSnapshot:
 
     def release(self, position: int) -> None:
         """Release the memory of what lies before ``position``; it can still be read again."""
+        if position < self._released:
+            self.rewind()  # somebody has begun again
         if position - self._released < _WINDOW or not isinstance(self.data, mmap.mmap):
             return
         stop = position - position % mmap.PAGESIZE

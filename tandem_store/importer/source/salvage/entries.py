@@ -18,6 +18,7 @@ from typing import Final
 
 from tandem_store.errors import LegacyFormatError
 from tandem_store.importer.source.salvage.damaged_ranges import is_complete, salvage
+from tandem_store.importer.source.salvage.engine_layout import entries_as_laid_out
 from tandem_store.importer.source.salvage.members import Head, Members
 from tandem_store.importer.source.salvage.tokens import (
     ENTRY,
@@ -60,8 +61,8 @@ class Outline:
 
     on_progress: Callable[[int], None] = lambda _: None
     version: tuple[int, int] | None = None
-    damage: list[Span] = field(default_factory=list)
     _spans: array[int] = field(default_factory=lambda: array("Q"))
+    damage: list[Span] = field(default_factory=list)
 
     def add(self, start: int, value: int, stop: int) -> None:
         """Add an entry by its range."""
@@ -94,6 +95,15 @@ def outline(data: Buffer, on_progress: Callable[[int], None] = lambda _: None) -
 
     ``on_progress`` is called after each entry with the number of bytes read so far.
     """
+    if (laid_out := entries_as_laid_out(data, on_progress)) is not None:
+        return Outline(on_progress, *laid_out)
+    return outline_of_any_layout(data, on_progress)
+
+
+def outline_of_any_layout(
+    data: Buffer, on_progress: Callable[[int], None] = lambda _: None
+) -> Outline:
+    """Find the entries by following every bracket, as ``outline`` does where the layout fails."""
     found = Outline(on_progress)
     start = skip_space(data, 3 if data[:3] == BOM else 0)
     if start < len(data) and data[start] != ord("{"):

@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tandem_store.importer.source.salvage.damaged_ranges import salvage
-from tandem_store.importer.source.salvage.entries import outline
+from tandem_store.importer.source.salvage.engine_layout import entries_as_laid_out
+from tandem_store.importer.source.salvage.entries import outline, outline_of_any_layout
 from tandem_store.importer.source.salvage.tokens import contains_other_runs, value_at
 from tandem_store.importer.source.spans import DamageKind
 
@@ -47,6 +48,34 @@ def test_the_entries_are_those_of_the_document_in_every_layout(
 
     assert _entries(data) == runs
     assert outline(data).damage == []
+
+
+@given(_RUNS.filter(bool), st.booleans(), st.data())
+def test_the_engines_layout_is_cut_where_the_brackets_say(
+    runs: dict[str, Any], spoil: bool, data: st.DataObject
+) -> None:
+    """The short way finds what the long one finds, in sound files and in those with a bad byte."""
+    document = {"schema_version": 1, "runs": runs}
+    text = orjson.dumps(document, option=orjson.OPT_INDENT_2)
+    if spoil:
+        at = data.draw(st.integers(0, len(text) - 1))
+        byte = data.draw(st.sampled_from([b"", b"{", b"}", b'"', b",", b"\n", b"\\", b" ", b"x"]))
+        text = text[:at] + byte + text[at + data.draw(st.integers(0, 1)) :]
+
+    found, expected = outline(text), outline_of_any_layout(text)
+
+    assert spoil or entries_as_laid_out(text) is not None
+    assert list(found.entries()) == list(expected.entries())
+    assert (found.version, found.damage) == (expected.version, expected.damage)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n \t"])
+def test_space_behind_the_file_is_part_of_the_layout(end: bytes) -> None:
+    """Editors add a line end."""
+    text = orjson.dumps({"schema_version": 1, "runs": {"a": {"x": 1}}}, option=orjson.OPT_INDENT_2)
+
+    assert entries_as_laid_out(text + end) is not None
+    assert entries_as_laid_out(text + end + b"x") is None
 
 
 @given(_RUNS, _LAYOUTS)
