@@ -1,8 +1,9 @@
 """The revision of a database: read, compared with the one that this version needs, upgraded.
 
 ``version_table`` reads the stored revision, ``refuse_unless_current`` compares it with ``HEAD``,
-``upgrade`` lets Alembic run the revisions in between, and ``check`` compares the tables themselves.
-Only the last two import Alembic, so opening a store stays quick.
+``upgrade`` makes a new file or lets Alembic run the revisions in between, and ``check`` compares
+the tables themselves. Only a database with tables needs Alembic, so opening and making a store stay
+quick.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import URL, Connection
 
-from tandem_store.database import integrity, table_check, urls, version_table
+from tandem_store.database import integrity, new_file, table_check, urls, version_table
 from tandem_store.database.engines import create_engines
 from tandem_store.database.portable_files import page_bytes
-from tandem_store.database.urls import database_url, is_absent
+from tandem_store.database.urls import database_url, is_absent, sqlite_path
 from tandem_store.errors import NotAStoreError, SchemaAheadError, SchemaBehindError, StoreError
 
 if TYPE_CHECKING:
@@ -97,7 +98,18 @@ def upgrade(url: str | URL, *, before: Callable[[], object] | None = None) -> st
         return found
     if found is not None and isinstance(mismatch := _mismatch(found), SchemaAheadError):
         raise mismatch
+    if found is None and sqlite_path(target := database_url(url)) is not None:
+        is_made = new_file.make(target, migrations_folder() / new_file.SCRIPT)
+        was = None if is_made else run_revisions(url, before=before)
+    else:
+        was = run_revisions(url, before=before)
+    if was != HEAD:
+        _log.info("upgraded %s from %s to %s", urls.shown(url), was or "nothing", HEAD)
+    return was
 
+
+def run_revisions(url: str | URL, *, before: Callable[[], object] | None = None) -> str | None:
+    """Let Alembic bring a database to ``HEAD``; return the revision that it was at."""
     from alembic import command
 
     config = _config(url, before=before)
@@ -105,8 +117,6 @@ def upgrade(url: str | URL, *, before: Callable[[], object] | None = None) -> st
         command.upgrade(config, "head")
     # Read under the lock: another process may have upgraded in the meantime.
     was: str | None = config.attributes["found"]
-    if was != HEAD:
-        _log.info("upgraded %s from %s to %s", urls.shown(url), was or "nothing", HEAD)
     return was
 
 

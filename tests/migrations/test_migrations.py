@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -327,6 +329,46 @@ class TestRefusing:
 
         with pytest.raises(SchemaAheadError, match="pip install"):
             revisions.upgrade(store_url)
+
+
+def test_a_new_file_is_made_as_the_revisions_make_it(tmp_path: Path) -> None:
+    """By a script, because Alembic takes longer than a small import; nobody can tell them apart."""
+    made, migrated = tmp_path / "made.db", tmp_path / "migrated.db"
+
+    tandem_store.upgrade(str(made))
+    revisions.run_revisions(str(migrated))
+
+    assert _all_of(made) == _all_of(migrated)
+    assert made.stat().st_mode == migrated.stat().st_mode
+    assert made.read_bytes()[:24] == migrated.read_bytes()[:24]  # page size, WAL
+
+
+_TABLES = "SELECT type, name, tbl_name, sql FROM sqlite_master"
+
+
+def _all_of(path: Path) -> dict[str, object]:
+    with closing(sqlite3.connect(path)) as connection:
+        settings = ("application_id", "auto_vacuum", "page_size", "user_version", "encoding")
+        return {
+            "tables": connection.execute(
+                "SELECT type, name, tbl_name, sql FROM sqlite_master"
+            ).fetchall(),
+            "revision": connection.execute("SELECT * FROM tandem_store_version").fetchall(),
+            **{name: connection.execute(f"PRAGMA {name}").fetchone() for name in settings},
+        }
+
+
+def test_a_new_file_is_made_without_alembic(tmp_path: Path) -> None:
+    """And what it needs is in the package."""
+    program = (
+        "import sys, tandem_store\n"
+        f"tandem_store.upgrade({str(tmp_path / 'runs.db')!r})\n"
+        "assert 'alembic' not in sys.modules\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.postgresql

@@ -1,0 +1,188 @@
+-- What the revisions amount to on SQLite; tandem_store.database.new_file runs it.
+-- Written by `make docs` from a file that they made. A new revision is written in versions/.
+
+CREATE TABLE tandem_store_version (
+	version_num VARCHAR(32) NOT NULL, 
+	CONSTRAINT tandem_store_version_pkc PRIMARY KEY (version_num)
+);
+CREATE TABLE automation_snapshots (
+	id INTEGER NOT NULL, 
+	digest BLOB NOT NULL, 
+	schema_version INTEGER NOT NULL, 
+	encoding TEXT NOT NULL, 
+	document BLOB NOT NULL, 
+	CONSTRAINT pk_automation_snapshots PRIMARY KEY (id), 
+	CONSTRAINT uq_automation_snapshots_digest UNIQUE (digest)
+);
+CREATE TABLE runs (
+	run_id TEXT NOT NULL, 
+	month INTEGER NOT NULL, 
+	revision INTEGER NOT NULL, 
+	schema_version INTEGER NOT NULL, 
+	org_id TEXT NOT NULL, 
+	workspace_id TEXT NOT NULL, 
+	deployment_id TEXT, 
+	automation_id TEXT NOT NULL, 
+	trigger_type TEXT NOT NULL, 
+	status TEXT NOT NULL, 
+	stop_kind TEXT, 
+	created_at_ms BIGINT NOT NULL, 
+	updated_at_ms BIGINT NOT NULL, 
+	started_at_ms BIGINT, 
+	finished_at_ms BIGINT, 
+	completed_nodes INTEGER, 
+	pending_nodes INTEGER, 
+	blocked_nodes INTEGER, 
+	failed_node TEXT, 
+	failure_reason TEXT, 
+	detail TEXT, 
+	prompt_tokens BIGINT, 
+	completion_tokens BIGINT, 
+	total_tokens BIGINT, 
+	estimated_cost_usd DOUBLE, 
+	snapshot_id INTEGER, 
+	imported BOOLEAN NOT NULL, 
+	claimed_by TEXT, 
+	claim_epoch INTEGER DEFAULT 0 NOT NULL, 
+	claim_expires_at_ms BIGINT, claim_token BIGINT, 
+	CONSTRAINT pk_runs PRIMARY KEY (run_id), 
+	CONSTRAINT uq_runs_run_id_month UNIQUE (run_id, month), 
+	CONSTRAINT ck_runs_revision CHECK (revision >= 1), 
+	CONSTRAINT fk_runs_snapshot_id_automation_snapshots FOREIGN KEY(snapshot_id) REFERENCES automation_snapshots (id)
+);
+CREATE INDEX ix_runs_created ON runs (created_at_ms, run_id);
+CREATE INDEX ix_runs_automation ON runs (automation_id, created_at_ms, run_id);
+CREATE INDEX ix_runs_status ON runs (status, created_at_ms, run_id);
+CREATE INDEX ix_runs_tenant ON runs (org_id, workspace_id, created_at_ms, run_id);
+CREATE INDEX ix_runs_snapshot ON runs (snapshot_id) WHERE snapshot_id IS NOT NULL;
+CREATE TABLE run_documents (
+	run_id TEXT NOT NULL, 
+	month INTEGER NOT NULL, 
+	schema_version INTEGER NOT NULL, 
+	encoding TEXT NOT NULL, 
+	document BLOB NOT NULL, 
+	CONSTRAINT pk_run_documents PRIMARY KEY (run_id), 
+	CONSTRAINT fk_run_documents_run_id_month_runs FOREIGN KEY(run_id, month) REFERENCES runs (run_id, month) DEFERRABLE INITIALLY DEFERRED
+);
+CREATE TABLE automations (
+	automation_id TEXT NOT NULL, 
+	schema_version INTEGER NOT NULL, 
+	name TEXT, 
+	status TEXT, 
+	updated_at_ms BIGINT, 
+	digest BLOB NOT NULL, 
+	encoding TEXT NOT NULL, 
+	document BLOB NOT NULL, 
+	CONSTRAINT pk_automations PRIMARY KEY (automation_id)
+);
+CREATE TABLE months (
+	month INTEGER NOT NULL, 
+	state TEXT NOT NULL, 
+	attached_at_ms BIGINT NOT NULL, 
+	detached_at_ms BIGINT, 
+	CONSTRAINT pk_months PRIMARY KEY (month), 
+	CONSTRAINT ck_months_state CHECK (state IN ('attached', 'detached'))
+);
+CREATE TABLE imports (
+	id INTEGER NOT NULL, 
+	root TEXT NOT NULL, 
+	state TEXT NOT NULL, 
+	strict BOOLEAN NOT NULL, 
+	started_at_ms BIGINT NOT NULL, 
+	finished_at_ms BIGINT, 
+	tool_version TEXT NOT NULL, 
+	CONSTRAINT pk_imports PRIMARY KEY (id), 
+	CONSTRAINT ck_imports_state CHECK (state IN ('scanning', 'settling', 'done'))
+);
+CREATE TABLE import_directories (
+	id INTEGER NOT NULL, 
+	path TEXT NOT NULL, 
+	CONSTRAINT pk_import_directories PRIMARY KEY (id), 
+	CONSTRAINT uq_import_directories_path UNIQUE (path)
+);
+CREATE TABLE import_files (
+	id INTEGER NOT NULL, 
+	directory_id INTEGER NOT NULL, 
+	name TEXT NOT NULL, 
+	import_id INTEGER NOT NULL, 
+	source TEXT NOT NULL, 
+	size BIGINT NOT NULL, 
+	mtime_ns BIGINT NOT NULL, 
+	digest BLOB NOT NULL, 
+	complete BOOLEAN NOT NULL, 
+	CONSTRAINT pk_import_files PRIMARY KEY (id), 
+	CONSTRAINT uq_import_files_directory_id_name UNIQUE (directory_id, name), 
+	CONSTRAINT fk_import_files_directory_id_import_directories FOREIGN KEY(directory_id) REFERENCES import_directories (id), 
+	CONSTRAINT fk_import_files_import_id_imports FOREIGN KEY(import_id) REFERENCES imports (id)
+);
+CREATE TABLE import_entries (
+	id INTEGER NOT NULL, 
+	import_id INTEGER NOT NULL, 
+	file_id INTEGER NOT NULL, 
+	seen_import_id INTEGER NOT NULL, 
+	ordinal BIGINT NOT NULL, 
+	start BIGINT, 
+	value BIGINT, 
+	stop BIGINT, 
+	"key" TEXT, 
+	run_id TEXT, 
+	digest BLOB NOT NULL, 
+	month INTEGER, 
+	kind SMALLINT, 
+	tenant BLOB, 
+	automation BLOB, 
+	updated_at_ms BIGINT, 
+	outputs INTEGER, 
+	parts SMALLINT, 
+	outcome TEXT, 
+	reason TEXT, 
+	revision INTEGER, 
+	CONSTRAINT pk_import_entries PRIMARY KEY (id), 
+	CONSTRAINT fk_import_entries_import_id_imports FOREIGN KEY(import_id) REFERENCES imports (id), 
+	CONSTRAINT fk_import_entries_file_id_import_files FOREIGN KEY(file_id) REFERENCES import_files (id)
+);
+CREATE INDEX ix_import_entries_file ON import_entries (file_id, ordinal);
+CREATE INDEX ix_import_entries_run ON import_entries (run_id);
+CREATE INDEX ix_import_entries_open ON import_entries (import_id, run_id) WHERE outcome IS NULL;
+CREATE TABLE quarantine (
+	id INTEGER NOT NULL, 
+	import_id INTEGER, 
+	entry_id INTEGER, 
+	path TEXT NOT NULL, 
+	layout TEXT NOT NULL, 
+	"key" TEXT, 
+	start BIGINT, 
+	stop BIGINT, 
+	digest BLOB NOT NULL, 
+	reason TEXT NOT NULL, 
+	message TEXT NOT NULL, 
+	size BIGINT NOT NULL, 
+	encoding TEXT, 
+	raw BLOB, 
+	kept_in_source BOOLEAN NOT NULL, 
+	created_at_ms BIGINT NOT NULL, 
+	discarded_at_ms BIGINT, 
+	CONSTRAINT pk_quarantine PRIMARY KEY (id), 
+	CONSTRAINT fk_quarantine_import_id_imports FOREIGN KEY(import_id) REFERENCES imports (id), 
+	CONSTRAINT fk_quarantine_entry_id_import_entries FOREIGN KEY(entry_id) REFERENCES import_entries (id)
+);
+CREATE INDEX ix_quarantine_digest ON quarantine (digest);
+CREATE INDEX ix_runs_deployment ON runs (org_id, workspace_id, deployment_id, created_at_ms, run_id);
+CREATE INDEX ix_runs_queue ON runs (status, imported, created_at_ms, run_id) WHERE status = 'queued' AND claimed_by IS NULL;
+CREATE INDEX ix_runs_leases ON runs (status, claim_expires_at_ms) WHERE claimed_by IS NOT NULL;
+CREATE INDEX ix_runs_statistics ON runs (month, automation_id, status, total_tokens, estimated_cost_usd, trigger_type);
+CREATE TABLE deleted_runs (
+	run_id TEXT NOT NULL, 
+	revision INTEGER NOT NULL, 
+	deleted_at_ms BIGINT NOT NULL, 
+	CONSTRAINT pk_deleted_runs PRIMARY KEY (run_id)
+);
+CREATE TABLE backups (
+	id INTEGER NOT NULL, 
+	taken_at_ms BIGINT NOT NULL, 
+	location TEXT NOT NULL, 
+	runs BIGINT NOT NULL, 
+	digest BLOB NOT NULL, 
+	CONSTRAINT pk_backups PRIMARY KEY (id)
+);
+INSERT INTO tandem_store_version (version_num) VALUES ('0003');
