@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Final
 
+from sqlalchemy import ColumnElement, bindparam
 from sqlalchemy.exc import IntegrityError
 
 from tandem_store.database import dialect
@@ -18,6 +20,7 @@ from tandem_store.runs.claims import Claim
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.documents import Versioned, document
 from tandem_store.runs.rules import Change, admitted, changed, refuse_new_fields, unknown_fields
+from tandem_store.runs.selection import Tenancy
 from tandem_store.runs.storage import StoredAt, all_or_nothing
 from tandem_store.tables import runs
 
@@ -173,10 +176,10 @@ def _swap(
     """Write a run over the one that was read; returns False if that is not there any more."""
     connection = context.connection
     storage.ensure_months(connection, [new.month])
-    only_if = (runs.c.revision == stored_at.revision, *context.within())
+    values = context.values(expected_revision=stored_at.revision)
     if claim is not None:
         # The lease may have ended while the run was changed, so the clock is read again.
-        only_if += claims.is_held(claim, now_ms=dialect.now_ms(connection))
+        values |= claims.held_values(claim, now_ms=dialect.now_ms(connection))
     with all_or_nothing(connection):
         return storage.replace(
             connection,
@@ -184,8 +187,16 @@ def _swap(
             old_month=stored_at.month,
             imported=False,
             revision=stored_at.revision + 1,
-            only_if=only_if,
+            only_if=_as_it_was_read(context.tenancy, claimed=claim is not None),
+            values=values,
         )
+
+
+@cache
+def _as_it_was_read(tenancy: Tenancy, *, claimed: bool) -> tuple[ColumnElement[bool], ...]:
+    """Return what the row must satisfy to be written over."""
+    held = claims.is_held() if claimed else ()
+    return (runs.c.revision == bindparam("expected_revision"), *tenancy.conditions(), *held)
 
 
 def _located(context: RunsContext, run_id: str, *, lock: bool = False) -> StoredAt:

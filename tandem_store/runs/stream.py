@@ -15,7 +15,7 @@ from tandem_store.month import Month
 from tandem_store.records import RunFilter, RunRecord
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.documents import StoredRun, document, documents_of_month
-from tandem_store.runs.pagination import Position, ordered
+from tandem_store.runs.pagination import Position, ordered, values_of
 from tandem_store.tables import runs
 
 #: How many complete runs are in memory at a time; one may take some megabytes.
@@ -34,8 +34,10 @@ def iterate(
     def records() -> Iterator[RunRecord]:
         start: Position | None = None
         while True:
-            query = ordered(select(*_KEY), selection, start=start, newest_first=newest_first)
-            rows = context.connection.execute(query.limit(BATCH)).all()
+            side = None if start is None else start.side
+            query = ordered(select(*_KEY), selection.shape(), side, newest_first=newest_first)
+            values = {**selection.values(), **values_of(start)}
+            rows = context.connection.execute(query.limit(BATCH), values).all()
             if not rows:
                 return
             for stored in _complete(context, rows):
@@ -95,11 +97,13 @@ def _label(month: object) -> str:
 
 
 def _batches_by_id(context: RunsContext) -> Iterator[Sequence[_Key]]:
-    query = select(*_KEY).where(*context.within()).order_by(runs.c.run_id).limit(BATCH)
-    rows = context.connection.execute(query).all()
+    own = context.tenancy.conditions()
+    query = select(*_KEY).where(*own).order_by(runs.c.run_id).limit(BATCH)
+    rows = context.connection.execute(query, context.values()).all()
     while rows:
         yield rows
-        rows = context.connection.execute(query.where(runs.c.run_id > rows[-1].run_id)).all()
+        following = query.where(runs.c.run_id > rows[-1].run_id)
+        rows = context.connection.execute(following, context.values()).all()
 
 
 def _complete(context: RunsContext, rows: Sequence[_Key]) -> Iterator[StoredRun]:
