@@ -7,7 +7,7 @@ decides what that means.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Final, TypeVar
 
 from sqlalchemy import (
@@ -51,6 +51,11 @@ class StoredAs(TypeDecorator[_T]):
         """Return the value that this stands for; what stands for no value is returned as it is."""
         raise NotImplementedError
 
+    @classmethod
+    def all_from_stored(cls, values: Sequence[Any]) -> Iterable[Any]:
+        """Return what ``from_stored`` returns for each of the values."""
+        return map(cls.from_stored, values)
+
     def process_bind_param(self, value: Any, _dialect: Dialect) -> Any:
         """Convert one value, as of a literal in a statement."""
         return self.to_stored(value)
@@ -81,6 +86,15 @@ class EscapedText(StoredAs[str]):
 
     to_stored = staticmethod(escaped)
     from_stored = staticmethod(unescaped)
+
+    @classmethod
+    def all_from_stored(cls, values: Sequence[Any]) -> Iterable[Any]:
+        """Return the values unescaped; together, because hardly any text has an escape."""
+        try:
+            is_plain = "".join(filter(None, values)).isprintable()
+        except TypeError:  # damage, which is returned as it is
+            is_plain = False
+        return values if is_plain else map(unescaped, values)
 
 
 _BY_CODE_POINT: Final = Text(collation="C")

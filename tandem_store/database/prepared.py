@@ -9,13 +9,16 @@ types, in the transaction of its connection. docs/internals/adr/0016 has the mea
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Dialect, Engine, Executable
 from sqlalchemy.sql.compiler import ExpandedState, SQLCompiler
 from sqlalchemy.sql.selectable import ReturnsRows
+from sqlalchemy.types import TypeEngine
 
+from tandem_store.column_types import StoredAs
 from tandem_store.database.error_events import raise_as_sqlalchemy, refuse_if_ended, undone_error
 
 #: One row: its values in the order of the statement's columns.
@@ -23,6 +26,7 @@ Values = tuple[Any, ...]
 #: The values of a statement's parameters by their names.
 Parameters = Mapping[str, Any]
 _Convert = Callable[[Any], Any]
+_ConvertAll = Callable[[Sequence[Any]], Iterable[Any]]
 _T = TypeVar("_T")
 
 #: In the options of an engine: how many listeners its own rules need.
@@ -129,9 +133,9 @@ class _Compiled:
             if isinstance(statement, ReturnsRows)
             else []
         )
-        #: Position and converter of the columns whose values are stored in another form. What the
-        #: driver says about the columns of the first result decides.
-        self._converters: list[tuple[int, _Convert]] | None = None
+        #: Position and converter of the columns whose values are stored in another form, for a
+        #: complete column. What the driver says about those of the first result decides.
+        self._converters: list[tuple[int, _ConvertAll]] | None = None
 
     def all(self, connection: Connection, values: Parameters) -> list[Values]:
         """Run the statement and return its rows."""
@@ -170,19 +174,25 @@ class _Compiled:
         """Return rows with the values that the column types make of what is stored."""
         if not (rows and self._converters):
             return rows
-        # Column by column, because a function that is mapped needs no loop in Python.
+        # Column by column, which needs no loop over the rows in Python.
         columns: list[Any] = list(zip(*rows, strict=True))
         for at, convert in self._converters:
-            columns[at] = map(convert, columns[at])
+            columns[at] = convert(columns[at])
         return list(zip(*columns, strict=True))
 
     def _find_converters(self, cursor: Any) -> None:
         if self._converters is None:
             found = (
-                (at, one.dialect_impl(self._dialect).result_processor(self._dialect, said[1]))
+                (at, self._converter(one, said[1]))
                 for at, (one, said) in enumerate(zip(self._types, cursor.description, strict=True))
             )
             self._converters = [(at, convert) for at, convert in found if convert is not None]
+
+    def _converter(self, column_type: TypeEngine[Any], said: object) -> _ConvertAll | None:
+        if isinstance(column_type, StoredAs):
+            return column_type.all_from_stored
+        convert = column_type.dialect_impl(self._dialect).result_processor(self._dialect, said)
+        return None if convert is None else partial(map, convert)
 
 
 class _Form:

@@ -7,7 +7,7 @@ Values are parameters, so selections that differ in nothing else share their sta
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Final
@@ -144,11 +144,14 @@ class Shape:
             yield status.in_(_TERMINAL) if self.terminal else status.not_in(_TERMINAL)
 
 
+_ALL: Final = RunFilter()
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """The runs of a tenant that pass a filter; without a scope, the runs of all tenants."""
 
-    run_filter: RunFilter = field(default_factory=RunFilter)
+    run_filter: RunFilter = _ALL
     scope: TenantScope | None = None
 
     def shape(self) -> Shape:
