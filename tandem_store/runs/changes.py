@@ -18,7 +18,7 @@ from tandem_store.records import TERMINAL_STATUSES, RunRecord, RunStatus
 from tandem_store.runs import claims, storage
 from tandem_store.runs.claims import Claim
 from tandem_store.runs.context import RunsContext
-from tandem_store.runs.documents import Versioned, document
+from tandem_store.runs.documents import StoredRun, Versioned, document
 from tandem_store.runs.rules import Change, admitted, changed, refuse_new_fields, unknown_fields
 from tandem_store.runs.selection import Tenancy
 from tandem_store.runs.storage import StoredAt, all_or_nothing
@@ -124,12 +124,13 @@ def _updated(
     now_ms = dialect.now_ms(context.connection)
     if claim is not None:
         claims.refuse_unless_working(claim, stored.columns, now_ms=now_ms)
-    before = stored.record()
-    after, rows = admitted(changed(before, change, now_ms=now_ms), context.scope)
+    read = stored.read()
+    before = read.run
+    after, rows = admitted(changed(before, change, now_ms=now_ms), context.scope, read)
     if not allow_unknown:
         refuse_new_fields(after, unknown_fields(before))
     stored_at = StoredAt(stored.month, stored.revision, before.status)
-    if not _swap(context, rows, stored_at, claim):
+    if not _swap(context, rows, stored_at, claim, snapshot_id=_same_snapshot(stored, rows)):
         return None
     _log_if_left(run_id, before.status, after.status)
     reopened = before.is_terminal and not after.is_terminal
@@ -170,8 +171,21 @@ def _attempts(context: RunsContext, run_id: str) -> Iterator[None]:
     yield
 
 
+def _same_snapshot(stored: StoredRun, new: RunRows) -> int | None:
+    """Return the row of the stored run's snapshot, or None if the new one has another or none."""
+    if new.snapshot is None or new.snapshot.digest != stored.columns["snapshot_digest"]:
+        return None
+    snapshot_id: int = stored.columns["snapshot_id"]
+    return snapshot_id
+
+
 def _swap(
-    context: RunsContext, new: RunRows, stored_at: StoredAt, claim: Claim | None = None
+    context: RunsContext,
+    new: RunRows,
+    stored_at: StoredAt,
+    claim: Claim | None = None,
+    *,
+    snapshot_id: int | None = None,
 ) -> bool:
     """Write a run over the one that was read; returns False if that is not there any more."""
     connection = context.connection
@@ -189,6 +203,7 @@ def _swap(
             revision=stored_at.revision + 1,
             only_if=_as_it_was_read(context.tenancy, claimed=claim is not None),
             values=values,
+            snapshot_id=snapshot_id,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Select, Table, and_, bindparam, select
 
@@ -20,7 +20,7 @@ from tandem_store.errors import (
     quote_id,
 )
 from tandem_store.jsontext import loads
-from tandem_store.mapping import STORED_VERSION, decompress, record_of
+from tandem_store.mapping import STORED_VERSION, Reading, decompress, reading_of
 from tandem_store.month import Month
 from tandem_store.records import RunRecord, RunStatus
 from tandem_store.records.reading import read_run
@@ -44,6 +44,13 @@ class Versioned:
     revision: int
     #: The terminal status that the run was in before an update that made it go on again.
     reopened_from: RunStatus | None = field(default=None, compare=False)
+
+
+class ReadRun(NamedTuple):
+    """A run and the stored form that it was read from."""
+
+    run: RunRecord
+    reading: Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,11 @@ class StoredRun:
             raise self._damaged("has a document without a record") from error
 
     def record(self) -> RunRecord:
-        """Return the record.
+        """Return the record. Raises as ``read`` does."""
+        return self.read().run
+
+    def read(self) -> ReadRun:
+        """Return the record with what it was read from.
 
         Raises:
             RecordTooNewError: a newer version wrote it.
@@ -112,9 +123,9 @@ class StoredRun:
                 f"The run {quote_id(self.run_id)} was written in version {self.schema_version}; "
                 f"this tandem-store reads up to {STORED_VERSION}. Upgrade the package tandem-store."
             )
-        record = record_of(self.columns, self.document, self.snapshot)
+        reading = reading_of(self.columns, self.document, self.snapshot)
         try:
-            return read_run(record)
+            return ReadRun(read_run(reading.record), reading)
         except (LegacyFormatError, *DAMAGE) as error:
             raise self._damaged(f"cannot be read: {error}") from error
 
