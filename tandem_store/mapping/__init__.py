@@ -17,7 +17,7 @@ from tandem_store.mapping.rows import (
     record_of,
     rows_of,
 )
-from tandem_store.mapping.snapshot import LiftedSnapshot, Snapshot
+from tandem_store.mapping.snapshot import LiftedSnapshot, Snapshot, snapshot_document
 
 __all__ = [
     "LARGEST_BIGINT",
@@ -37,4 +37,5 @@ __all__ = [
     "record_of",
     "refuse_long_id",
     "rows_of",
+    "snapshot_document",
 ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 from tandem_store.jsontext import canonical, dumps
+from tandem_store.mapping.compression import decompress
 from tandem_store.mapping.overlay import lift
 
 
@@ -19,6 +20,26 @@ class Snapshot:
 
     digest: bytes
     document: bytes
+
+
+#: How many snapshots are kept that were read: as they are stored, and what they hold. Services read
+#: few definitions many times.
+_MOST_READ: Final = 256
+_read: Final[dict[bytes, tuple[bytes, bytes]]] = {}
+
+
+def snapshot_document(digest: bytes, blob: bytes, encoding: str) -> bytes:
+    """Return what a stored snapshot holds: the same object if it was read not long ago.
+
+    Raises ``NotAStoreError`` for damage, as ``decompress`` does.
+    """
+    stored, document = _read.get(digest, (None, b""))
+    if stored != blob:
+        document = decompress(blob, encoding)
+        if len(_read) >= _MOST_READ:
+            _read.clear()
+        _read[digest] = blob, document
+    return document
 
 
 @dataclass(frozen=True, slots=True)

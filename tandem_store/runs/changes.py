@@ -36,7 +36,17 @@ _ATTEMPTS: Final = 3
 
 def add(context: RunsContext, run: RunRecord) -> int:
     """Store a new run and return its revision."""
-    return _added(context, [run])[0]
+    rows = admitted(run, context.scope).rows
+    storage.ensure_months(context.connection, {rows.month})
+    for _ in range(_ATTEMPTS):
+        with all_or_nothing(context.connection):
+            revision = storage.insert_run(context.connection, rows)
+        if revision is not None:
+            return revision
+        if storage.taken_ids(context.connection, [run.run_id]):
+            break
+        # Deleted again since; try once more.
+    raise _taken(context, run.run_id)
 
 
 def add_many(context: RunsContext, new: Iterable[RunRecord]) -> int:

@@ -20,7 +20,7 @@ from tandem_store.errors import (
     quote_id,
 )
 from tandem_store.jsontext import loads
-from tandem_store.mapping import STORED_VERSION, Reading, decompress, reading_of
+from tandem_store.mapping import STORED_VERSION, Reading, decompress, reading_of, snapshot_document
 from tandem_store.month import Month
 from tandem_store.records import RunRecord, RunStatus
 from tandem_store.records.reading import read_run
@@ -226,7 +226,7 @@ def _stored(row: Values, asked_for: str | None = None) -> StoredRun:
     try:
         return StoredRun(
             document=decompress(document, encoding),
-            snapshot=None if snapshot is None else decompress(snapshot, its_encoding),
+            snapshot=snapshot and snapshot_document(digest, snapshot, its_encoding),
             columns=columns,
         )
     except (NotAStoreError, *DAMAGE) as error:

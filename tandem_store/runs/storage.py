@@ -17,7 +17,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, select, update
 
 from tandem_store import snapshots
-from tandem_store.database import partitions
+from tandem_store.database import dialect, partitions
 from tandem_store.database.bulk import insert_rows
 from tandem_store.database.damaged_rows import stored_month
 from tandem_store.database.prepared import Prepared
@@ -93,6 +93,27 @@ def insert_runs(connection: Connection, new: Sequence[RunRows], *, imported: boo
     for month, rows in by_month.items():
         insert_rows(connection, partitions.document_table(connection, month), rows)
     return deleted_ids.begin(connection, [run.columns["run_id"] for run in new])
+
+
+def insert_run(connection: Connection, run: RunRows) -> int | None:
+    """Insert one run with its document and snapshot, as a service does.
+
+    Returns its revision as ``insert_runs`` does, or None if the id is taken, also by a concurrent
+    writer; then the transaction can go on.
+    """
+    snapshot_id = _snapshot_id(run, _snapshot_ids(connection, [run]))
+    row = run_row(run, revision=1, imported=False, snapshot_id=snapshot_id)
+    if not _inserting(connection.dialect.name, runs, tuple(row)).write(connection, row):
+        return None
+    table, document = partitions.document_table(connection, run.month), document_row(run)
+    _inserting(connection.dialect.name, table, tuple(document)).write(connection, document)
+    return deleted_ids.begin(connection, [run.columns["run_id"]])[0]
+
+
+@lru_cache(_STATEMENTS)
+def _inserting(dialect_name: str, table: Table, names: tuple[str, ...]) -> Prepared:
+    statement = dialect.insert_unless_there(dialect_name, table)
+    return Prepared(statement.values({name: bindparam(name) for name in names}))
 
 
 def replace(
