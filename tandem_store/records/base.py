@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum, auto
 from functools import cache
 from typing import Annotated, Any, ClassVar, Final, TypeVar
@@ -14,7 +13,6 @@ from pydantic.fields import FieldInfo
 
 MAX_U64: Final = 2**64 - 1
 MIN_I64: Final = -(2**63)
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: Types whose values are JSON as they are, which most are.
 _PLAIN: Final = frozenset((str, bool, type(None)))
 
@@ -153,16 +151,3 @@ def json_value(value: Any) -> Any:
     if kind is float:
         raise ValueError(f"{value} has no form in JSON; give None or a string")
     raise TypeError(f"{kind.__name__} has no form in JSON; give str, int, float, list or dict")
-
-
-def aware_datetime(at_ms: int | None) -> datetime | None:
-    """Return the time in UTC; ``None`` for ``None`` and for times after the year 9999.
-
-    ``at_ms`` is in milliseconds since 1970, UTC. Python's calendar ends with the year 9999.
-    """
-    if at_ms is None:
-        return None
-    try:
-        return EPOCH + timedelta(milliseconds=at_ms)
-    except OverflowError:
-        return None

@@ -6,15 +6,16 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import ColumnElement, bindparam
 from sqlalchemy.exc import IntegrityError
 
+from tandem_store import records
 from tandem_store.database import dialect
 from tandem_store.errors import ConflictError, NotFoundError, quote_id
 from tandem_store.mapping import RunRows
-from tandem_store.records import TERMINAL_STATUSES, RunRecord, RunStatus
+from tandem_store.records import TERMINAL_STATUSES, RunStatus
 from tandem_store.runs import claims, storage
 from tandem_store.runs.claims import Claim
 from tandem_store.runs.context import RunsContext
@@ -23,6 +24,9 @@ from tandem_store.runs.rules import Change, admitted, changed, refuse_new_fields
 from tandem_store.runs.selection import Tenancy
 from tandem_store.runs.storage import StoredAt, all_or_nothing
 from tandem_store.tables import runs
+
+if TYPE_CHECKING:
+    from tandem_store.records import RunRecord
 
 _log: Final = logging.getLogger(__name__)
 
@@ -152,7 +156,7 @@ def finish(context: RunsContext, claim: Claim, change: Change, *, allow_unknown:
 
     def to_the_end(run: RunRecord) -> RunRecord:
         after = change(run)
-        if isinstance(after, RunRecord) and after.status not in tuple(TERMINAL_STATUSES):
+        if isinstance(after, records.RunRecord) and after.status not in tuple(TERMINAL_STATUSES):
             raise ValueError(
                 f"finish ends a run, so its status must be a terminal one, not {after.status!s}. "
                 "To give the run back, use release."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import Select, Table, and_, bindparam, select
 
@@ -22,11 +22,12 @@ from tandem_store.errors import (
 from tandem_store.jsontext import loads
 from tandem_store.mapping import STORED_VERSION, Reading, decompress, reading_of, snapshot_document
 from tandem_store.month import Month
-from tandem_store.records import RunRecord, RunStatus
-from tandem_store.records.reading import read_run
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.selection import Tenancy
 from tandem_store.tables import automation_snapshots, runs
+
+if TYPE_CHECKING:
+    from tandem_store.records import RunRecord, RunStatus
 
 #: How often a run is looked for again while another transaction keeps moving it.
 ATTEMPTS: Final = 3
@@ -123,6 +124,9 @@ class StoredRun:
                 f"The run {quote_id(self.run_id)} was written in version {self.schema_version}; "
                 f"this tandem-store reads up to {STORED_VERSION}. Upgrade the package tandem-store."
             )
+        # Here, because lists and statistics need no models, which take long to import.
+        from tandem_store.records.reading import read_run
+
         reading = reading_of(self.columns, self.document, self.snapshot)
         try:
             return ReadRun(read_run(reading.record), reading)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import orjson
 
+from tandem_store import records
 from tandem_store.errors import LegacyFormatError, TenantScopeError, UnstorableError, quote_id
 from tandem_store.mapping import LiftedSnapshot, RunRows, rows_of
 from tandem_store.month import LAST_MILLISECOND
-from tandem_store.records import TERMINAL_STATUSES, RunRecord, RunStatus, TenantScope
-from tandem_store.records.reading import read_run
-from tandem_store.records.run import meant
-from tandem_store.records.sharing import spelled_anew
+from tandem_store.records import TERMINAL_STATUSES, RunStatus, TenantScope
 from tandem_store.runs.documents import ReadRun
 
+if TYPE_CHECKING:
+    from tandem_store.records import RunRecord
+
 #: What a caller wants of an update: the changed run, made from the stored one.
-Change = Callable[[RunRecord], RunRecord]
+Change: TypeAlias = "Callable[[RunRecord], RunRecord]"
 
 #: In order, not hashed: ``model_copy`` takes any value for a status, which is refused later.
 _TERMINAL: Final = tuple(TERMINAL_STATUSES)
@@ -52,7 +53,7 @@ def admitted(run: RunRecord, scope: TenantScope | None, before: ReadRun | None =
         UnstorableError: it is malformed, an open context run, or does not fit the columns.
         TenantScopeError: it belongs to another tenant.
     """
-    if not isinstance(run, RunRecord):
+    if not isinstance(run, records.RunRecord):
         raise TypeError(f"This is a {type(run).__name__}; make a RunRecord of it: model_validate.")
     legacy, checked = _checked(run, before)
     if checked.is_open_context_run:
@@ -82,6 +83,10 @@ def _checked(run: RunRecord, before: ReadRun | None) -> tuple[dict[str, Any], Ru
     ``model_copy`` and ``model_construct`` check nothing, and a record that cannot be read must not
     be written. That is worth two tenths of a millisecond, less for what was checked before.
     """
+    # Here, because whoever only reads lists needs no models, which take long to import.
+    from tandem_store.records.reading import read_run
+    from tandem_store.records.sharing import spelled_anew
+
     try:
         if before is None:
             legacy = known = run.to_legacy()
@@ -115,6 +120,8 @@ def refuse_new_fields(run: RunRecord, before: Collection[str]) -> None:
 
     Nearly always they are mistyped names, which ``model_copy`` accepts.
     """
+    from tandem_store.records.run import meant
+
     for name in sorted(unknown_fields(run).difference(before)):
         raise UnstorableError(
             f"The run {quote_id(run.run_id)} would get a field {quote_id(name)} that no run has."
@@ -134,7 +141,7 @@ def changed(before: RunRecord, change: Change, *, now_ms: int) -> RunRecord:
     Raises ``ValueError`` if ``change`` returns something else than a run, or one with another id.
     """
     after = change(before)
-    if not isinstance(after, RunRecord) or after.run_id != before.run_id:
+    if not isinstance(after, records.RunRecord) or after.run_id != before.run_id:
         raise ValueError(
             "A change must return the changed run, with the id that it had: "
             "lambda run: run.changed(...)"

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Row, select
 
 from tandem_store.database.damaged_rows import stored_month
 from tandem_store.errors import StoreError
 from tandem_store.month import Month
-from tandem_store.records import RunFilter, RunRecord
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.documents import StoredRun, document, documents_of_month
 from tandem_store.runs.pagination import Position, ordered, values_of
 from tandem_store.tables import runs
+
+if TYPE_CHECKING:
+    from tandem_store.records import RunFilter, RunRecord
 
 #: How many complete runs are in memory at a time; one may take some megabytes.
 BATCH: Final = 50
