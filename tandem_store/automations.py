@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
@@ -19,9 +19,10 @@ from tandem_store.mapping import (
     refuse_long_id,
 )
 from tandem_store.mapping.compression import ENCODING
-from tandem_store.records import AutomationSpec
-from tandem_store.records.reading import read_automation
 from tandem_store.tables import automations
+
+if TYPE_CHECKING:
+    from tandem_store.records import AutomationSpec
 
 _TEXTS: Final = ("automation_id", "name", "status")
 _TIME: Final = "updated_at_ms"
@@ -123,6 +124,9 @@ def _value(row: Row[Any]) -> AutomationSpec:
     definition = {**columns, _TIME: row.updated_at_ms, **rest}
     if sha256(canonical(definition)).digest() != row.digest:
         raise ValueError("it is not the one that its digest says")
+    # Here, because few programs need the models, which take long to import.
+    from tandem_store.records.reading import read_automation
+
     return read_automation(definition)
 
 

@@ -7,7 +7,7 @@ decides what that means.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import NoneType
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -59,6 +59,11 @@ class StoredAs(TypeDecorator[_T]):
         """Return what is stored for each of the values."""
         return list(map(cls.to_stored, values))
 
+    @classmethod
+    def all_from_stored(cls, values: Sequence[Any]) -> Iterable[Any]:
+        """Return what ``from_stored`` returns for each of the values."""
+        return map(cls.from_stored, values)
+
     def process_bind_param(self, value: Any, _dialect: Dialect) -> Any:
         """Convert one value, as of a literal in a statement."""
         return self.to_stored(value)
@@ -97,6 +102,15 @@ class EscapedText(StoredAs[str]):
         if is_plain and "".join(filter(None, values)).isprintable():
             return values
         return super().all_to_stored(values)
+
+    @classmethod
+    def all_from_stored(cls, values: Sequence[Any]) -> Iterable[Any]:
+        """Return the values unescaped; together, because hardly any text has an escape."""
+        try:
+            is_plain = "".join(filter(None, values)).isprintable()
+        except TypeError:  # damage, which is returned as it is
+            is_plain = False
+        return values if is_plain else map(unescaped, values)
 
 
 _BY_CODE_POINT: Final = Text(collation="C")

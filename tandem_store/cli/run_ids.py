@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from tandem_store import NotFoundError, ReadTransaction, RunRecord
+from tandem_store import NotFoundError, ReadTransaction
 from tandem_store.cli.error_messages import CommandError
 from tandem_store.cli.views.values import one_line
 from tandem_store.ledger import CopyOutcome, Entry
 from tandem_store.quarantine import QuarantineItem
 from tandem_store.runs.id_search import PREFIXES
+
+if TYPE_CHECKING:
+    from tandem_store import RunRecord
 
 #: How many runs are listed if an id is ambiguous.
 _LISTED: Final = 10

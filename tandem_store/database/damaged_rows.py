@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from tandem_store.errors import LegacyFormatError, NotAStoreError
@@ -10,7 +10,7 @@ from tandem_store.month import Month
 from tandem_store.stored_text import AsStored
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column, Row
+    from sqlalchemy import Column
 
 #: The exceptions that using a damaged row can raise: SQLite stores any type in any column.
 DAMAGE: Final = (
@@ -57,7 +57,7 @@ class RowTypes:
         #: Combinations found so far that are right: almost all rows have one of a few.
         self._right: set[tuple[type, ...]] = set()
 
-    def refuse_others(self, row: Row[*tuple[Any, ...]]) -> None:
+    def refuse_others(self, row: Sequence[Any]) -> None:
         """Raise ``TypeError`` if a column holds a value of another type."""
         types = tuple(map(type, row))
         if types in self._right:

@@ -51,11 +51,11 @@ def _with_plus(element: unindexed, compiler: SQLCompiler, **how: Any) -> str:
     return f"+{compiler.process(element.clauses, **how)}"
 
 
-def insert_unless_there(connection: Connection, table: Table) -> Insert:
+def insert_unless_there(dialect_name: str, table: Table) -> Insert:
     """Return an INSERT that skips rows whose key is taken, also by a concurrent writer."""
     # SQLAlchemy has no common spelling for it. Imported here, because the package of a dialect
     # loads every driver that it knows: 50 ms for PostgreSQL's, which most stores do not need.
-    if connection.dialect.name == "sqlite":
+    if dialect_name == "sqlite":
         from sqlalchemy.dialects import sqlite
 
         return sqlite.insert(table).on_conflict_do_nothing()

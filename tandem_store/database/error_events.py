@@ -8,7 +8,8 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, PoolResetState, event
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy.exc import DBAPIError
 
 from tandem_store.database.error_translation import (
     is_aftermath,
@@ -36,8 +37,8 @@ def raise_our_errors(engine: Engine, *, reads: bool) -> None:
     means.
     """
     event.listen(engine, "handle_error", partial(_as_ours, reads=reads))
-    event.listen(engine, "before_execute", _refuse_if_ended)
-    event.listen(engine, "begin", _refuse_if_ended)
+    event.listen(engine, "before_execute", refuse_if_ended)
+    event.listen(engine, "begin", refuse_if_ended)
     event.listen(engine, "begin", _forget_failure)
     event.listen(engine, "commit", _refuse_if_lost)
     event.listen(engine, "close", partial(_roll_back, engine.dialect.loaded_dbapi.Error))
@@ -53,6 +54,38 @@ def undone_error(connection: Connection) -> StoreError:
     )
 
 
+def raise_as_sqlalchemy(
+    connection: Connection, error: BaseException, statement: str, cursor: DBAPICursor
+) -> None:
+    """Raise what SQLAlchemy would raise if the statement had failed in its hands.
+
+    A connection that was lost, or whose statement was interrupted, is not used again. Returns if
+    the error itself is to be raised.
+    """
+    dialect, driver_error = connection.dialect, connection.dialect.loaded_dbapi.Error
+    with suppress(driver_error):
+        cursor.close()
+    ours = _translated(connection, error)
+    if not isinstance(error, Exception) or (
+        isinstance(error, driver_error)
+        and dialect.is_disconnect(error, connection.connection, cursor)
+    ):
+        connection.invalidate(error)
+    if ours is not None:
+        raise ours from error
+    if isinstance(error, driver_error):
+        raise DBAPIError.instance(
+            statement, None, error, driver_error, hide_parameters=True
+        ) from error
+
+
+def refuse_if_ended(connection: Connection, *_: object) -> None:
+    """Raise ``StoreError`` if the connection's transaction has ended or was undone."""
+    if connection.closed:
+        raise StoreError(_ENDED)
+    _refuse_if_lost(connection)
+
+
 def _as_ours(context: ExceptionContext, *, reads: bool) -> StoreError | None:
     error, connection = context.original_exception, context.connection
     if context.is_pre_ping:
@@ -64,10 +97,14 @@ def _as_ours(context: ExceptionContext, *, reads: bool) -> StoreError | None:
         return None
     if connection is None or connection.closed or connection.invalidated:
         return translate(error)
-    if is_aftermath(error):
-        return undone_error(connection)
     if reads and context.statement is not None and is_refused_write(error):
         return StoreError(f"{_READS} [{' '.join(str(error).split())}]")
+    return _translated(connection, error)
+
+
+def _translated(connection: Connection, error: BaseException) -> StoreError | None:
+    if is_aftermath(error):
+        return undone_error(connection)
     known = translate_call(error)
     # Text, because the error itself would keep alive everything that its traceback refers to. The
     # text of an error that is not ours may contain a tenant's data.
@@ -86,12 +123,6 @@ def _reset(connection: DBAPIConnection, _record: object, state: PoolResetState) 
     # In the place of the pool's own rollback, which would end the transaction of a parent process.
     if not state.transaction_was_reset and not is_inherited(connection):
         connection.rollback()
-
-
-def _refuse_if_ended(connection: Connection, *_: object) -> None:
-    if connection.closed:
-        raise StoreError(_ENDED)
-    _refuse_if_lost(connection)
 
 
 def _refuse_if_lost(connection: Connection) -> None:

@@ -14,13 +14,14 @@ from contextlib import suppress
 from functools import cache
 from typing import Final
 
-from sqlalchemy import Connection, Engine, Table, delete, func, insert, inspect, select
+from sqlalchemy import Connection, Engine, Table, bindparam, delete, func, insert, inspect, select
 from sqlalchemy.schema import CreateTable, DropTable
 
 from tandem_store import tables
 from tandem_store.batches import batched
 from tandem_store.clock import now_ms
 from tandem_store.database.locks import advisory
+from tandem_store.database.prepared import Prepared
 from tandem_store.errors import MonthDetachedError, StoreError, StoreLockedError
 from tandem_store.month import Month
 
@@ -37,6 +38,13 @@ _PATIENCE_MS: Final = (200, 400, 800, 800, 800)
 _PATIENCE_S: Final = 30
 #: The SQLSTATE of a missing privilege.
 _NOT_ALLOWED: Final = "42501"
+
+
+_MONTH_AND_STATE: Final = select(tables.months.c.month, tables.months.c.state)
+_STATE_OF_ONE: Final = Prepared(_MONTH_AND_STATE.where(tables.months.c.month == bindparam("month")))
+_STATES: Final = Prepared(
+    _MONTH_AND_STATE.where(tables.months.c.month.in_(bindparam("months", expanding=True)))
+)
 
 
 def table_name(month: Month) -> str:
@@ -122,16 +130,17 @@ def _is_sqlite(connection: Connection) -> bool:
 
 
 def _missing(connection: Connection, wanted: set[Month]) -> list[Month]:
-    months = tables.months
-    rows = connection.execute(
-        select(months.c.month, months.c.state).where(months.c.month.in_(wanted))
-    ).all()
-    if detached := sorted(row.month for row in rows if row.state == "detached"):
+    if len(wanted) == 1:  # as at every write; it takes a third of the time
+        (only,) = wanted
+        rows = _STATE_OF_ONE.all(connection, {"month": only})
+    else:
+        rows = _STATES.all(connection, {"months": list(wanted)})
+    if detached := sorted(month for month, state in rows if state == "detached"):
         raise MonthDetachedError(
             f"The month {detached[0]} is detached and this version cannot attach it again. "
             "Restore the database from a backup in which it is attached."
         )
-    return sorted(wanted - {row.month for row in rows})
+    return sorted(wanted - {month for month, _ in rows})
 
 
 def _make(

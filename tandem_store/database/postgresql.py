@@ -7,7 +7,8 @@ from functools import partial
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from tandem_store.database import waiting
+from tandem_store import tables
+from tandem_store.database import prepared, waiting
 from tandem_store.database.bulk import offer_copy
 from tandem_store.database.error_events import raise_our_errors, undone_error
 from tandem_store.database.urls import schema_of
@@ -28,6 +29,7 @@ def reading_engine(url: URL) -> Engine:
 
 
 def _engine(url: URL, isolation: str, *, reads: bool = False) -> Engine:
+    tables.add_postgresql_options()
     try:
         # No limit to the pool: a transaction uses a second connection to make a month, and if all
         # of them did so at once, each would wait for the others to return one. Connections are
@@ -55,6 +57,7 @@ def _engine(url: URL, isolation: str, *, reads: bool = False) -> Engine:
     raise_our_errors(engine, reads=reads)
     event.listen(engine, "commit", _refuse_failed_commit)
     offer_copy(engine)
+    prepared.shorten(engine)
     return engine
 
 

@@ -10,12 +10,14 @@ from tandem_store.mapping.overlay import lay, lift
 from tandem_store.mapping.rows import (
     LARGEST_BIGINT,
     STORED_VERSION,
+    Reading,
     RunRows,
     columns_of,
+    reading_of,
     record_of,
     rows_of,
 )
-from tandem_store.mapping.snapshot import LiftedSnapshot, Snapshot
+from tandem_store.mapping.snapshot import LiftedSnapshot, Snapshot, snapshot_document
 
 __all__ = [
     "LARGEST_BIGINT",
@@ -23,6 +25,7 @@ __all__ = [
     "LONGEST_TOGETHER",
     "STORED_VERSION",
     "LiftedSnapshot",
+    "Reading",
     "RunRows",
     "Snapshot",
     "columns_of",
@@ -30,7 +33,9 @@ __all__ = [
     "decompress",
     "lay",
     "lift",
+    "reading_of",
     "record_of",
     "refuse_long_id",
     "rows_of",
+    "snapshot_document",
 ]

@@ -66,6 +66,13 @@ class RunRows(NamedTuple):
         return month
 
 
+class Reading(NamedTuple):
+    """A legacy record as it was read, and its snapshot, shared part and overlay apart."""
+
+    record: dict[str, Any]
+    lifted: LiftedSnapshot
+
+
 def rows_of(record: dict[str, Any], lifted: LiftedSnapshot | None = None) -> RunRows:
     """Take a well-formed legacy record apart; changes no input.
 
@@ -122,6 +129,11 @@ def columns_of(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def record_of(columns: dict[str, Any], document: bytes, snapshot: bytes | None) -> dict[str, Any]:
+    """Return the legacy record again. Arguments and errors are those of ``reading_of``."""
+    return reading_of(columns, document, snapshot).record
+
+
+def reading_of(columns: dict[str, Any], document: bytes, snapshot: bytes | None) -> Reading:
     """Return the legacy record again, from the columns of ``runs`` and the two documents.
 
     ``columns`` has the digest that the snapshot is stored under as ``snapshot_digest``, if it comes
@@ -131,22 +143,30 @@ def record_of(columns: dict[str, Any], document: bytes, snapshot: bytes | None) 
     """
     try:
         stored = orjson.loads(document)
-        _refuse_other_halves(columns, stored.get(_DIGEST), snapshot)
-        return _together(columns, stored, snapshot)
+        digest = _snapshot_digest(columns, snapshot)
+        _refuse_other_halves(columns, stored.get(_DIGEST), digest)
+        shared = Snapshot(digest, snapshot) if digest and snapshot is not None else None
+        lifted = LiftedSnapshot(shared, stored.get(_OVERLAY, {}))
+        return Reading(_together(columns, stored, lifted), lifted)
     except DAMAGE as error:
         raise _damaged(columns, f"cannot be read: {error}") from error
+
+
+def _snapshot_digest(columns: dict[str, Any], snapshot: bytes | None) -> bytes | None:
+    digest: bytes | None = columns.get("snapshot_digest")
+    if snapshot is not None:
+        if digest is None:
+            return snapshot_digest(snapshot)
+        if not is_addressed_by(digest, snapshot):
+            raise _damaged(columns, "has a snapshot that is not the one it is stored as")
+    return digest
 
 
 def _refuse_other_halves(
     columns: dict[str, Any], written: str | None, snapshot: bytes | None
 ) -> None:
-    digest = columns.get("snapshot_digest")
-    if snapshot is not None:
-        if digest is None:
-            digest = snapshot_digest(snapshot)
-        elif not is_addressed_by(digest, snapshot):
-            raise _damaged(columns, "has a snapshot that is not the one it is stored as")
-    if written is not None and written != columns_digest(columns, digest):
+    """Raise if the document was not written with these columns and the snapshot of this digest."""
+    if written is not None and written != columns_digest(columns, snapshot):
         raise _damaged(columns, "has columns and a document that do not agree")
 
 
@@ -155,7 +175,7 @@ def _damaged(columns: dict[str, Any], how: str) -> NotAStoreError:
 
 
 def _together(
-    columns: dict[str, Any], stored: dict[str, Any], snapshot: bytes | None
+    columns: dict[str, Any], stored: dict[str, Any], lifted: LiftedSnapshot
 ) -> dict[str, Any]:
     record: dict[str, Any] = {name: columns[name] for name in _IDS}
     record["tenant_context"] = {
@@ -169,8 +189,9 @@ def _together(
     rest = stored[_RECORD]
     record["tenant_context"] |= rest.pop("tenant_context", {})
     record |= rest
-    if snapshot is not None:
-        record["automation_snapshot"] = lay(orjson.loads(snapshot), stored.get(_OVERLAY, {}))
+    if lifted.shared is not None:
+        core = orjson.loads(lifted.shared.document)
+        record["automation_snapshot"] = lay(core, lifted.overlay)
     return record
 
 

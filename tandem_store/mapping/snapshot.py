@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from tandem_store.jsontext import dumps
+from tandem_store.mapping.compression import decompress
 from tandem_store.mapping.digests import snapshot_digest
 from tandem_store.mapping.overlay import lift
 
@@ -28,6 +29,26 @@ class Snapshot(NamedTuple):
         """Return the snapshot with this JSON; the same object for one that was seen before."""
         is_small = len(document) <= _LARGEST_REMEMBERED
         return _remembered(document) if is_small else _with_digest(document)
+
+
+#: How many snapshots are kept that were read: as they are stored, and what they hold. Services read
+#: few definitions many times.
+_MOST_READ: Final = 256
+_read: Final[dict[bytes, tuple[bytes, bytes]]] = {}
+
+
+def snapshot_document(digest: bytes, blob: bytes, encoding: str) -> bytes:
+    """Return what a stored snapshot holds: the same object if it was read not long ago.
+
+    Raises ``NotAStoreError`` for damage, as ``decompress`` does.
+    """
+    stored, document = _read.get(digest, (None, b""))
+    if stored != blob:
+        document = decompress(blob, encoding)
+        if len(_read) >= _MOST_READ:
+            _read.clear()
+        _read[digest] = blob, document
+    return document
 
 
 class LiftedSnapshot(NamedTuple):

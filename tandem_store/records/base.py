@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
 from enum import Enum, StrEnum, auto
 from functools import cache
 from typing import Annotated, Any, ClassVar, Final, TypeVar
@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 
 MAX_U64: Final = 2**64 - 1
 MIN_I64: Final = -(2**63)
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: Types whose values are JSON as they are, which most are.
+_PLAIN: Final = frozenset((str, bool, type(None)))
 
 #: An integer from 0 to 2**64 - 1; floats, booleans and strings are refused.
 U64 = Annotated[int, Field(ge=0, le=MAX_U64)]
@@ -77,16 +78,24 @@ class Record(BaseModel):
             TypeError: a free-form field contains something that JSON has no form for.
             ValueError: a number is not finite, or an integer does not fit in 64 bits.
         """
-        values = self.__dict__
-        given = self.__pydantic_fields_set__
-        legacy = {}
-        for name, key, written in _fields_as_written(type(self)):
-            value = values[name]
-            if written is Written.ALWAYS or _is_written(written, value, given=name in given):
-                legacy[key] = json_value(value)
-        for key, value in (self.__pydantic_extra__ or {}).items():
-            legacy[key] = json_value(value)
-        return legacy
+        return {
+            key: value if type(value) in _PLAIN else json_value(value)
+            for _, key, value in written_fields(self)
+        }
+
+
+def written_fields(record: Record) -> Iterator[tuple[str, str, Any]]:
+    """Yield attribute, JSON key and value of each field that the engine writes, in its order.
+
+    The unknown ones come last, in the order in which they were read.
+    """
+    values, given = record.__dict__, record.model_fields_set
+    for name, key, written in _fields_as_written(type(record)):
+        value = values[name]
+        if written is Written.ALWAYS or _is_written(written, value, given=name in given):
+            yield name, key, value
+    for name, value in (record.model_extra or {}).items():
+        yield name, name, value
 
 
 @cache
@@ -120,14 +129,17 @@ def json_value(value: Any) -> Any:
         ValueError: a number is not finite, or an integer does not fit in 64 bits.
     """
     kind: type = type(value)
-    if kind is str or kind is bool or value is None:
+    if kind in _PLAIN:
         return value
     if kind is int and MIN_I64 <= value <= MAX_U64:
         return value
     if kind is dict:
-        return {key: json_value(value[key]) for key in sorted(value)}
+        return {
+            key: item if type(item := value[key]) in _PLAIN else json_value(item)
+            for key in sorted(value)
+        }
     if kind is list:
-        return [json_value(item) for item in value]
+        return [item if type(item) in _PLAIN else json_value(item) for item in value]
     if Record in kind.__mro__:  # isinstance asks Pydantic's metaclass, which takes far longer
         return value.to_legacy()
     if isinstance(value, StrEnum):
@@ -139,16 +151,3 @@ def json_value(value: Any) -> Any:
     if kind is float:
         raise ValueError(f"{value} has no form in JSON; give None or a string")
     raise TypeError(f"{kind.__name__} has no form in JSON; give str, int, float, list or dict")
-
-
-def aware_datetime(at_ms: int | None) -> datetime | None:
-    """Return the time in UTC; ``None`` for ``None`` and for times after the year 9999.
-
-    ``at_ms`` is in milliseconds since 1970, UTC. Python's calendar ends with the year 9999.
-    """
-    if at_ms is None:
-        return None
-    try:
-        return EPOCH + timedelta(milliseconds=at_ms)
-    except OverflowError:
-        return None

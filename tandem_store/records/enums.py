@@ -162,3 +162,8 @@ class ValidatorKind(StrEnum):
     STRUCTURED_JSON = "structured_json"
     GENERIC_ARTIFACT = "generic_artifact"
     STANDUP_UPDATE = "standup_update"
+
+
+#: The trigger of a run that the engine made from a context-run folder. Until such a run has ended,
+#: the engine neither lists nor keeps it.
+RECOVERED_CONTEXT_RUN: Final = "recovered_context_run"

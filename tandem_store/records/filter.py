@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from tandem_store.clock import EPOCH
 from tandem_store.errors import InvalidFilterError
-from tandem_store.records.base import EPOCH
 from tandem_store.records.enums import RunStatus, StopKind
 
 _MILLISECOND: Final = timedelta(milliseconds=1)

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Annotated, Final, Self, Unpack
+from typing import Annotated, Self, Unpack
 
 from pydantic import Field, ValidationError
 
 from tandem_store import clock
 from tandem_store.records.automation import AutomationSpec
-from tandem_store.records.base import U64, Named, Record, Written, aware_datetime
+from tandem_store.records.base import U64, Named, Record, Written
 from tandem_store.records.changes import RunChanges
 from tandem_store.records.checkpoint import AutomationRunCheckpoint
 from tandem_store.records.context import ProjectedAutomationContextMaterialization
-from tandem_store.records.enums import TERMINAL_STATUSES, ExecutionProfile, RunStatus, StopKind
+from tandem_store.records.enums import (
+    RECOVERED_CONTEXT_RUN,
+    TERMINAL_STATUSES,
+    ExecutionProfile,
+    RunStatus,
+    StopKind,
+)
 from tandem_store.records.learning import WorkflowLearningRunSummary
 from tandem_store.records.scheduler import ExecutionClaim, SchedulerMetadata
 from tandem_store.records.tenant import TenantContext, local_tenant
-
-#: The trigger of a run that the engine made from a context-run folder. Until such a run has ended,
-#: the engine neither lists nor keeps it.
-RECOVERED_CONTEXT_RUN: Final = "recovered_context_run"
 
 
 class RunRecord(Record):
@@ -174,22 +176,22 @@ class RunRecord(Record):
     @property
     def created_at(self) -> datetime | None:
         """When the run was created, UTC; ``None`` after the year 9999."""
-        return aware_datetime(self.created_at_ms)
+        return clock.aware_datetime(self.created_at_ms)
 
     @property
     def updated_at(self) -> datetime | None:
         """When the run was last updated, UTC; ``None`` after the year 9999."""
-        return aware_datetime(self.updated_at_ms)
+        return clock.aware_datetime(self.updated_at_ms)
 
     @property
     def started_at(self) -> datetime | None:
         """When the run started, UTC; ``None`` if it did not, or after the year 9999."""
-        return aware_datetime(self.started_at_ms)
+        return clock.aware_datetime(self.started_at_ms)
 
     @property
     def finished_at(self) -> datetime | None:
         """When the run ended, UTC; ``None`` if it did not, or after the year 9999."""
-        return aware_datetime(self.finished_at_ms)
+        return clock.aware_datetime(self.finished_at_ms)
 
 
 def meant(name: str) -> str:

@@ -5,21 +5,28 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Final
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
+from sqlalchemy import ColumnElement, bindparam
 from sqlalchemy.exc import IntegrityError
 
+from tandem_store import records
 from tandem_store.database import dialect
 from tandem_store.errors import ConflictError, NotFoundError, quote_id
 from tandem_store.mapping import RunRows
-from tandem_store.records import TERMINAL_STATUSES, RunRecord, RunStatus
+from tandem_store.records import TERMINAL_STATUSES, RunStatus
 from tandem_store.runs import claims, storage
 from tandem_store.runs.claims import Claim
 from tandem_store.runs.context import RunsContext
-from tandem_store.runs.documents import Versioned, document
+from tandem_store.runs.documents import StoredRun, Versioned, document
 from tandem_store.runs.rules import Change, admitted, changed, refuse_new_fields, unknown_fields
+from tandem_store.runs.selection import Tenancy
 from tandem_store.runs.storage import StoredAt, all_or_nothing
 from tandem_store.tables import runs
+
+if TYPE_CHECKING:
+    from tandem_store.records import RunRecord
 
 _log: Final = logging.getLogger(__name__)
 
@@ -33,7 +40,17 @@ _ATTEMPTS: Final = 3
 
 def add(context: RunsContext, run: RunRecord) -> int:
     """Store a new run and return its revision."""
-    return _added(context, [run])[0]
+    rows = admitted(run, context.scope).rows
+    storage.ensure_months(context.connection, {rows.month})
+    for _ in range(_ATTEMPTS):
+        with all_or_nothing(context.connection):
+            revision = storage.insert_run(context.connection, rows)
+        if revision is not None:
+            return revision
+        if storage.taken_ids(context.connection, [run.run_id]):
+            break
+        # Deleted again since; try once more.
+    raise _taken(context, run.run_id)
 
 
 def add_many(context: RunsContext, new: Iterable[RunRecord]) -> int:
@@ -121,12 +138,13 @@ def _updated(
     now_ms = dialect.now_ms(context.connection)
     if claim is not None:
         claims.refuse_unless_working(claim, stored.columns, now_ms=now_ms)
-    before = stored.record()
-    after, rows = admitted(changed(before, change, now_ms=now_ms), context.scope)
+    read = stored.read()
+    before = read.run
+    after, rows = admitted(changed(before, change, now_ms=now_ms), context.scope, read)
     if not allow_unknown:
         refuse_new_fields(after, unknown_fields(before))
     stored_at = StoredAt(stored.month, stored.revision, before.status)
-    if not _swap(context, rows, stored_at, claim):
+    if not _swap(context, rows, stored_at, claim, snapshot_id=_same_snapshot(stored, rows)):
         return None
     _log_if_left(run_id, before.status, after.status)
     reopened = before.is_terminal and not after.is_terminal
@@ -138,7 +156,7 @@ def finish(context: RunsContext, claim: Claim, change: Change, *, allow_unknown:
 
     def to_the_end(run: RunRecord) -> RunRecord:
         after = change(run)
-        if isinstance(after, RunRecord) and after.status not in tuple(TERMINAL_STATUSES):
+        if isinstance(after, records.RunRecord) and after.status not in tuple(TERMINAL_STATUSES):
             raise ValueError(
                 f"finish ends a run, so its status must be a terminal one, not {after.status!s}. "
                 "To give the run back, use release."
@@ -167,16 +185,29 @@ def _attempts(context: RunsContext, run_id: str) -> Iterator[None]:
     yield
 
 
+def _same_snapshot(stored: StoredRun, new: RunRows) -> int | None:
+    """Return the row of the stored run's snapshot, or None if the new one has another or none."""
+    if new.snapshot is None or new.snapshot.digest != stored.columns["snapshot_digest"]:
+        return None
+    snapshot_id: int = stored.columns["snapshot_id"]
+    return snapshot_id
+
+
 def _swap(
-    context: RunsContext, new: RunRows, stored_at: StoredAt, claim: Claim | None = None
+    context: RunsContext,
+    new: RunRows,
+    stored_at: StoredAt,
+    claim: Claim | None = None,
+    *,
+    snapshot_id: int | None = None,
 ) -> bool:
     """Write a run over the one that was read; returns False if that is not there any more."""
     connection = context.connection
     storage.ensure_months(connection, [new.month])
-    only_if = (runs.c.revision == stored_at.revision, *context.within())
+    values = context.values(expected_revision=stored_at.revision)
     if claim is not None:
         # The lease may have ended while the run was changed, so the clock is read again.
-        only_if += claims.is_held(claim, now_ms=dialect.now_ms(connection))
+        values |= claims.held_values(claim, now_ms=dialect.now_ms(connection))
     with all_or_nothing(connection):
         return storage.replace(
             connection,
@@ -184,8 +215,17 @@ def _swap(
             old_month=stored_at.month,
             imported=False,
             revision=stored_at.revision + 1,
-            only_if=only_if,
+            only_if=_as_it_was_read(context.tenancy, claimed=claim is not None),
+            values=values,
+            snapshot_id=snapshot_id,
         )
+
+
+@cache
+def _as_it_was_read(tenancy: Tenancy, *, claimed: bool) -> tuple[ColumnElement[bool], ...]:
+    """Return what the row must satisfy to be written over."""
+    held = claims.is_held() if claimed else ()
+    return (runs.c.revision == bindparam("expected_revision"), *tenancy.conditions(), *held)
 
 
 def _located(context: RunsContext, run_id: str, *, lock: bool = False) -> StoredAt:

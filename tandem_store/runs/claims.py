@@ -9,23 +9,24 @@ https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from secrets import randbits
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Executable, Row, Select, bindparam, literal, select, update
+from sqlalchemy import ColumnElement, Executable, Select, bindparam, literal, select, update
 
 from tandem_store.database import dialect
 from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged
 from tandem_store.database.dialect import unindexed
+from tandem_store.database.prepared import Prepared
 from tandem_store.errors import LeaseLostError, quote_id
 from tandem_store.mapping import STORED_VERSION
 from tandem_store.records import TERMINAL_STATUSES, RunFilter, RunStatus
 from tandem_store.runs.context import RunsContext
-from tandem_store.runs.selection import Selection
+from tandem_store.runs.selection import Shape, Tenancy
 from tandem_store.tables import runs
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -43,6 +44,8 @@ _COLUMNS: Final = (
     runs.c.claim_token,
 )
 _TYPES: Final = RowTypes(_COLUMNS)
+#: What is read of a run that is locked.
+_LOCKED: Final = (*(column.name for column in _COLUMNS), "status")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +65,9 @@ class Claim:
 def claims(context: RunsContext) -> Iterator[Claim]:
     """Yield the claim of every run that was ever claimed, by the code points of the ids."""
     ever_claimed = runs.c.claimed_by.is_not(None) | (runs.c.claim_epoch > 0)
-    query = select(*_COLUMNS).where(ever_claimed, *context.within()).order_by(runs.c.run_id)
-    return map(_claim, context.connection.execute(query))
+    own = context.tenancy.conditions()
+    query = select(*_COLUMNS).where(ever_claimed, *own).order_by(runs.c.run_id)
+    return map(_claim, context.connection.execute(query, context.values()))
 
 
 def claim_next(
@@ -83,15 +87,16 @@ def claim_next(
     selection, length_ms = context.selection(run_filter), _milliseconds(lease)
     now_ms = dialect.now_ms(context.connection)
     values = {
+        **selection.values(),
         "new_worker": worker,
         "new_expiry": now_ms + length_ms,
         "new_token": randbits(63),
         "now_ms": now_ms,
     }
-    for statement in _claiming(selection, include_imported=include_imported):
-        claimed = context.connection.execute(statement, values).one_or_none()
-        if claimed is not None:
-            return _claim(claimed)
+    for statement in _claiming(selection.shape(), include_imported=include_imported):
+        claimed = statement.all(context.connection, values)
+        if claimed:
+            return _claim(claimed[0])
     return None
 
 
@@ -114,12 +119,12 @@ _QUEUED: Final = (
 
 
 @lru_cache(256)
-def _claiming(selection: Selection, *, include_imported: bool) -> tuple[Executable, ...]:
+def _claiming(shape: Shape, *, include_imported: bool) -> tuple[Prepared, ...]:
     """Return two statements to try in turn; each claims one run and returns the claim."""
-    conditions = [*selection.conditions(unindexed), runs.c.schema_version <= STORED_VERSION]
+    conditions = [*shape.conditions(unindexed), runs.c.schema_version <= STORED_VERSION]
     if not include_imported:
         conditions.append(~runs.c.imported)
-    return tuple(_claim_first(one.where(*conditions)) for one in (_EXPIRED, _QUEUED))
+    return tuple(Prepared(_claim_first(one.where(*conditions))) for one in (_EXPIRED, _QUEUED))
 
 
 def _claim_first(candidates: Select[str]) -> Executable:
@@ -160,9 +165,15 @@ def clear_claim(context: RunsContext, claim: Claim) -> None:
     _write(context, claim, claimed_by=None, claim_expires_at_ms=None, claim_token=None)
 
 
-def is_held(claim: Claim, *, now_ms: int) -> tuple[ColumnElement[bool], ...]:
-    """Return what a row of ``runs`` must satisfy for a write under the claim."""
-    return tuple(_lease_conditions(claim, runs.c, now_ms))
+def is_held() -> tuple[ColumnElement[bool], ...]:
+    """Return what a row of ``runs`` must satisfy for a write under a claim; see ``held_values``."""
+    return tuple(_lease_conditions({name: bindparam(name) for name in _LEASE}, runs.c))
+
+
+def held_values(claim: Claim, *, now_ms: int) -> dict[str, Any]:
+    """Return the values of the parameters in ``is_held``."""
+    held = (claim.epoch, claim.token, claim.worker or "", now_ms)
+    return dict(zip(_LEASE, held, strict=True))
 
 
 def refuse_unless_working(claim: Claim, row: Mapping[str, Any], *, now_ms: int) -> None:
@@ -187,21 +198,26 @@ def lost(claim: Claim) -> LeaseLostError:
     )
 
 
-def _lease_conditions(claim: Claim, row: Any, now_ms: int) -> Iterator[Any]:
-    """Yield the conditions under which the claim is held: as SQL if ``row`` is ``runs.c``.
+#: What a claim and the clock say, as parameters.
+_LEASE: Final = ("held_epoch", "held_token", "held_worker", "held_at_ms")
+
+
+def _lease_conditions(held: Mapping[str, Any], row: Any) -> Iterator[Any]:
+    """Yield the conditions under which a claim is held: as SQL if ``row`` is ``runs.c``.
 
     They are booleans for a row that was read. Both kinds of rows follow the same conditions, which
     are stated nowhere else.
     """
-    yield row["claim_epoch"] == claim.epoch
-    yield row["claim_token"] == claim.token
-    yield row["claimed_by"] == (claim.worker or "")
+    epoch, token, worker, now_ms = (held[name] for name in _LEASE)
+    yield row["claim_epoch"] == epoch
+    yield row["claim_token"] == token
+    yield row["claimed_by"] == worker
     yield row["claim_expires_at_ms"] > now_ms
 
 
 def _refuse_unless_held(claim: Claim, row: Mapping[str, Any], *, now_ms: int) -> None:
     try:
-        held = all(_lease_conditions(claim, row, now_ms))
+        held = all(_lease_conditions(held_values(claim, now_ms=now_ms), row))
     except TypeError:
         held = False  # a damaged row, with something else than a time
     if not held:
@@ -215,17 +231,31 @@ def _locked(context: RunsContext, claim: Claim) -> tuple[Mapping[str, Any], int]
     """
     if not isinstance(claim, Claim):
         raise TypeError(f"A claim is what claim_next gave, not {claim!r}.")
-    itself = runs.c.run_id == claim.run_id
-    query = select(*_COLUMNS, runs.c.status).where(itself, *context.within())
-    row = context.connection.execute(query.with_for_update()).one_or_none()
+    values = context.values(run_id=claim.run_id)
+    row = _lock(context.tenancy).first(context.connection, values)
     if row is None:
         raise lost(claim)
-    return row._asdict(), dialect.now_ms(context.connection)
+    return dict(zip(_LOCKED, row, strict=True)), dialect.now_ms(context.connection)
+
+
+@cache
+def _lock(tenancy: Tenancy) -> Prepared:
+    itself = runs.c.run_id == bindparam("run_id")
+    columns = (*_COLUMNS, runs.c.status)
+    return Prepared(select(*columns).where(itself, *tenancy.conditions()).with_for_update())
 
 
 def _write(context: RunsContext, claim: Claim, **values: object) -> None:
-    itself = runs.c.run_id == claim.run_id
-    context.connection.execute(update(runs).where(itself).values(**values))
+    statement = _writing(tuple(values))
+    new = {f"new_{name}": value for name, value in values.items()}
+    statement.write(context.connection, {**new, "of_run": claim.run_id})
+
+
+@cache
+def _writing(names: tuple[str, ...]) -> Prepared:
+    """Return the statement that writes these columns of a claim."""
+    statement = update(runs).where(runs.c.run_id == bindparam("of_run"))
+    return Prepared(statement.values({name: bindparam(f"new_{name}") for name in names}))
 
 
 def _milliseconds(lease: timedelta) -> int:
@@ -240,15 +270,12 @@ def _milliseconds(lease: timedelta) -> int:
     return lease // _MILLISECOND
 
 
-def _claim(row: Row[*tuple[Any, ...]]) -> Claim:
+def _claim(row: Sequence[Any]) -> Claim:
+    run_id, worker, epoch, expires_at_ms, token = row
     try:
         _TYPES.refuse_others(row)
         return Claim(
-            run_id=row.run_id,
-            worker=row.claimed_by,
-            epoch=row.claim_epoch,
-            expires_at_ms=row.claim_expires_at_ms,
-            token=row.claim_token,
+            run_id=run_id, worker=worker, epoch=epoch, expires_at_ms=expires_at_ms, token=token
         )
     except DAMAGE as error:
-        raise damaged(f"The claim on the run {row.run_id!r}", f"cannot be read: {error}") from error
+        raise damaged(f"The claim on the run {run_id!r}", f"cannot be read: {error}") from error

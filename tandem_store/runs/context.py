@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import Connection
 
 from tandem_store.records import RunFilter, TenantScope
-from tandem_store.runs.selection import ColumnRef, Selection, itself, within
+from tandem_store.runs.selection import Selection, Tenancy, tenant_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,11 @@ class RunsContext:
             raise TypeError(f"A filter is a RunFilter, not {run_filter!r}.")
         return Selection(run_filter, self.scope)
 
-    def within(self, of: ColumnRef = itself) -> tuple[ColumnElement[bool], ...]:
-        """Return what a row of ``runs`` must satisfy to belong to the tenant."""
-        return within(self.scope, of)
+    @property
+    def tenancy(self) -> Tenancy:
+        """What the SQL depends on that belongs to the tenant."""
+        return Tenancy.of(self.scope)
+
+    def values(self, **others: object) -> dict[str, Any]:
+        """Return the values of the parameters in the tenancy's conditions, and ``others``."""
+        return {**tenant_values(self.scope), **others}

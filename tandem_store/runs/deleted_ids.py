@@ -6,20 +6,23 @@ added under it again, and is brought up to date when that one is deleted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from tandem_store.database import dialect
+from tandem_store.database.prepared import Prepared, Values
 from tandem_store.tables import deleted_runs, runs
 
 #: How many ids are asked for in one statement.
 _BATCH: Final = 500
 
-_ANY: Final = select(deleted_runs.c.run_id).limit(1)
-_LAST: Final = select(deleted_runs.c.run_id, deleted_runs.c.revision).where(
-    deleted_runs.c.run_id.in_(bindparam("run_ids", expanding=True))
+_ANY: Final = Prepared(select(deleted_runs.c.run_id).limit(1))
+_ID_AND_REVISION: Final = select(deleted_runs.c.run_id, deleted_runs.c.revision)
+_LAST_OF_ONE: Final = Prepared(_ID_AND_REVISION.where(deleted_runs.c.run_id == bindparam("run_id")))
+_LAST: Final = Prepared(
+    _ID_AND_REVISION.where(deleted_runs.c.run_id.in_(bindparam("run_ids", expanding=True)))
 )
 _BEGIN_BEYOND: Final = (
     update(runs)
@@ -53,12 +56,17 @@ def end(connection: Connection, run_id: str, revision: int) -> None:
 
 
 def _last_revisions(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
+    if len(run_ids) == 1:
+        return _by_id(_LAST_OF_ONE.all(connection, {"run_id": run_ids[0]}))
     # Most stores never had a run deleted, and a long list of ids costs more to ask than this.
-    if len(run_ids) > 1 and connection.execute(_ANY).first() is None:
+    if _ANY.first(connection, {}) is None:
         return {}
     last: dict[str, int] = {}
     for first in range(0, len(run_ids), _BATCH):
         batch = list(run_ids[first : first + _BATCH])
-        rows = connection.execute(_LAST, {"run_ids": batch})
-        last |= {row.run_id: row.revision for row in rows}
+        last |= _by_id(_LAST.all(connection, {"run_ids": batch}))
     return last
+
+
+def _by_id(rows: Iterable[Values]) -> dict[str, int]:
+    return dict(rows)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any, Final
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import RowMapping, Select, Table, and_, bindparam, select
+from sqlalchemy import Select, Table, and_, bindparam, select
 
 from tandem_store.database import partitions
 from tandem_store.database.damaged_rows import DAMAGE, damaged_run, stored_month
+from tandem_store.database.prepared import Prepared, Values
 from tandem_store.errors import (
     LegacyFormatError,
     NotAStoreError,
@@ -19,18 +20,21 @@ from tandem_store.errors import (
     quote_id,
 )
 from tandem_store.jsontext import loads
-from tandem_store.mapping import STORED_VERSION, decompress, record_of
+from tandem_store.mapping import STORED_VERSION, Reading, decompress, reading_of, snapshot_document
 from tandem_store.month import Month
-from tandem_store.records import RunRecord, RunStatus, TenantScope
-from tandem_store.records.reading import read_run
 from tandem_store.runs.context import RunsContext
-from tandem_store.runs.selection import within
+from tandem_store.runs.selection import Tenancy
 from tandem_store.tables import automation_snapshots, runs
+
+if TYPE_CHECKING:
+    from tandem_store.records import RunRecord, RunStatus
 
 #: How often a run is looked for again while another transaction keeps moving it.
 ATTEMPTS: Final = 3
-#: How many statements are kept ready: one for each month, and for each tenant that asks.
+#: How many statements are kept ready: some for each month.
 _STATEMENTS: Final = 2_048
+#: The columns of a run as they are read.
+_NAMES: Final = (*runs.c.keys(), "snapshot_digest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,13 @@ class Versioned:
     revision: int
     #: The terminal status that the run was in before an update that made it go on again.
     reopened_from: RunStatus | None = field(default=None, compare=False)
+
+
+class ReadRun(NamedTuple):
+    """A run and the stored form that it was read from."""
+
+    run: RunRecord
+    reading: Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +109,11 @@ class StoredRun:
             raise self._damaged("has a document without a record") from error
 
     def record(self) -> RunRecord:
-        """Return the record.
+        """Return the record. Raises as ``read`` does."""
+        return self.read().run
+
+    def read(self) -> ReadRun:
+        """Return the record with what it was read from.
 
         Raises:
             RecordTooNewError: a newer version wrote it.
@@ -109,9 +124,12 @@ class StoredRun:
                 f"The run {quote_id(self.run_id)} was written in version {self.schema_version}; "
                 f"this tandem-store reads up to {STORED_VERSION}. Upgrade the package tandem-store."
             )
-        record = record_of(self.columns, self.document, self.snapshot)
+        # Here, because lists and statistics need no models, which take long to import.
+        from tandem_store.records.reading import read_run
+
+        reading = reading_of(self.columns, self.document, self.snapshot)
         try:
-            return read_run(record)
+            return ReadRun(read_run(reading.record), reading)
         except (LegacyFormatError, *DAMAGE) as error:
             raise self._damaged(f"cannot be read: {error}") from error
 
@@ -144,15 +162,15 @@ def document(context: RunsContext, run_id: str) -> StoredRun | None:
     The month says which table to read, and the second statement reads all parts at once: outside a
     snapshot, on PostgreSQL, columns and document could otherwise be of different revisions.
     """
-    connection, scope = context.connection, context.scope
+    connection, tenancy = context.connection, context.tenancy
+    values = context.values(run_id=run_id)
     for _ in range(ATTEMPTS):
-        month = connection.execute(_month_of(scope), {"run_id": run_id}).scalar()
-        if month is None:
+        found = _month_of(tenancy).first(connection, values)
+        if found is None:
             return None
-        where = stored_month(month, f"The run {run_id!r}")
+        where = stored_month(found[0], f"The run {run_id!r}")
         table = partitions.document_table(connection, where)
-        found = connection.execute(_one(table, scope), {"run_id": run_id, "month": month})
-        row = found.mappings().one_or_none()
+        row = _one(table, tenancy).first(connection, {**values, "month": where})
         if row is not None:
             return _stored(row, run_id)
     raise _missing(run_id, where)
@@ -163,27 +181,28 @@ def documents_of_month(
 ) -> Iterator[StoredRun]:
     """Yield those of the runs that are in one month, in no particular order."""
     table = partitions.document_table(context.connection, month)
-    values = {"run_ids": list(run_ids), "month": month}
-    rows = context.connection.execute(_many(table, context.scope), values)
-    return (_stored(row) for row in rows.mappings())
+    values = context.values(run_ids=list(run_ids), month=month)
+    return map(_stored, _many(table, context.tenancy).all(context.connection, values))
+
+
+@cache
+def _month_of(tenancy: Tenancy) -> Prepared:
+    itself = runs.c.run_id == bindparam("run_id")
+    return Prepared(select(runs.c.month).where(itself, *tenancy.conditions()))
 
 
 @lru_cache(_STATEMENTS)
-def _month_of(scope: TenantScope | None) -> Select[int]:
-    return select(runs.c.month).where(runs.c.run_id == bindparam("run_id"), *within(scope))
+def _one(table: Table, tenancy: Tenancy) -> Prepared:
+    return Prepared(_parts(table, tenancy).where(runs.c.run_id == bindparam("run_id")))
 
 
 @lru_cache(_STATEMENTS)
-def _one(table: Table, scope: TenantScope | None) -> Select[Any]:
-    return _parts(table, scope).where(runs.c.run_id == bindparam("run_id"))
+def _many(table: Table, tenancy: Tenancy) -> Prepared:
+    is_wanted = runs.c.run_id.in_(bindparam("run_ids", expanding=True))
+    return Prepared(_parts(table, tenancy).where(is_wanted))
 
 
-@lru_cache(_STATEMENTS)
-def _many(table: Table, scope: TenantScope | None) -> Select[Any]:
-    return _parts(table, scope).where(runs.c.run_id.in_(bindparam("run_ids", expanding=True)))
-
-
-def _parts(table: Table, scope: TenantScope | None) -> Select[Any]:
+def _parts(table: Table, tenancy: Tenancy) -> Select[Any]:
     together = and_(table.c.run_id == runs.c.run_id, table.c.month == runs.c.month)
     return (
         select(
@@ -197,14 +216,13 @@ def _parts(table: Table, scope: TenantScope | None) -> Select[Any]:
         .join(table, together)
         .outerjoin(automation_snapshots, automation_snapshots.c.id == runs.c.snapshot_id)
         # Asked of the document too, so that PostgreSQL looks into one partition.
-        .where(table.c.month == bindparam("month"), *within(scope))
+        .where(table.c.month == bindparam("month"), *tenancy.conditions())
     )
 
 
-def _stored(row: RowMapping, asked_for: str | None = None) -> StoredRun:
-    columns: dict[str, Any] = dict(row)
-    document, snapshot = columns.pop("document"), columns.pop("snapshot")
-    encoding, its_encoding = columns.pop("document_encoding"), columns.pop("snapshot_encoding")
+def _stored(row: Values, asked_for: str | None = None) -> StoredRun:
+    *columns_of_run, encoding, document, digest, its_encoding, snapshot = row
+    columns = dict(zip(_NAMES, (*columns_of_run, digest), strict=True))
     run_id, month = columns["run_id"], columns["month"]
     if asked_for is not None and run_id != asked_for:
         # A damaged index led to another row.
@@ -212,7 +230,7 @@ def _stored(row: RowMapping, asked_for: str | None = None) -> StoredRun:
     try:
         return StoredRun(
             document=decompress(document, encoding),
-            snapshot=None if snapshot is None else decompress(snapshot, its_encoding),
+            snapshot=snapshot and snapshot_document(digest, snapshot, its_encoding),
             columns=columns,
         )
     except (NotAStoreError, *DAMAGE) as error:

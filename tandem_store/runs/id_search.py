@@ -31,8 +31,8 @@ def _ids(context: RunsContext, beginning: str, limit: int) -> Iterator[str]:
     # The range is shorter than what an index by tenant would give.
     query = (
         select(runs.c.run_id)
-        .where(*starts_with(runs.c.run_id, beginning), *context.within(unindexed))
+        .where(*starts_with(runs.c.run_id, beginning), *context.tenancy.conditions(unindexed))
         .order_by(runs.c.run_id)
         .limit(limit)
     )
-    return context.connection.execute(query).scalars()
+    return context.connection.execute(query, context.values()).scalars()

@@ -3,58 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from typing import Final
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Integer, bindparam, func, select
 
 from tandem_store.column_types import as_stored
 from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged_run
+from tandem_store.database.prepared import Prepared, Values
 from tandem_store.errors import RecordTooNewError
 from tandem_store.mapping import STORED_VERSION
 from tandem_store.records import RunFilter, RunStatus, RunSummary, StopKind
 from tandem_store.runs.context import RunsContext
-from tandem_store.runs.pagination import Cursors, Position, Side, ordered
+from tandem_store.runs.pagination import Cursors, Position, Side, ordered, values_of
+from tandem_store.runs.selection import Shape
 from tandem_store.stored_text import AsStored
 from tandem_store.tables import runs
 
 #: The most runs that one page may have.
 LARGEST_PAGE: Final = 1_000
 
-_TEXTS: Final = (
-    "run_id",
-    "automation_id",
-    "org_id",
-    "workspace_id",
-    "deployment_id",
-    "trigger_type",
-    "status",
-    "stop_kind",
-    "failed_node",
-    "failure_reason",
-    "detail",
-)
-_NUMBERS: Final = (
-    "created_at_ms",
-    "updated_at_ms",
-    "started_at_ms",
-    "finished_at_ms",
-    "completed_nodes",
-    "pending_nodes",
-    "blocked_nodes",
-    "prompt_tokens",
-    "completion_tokens",
-    "total_tokens",
-    "estimated_cost_usd",
-    "revision",
-)
-_NAMES: Final = (*_TEXTS, *_NUMBERS, "month", "schema_version")
-_COLUMNS: Final = tuple(runs.c[name] for name in _NAMES)
+#: A row has the fields of a summary, in their order, then what else is read of a run.
+_FIELDS: Final = tuple(field.name for field in fields(RunSummary))
+_COLUMNS: Final = (*(runs.c[name] for name in _FIELDS), runs.c.schema_version)
 _TYPES: Final = RowTypes(_COLUMNS)
 #: Cursors carry the id as it is stored, because runs are ordered by it.
 _STORED_ID: Final = as_stored(runs.c.run_id).label("stored_id")
-#: Made once, because looking at each column again would be a tenth of what a page costs.
-_SUMMARIES: Final = select(*_COLUMNS, _STORED_ID)
+#: How many statements are kept ready: one for each kind of filter and order.
+_STATEMENTS: Final = 256
+#: Where a row has what a cursor needs.
+_CREATED: Final = _FIELDS.index("created_at_ms")
+_VERSION: Final = len(_FIELDS)
+_ID: Final = len(_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +67,11 @@ def list(  # noqa: A001 - the name of the method
     selection = context.selection(run_filter)
     cursors = Cursors(selection, newest_first)
     start = None if cursor is None else cursors.decode(cursor)
-    query = ordered(_SUMMARIES, selection, start=start, newest_first=newest_first)
+    side = None if start is None else start.side
+    query = _page(selection.shape(), side, newest_first=newest_first)
     # One more than asked for shows whether there is another page.
-    rows = context.connection.execute(query.limit(limit + 1)).all()
+    values = {**selection.values(), **values_of(start), "limit": limit + 1}
+    rows = query.all(context.connection, values)
     shown = rows[:limit]
     if start is not None and not start.side.is_forwards:
         shown = shown[::-1]
@@ -100,8 +83,14 @@ def list(  # noqa: A001 - the name of the method
     )
 
 
+@lru_cache(_STATEMENTS)
+def _page(shape: Shape, side: Side | None, *, newest_first: bool) -> Prepared:
+    query = ordered(select(*_COLUMNS, _STORED_ID), shape, side, newest_first=newest_first)
+    return Prepared(query.limit(bindparam("limit", type_=Integer())))
+
+
 def _neighbours(
-    shown: Sequence[Row[Any]], start: Position | None, *, more: bool
+    shown: Sequence[Values], start: Position | None, *, more: bool
 ) -> tuple[Position | None, Position | None]:
     """Return where the pages before and after begin; ``more``: runs follow in reading direction.
 
@@ -118,30 +107,34 @@ def _neighbours(
     return (first if forwards or more else None), (last if more or not forwards else None)
 
 
-def _beside(row: Row[Any], side: Side) -> Position:
-    return Position(row.created_at_ms, AsStored(row.stored_id), side)
+def _beside(row: Values, side: Side) -> Position:
+    return Position(row[_CREATED], AsStored(row[_ID]), side)
 
 
 def count(context: RunsContext, run_filter: RunFilter | None) -> int:
     """Return how many runs pass the filter."""
-    conditions = context.selection(run_filter).conditions()
-    query = select(func.count()).select_from(runs).where(*conditions)
-    return context.connection.execute(query).scalar_one()
+    selection = context.selection(run_filter)
+    found = _count(selection.shape()).first(context.connection, selection.values())
+    return int(found[0]) if found else 0
 
 
-def _summary(row: Row[Any]) -> RunSummary:
-    # Half of what a page costs is made here; a row's own mapping takes 2.5 times as long as zip.
-    values: dict[str, Any] = dict(zip(_NAMES, row, strict=False))
-    version, run_id, month = values.pop("schema_version"), values["run_id"], values["month"]
+@lru_cache(_STATEMENTS)
+def _count(shape: Shape) -> Prepared:
+    return Prepared(select(func.count()).select_from(runs).where(*shape.conditions()))
+
+
+def _summary(row: Values) -> RunSummary:
+    values = dict(zip(_FIELDS, row, strict=False))
     try:
         _TYPES.refuse_others(row)
         values["status"] = RunStatus(values["status"])
         values["stop_kind"] = values["stop_kind"] and StopKind(values["stop_kind"])
     except DAMAGE as error:
+        version, run_id, month = row[_VERSION], values["run_id"], values["month"]
         if type(version) is int and version > STORED_VERSION:
             raise RecordTooNewError(
                 f"The run {run_id!r} was written in version {version} and holds {error}. Upgrade "
                 "the package tandem-store."
             ) from error
         raise damaged_run(run_id, month, f"holds {error}") from error
-    return RunSummary(**values)
+    return RunSummary.of(values)

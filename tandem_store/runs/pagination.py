@@ -15,10 +15,10 @@ from hashlib import sha256
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, Select, literal, tuple_
+from sqlalchemy import Column, ColumnElement, Select, bindparam, tuple_
 
 from tandem_store.errors import InvalidCursorError
-from tandem_store.runs.selection import Selection
+from tandem_store.runs.selection import Selection, Shape
 from tandem_store.stored_text import AsStored
 from tandem_store.tables import runs
 
@@ -121,27 +121,36 @@ class Cursors:
 
 
 def ordered(
-    query: Select[Any], selection: Selection, *, start: Position | None, newest_first: bool
+    query: Select[Any], shape: Shape, side: Side | None, *, newest_first: bool
 ) -> Select[Any]:
-    """Return the query for the selected runs from a position on, the nearest first.
+    """Return the query for selected runs, the nearest first: from a position on, or all of them.
 
-    That is the order of the listing, and its reverse for a position whose page is before it.
+    ``side`` is that of the position; ``values_of`` has its values. The order is that of the
+    listing, and its reverse for a position whose page is before it.
     """
     key = (runs.c.created_at_ms, runs.c.run_id)
-    query = query.where(*selection.conditions())
+    query = query.where(*shape.conditions())
     descending = newest_first
-    if start is not None:
-        descending = newest_first is start.side.is_forwards
-        query = query.where(_beyond(start, key, descending=descending))
+    if side is not None:
+        descending = newest_first is side.is_forwards
+        query = query.where(_beyond(side, key, descending=descending))
     return query.order_by(*(column.desc() if descending else column.asc() for column in key))
 
 
-def _beyond(
-    start: Position, key: tuple[ColumnElement[Any], ...], *, descending: bool
-) -> ColumnElement[bool]:
-    run_id = literal(start.run_id, runs.c.run_id.type)
-    row, position = tuple_(*key), tuple_(start.created_at_ms, run_id)
-    if start.side.is_inclusive:
+def values_of(start: Position | None) -> dict[str, Any]:
+    """Return the values of a position's parameters in an ordered query."""
+    if start is None:
+        return {}
+    return {"start_ms": start.created_at_ms, "start_id": start.run_id}
+
+
+def _beyond(side: Side, key: tuple[Column[Any], ...], *, descending: bool) -> ColumnElement[bool]:
+    names = ("start_ms", "start_id")
+    row = tuple_(*key)
+    position = tuple_(
+        *(bindparam(name, type_=one.type) for name, one in zip(names, key, strict=True))
+    )
+    if side.is_inclusive:
         return row <= position if descending else row >= position
     return row < position if descending else row > position
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
 from tandem_store.database.read_only import ReadOnly
-from tandem_store.records import RunFilter, RunRecord, TenantScope
 from tandem_store.runs import claims, documents, id_search, listing, statistics, storage, stream
 from tandem_store.runs.claims import Claim
 from tandem_store.runs.context import RunsContext
@@ -15,6 +15,9 @@ from tandem_store.runs.documents import StoredRun, Versioned
 from tandem_store.runs.listing import Page
 from tandem_store.runs.statistics import RunStatistics
 from tandem_store.runs.stream import DamagedRun
+
+if TYPE_CHECKING:
+    from tandem_store.records import RunFilter, RunRecord, TenantScope
 
 
 class RunReader(ReadOnly):

@@ -34,7 +34,7 @@ class RunStatistics:
 
 def stats(context: RunsContext, run_filter: RunFilter | None) -> tuple[RunStatistics, ...]:
     """Return one entry for each month and status that has runs, in that order, oldest first."""
-    tokens = runs.c.total_tokens
+    tokens, selection = runs.c.total_tokens, context.selection(run_filter)
     # Summed in two halves, because SQLite's sum() fails beyond 63 bits and total() is a float.
     query = (
         select(
@@ -46,11 +46,12 @@ def stats(context: RunsContext, run_filter: RunFilter | None) -> tuple[RunStatis
             # As decimals: two large floats would overflow, which is an error on PostgreSQL.
             func.sum(cast(runs.c.estimated_cost_usd, _DECIMAL)).label("cost"),
         )
-        .where(*context.selection(run_filter).conditions())
+        .where(*selection.shape().conditions())
         .group_by(runs.c.month, runs.c.status)
         .order_by(runs.c.month, runs.c.status)
     )
-    return tuple(_entry(row) for row in context.connection.execute(query))
+    rows = context.connection.execute(query, selection.values())
+    return tuple(_entry(row) for row in rows)
 
 
 def _entry(row: Row[Any]) -> RunStatistics:

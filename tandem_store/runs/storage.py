@@ -11,23 +11,36 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, select, update
 
 from tandem_store import snapshots
-from tandem_store.database import partitions
+from tandem_store.database import dialect, partitions
 from tandem_store.database.bulk import insert_rows
 from tandem_store.database.damaged_rows import stored_month
+from tandem_store.database.prepared import Prepared
 from tandem_store.errors import StoreError
 from tandem_store.mapping import STORED_VERSION, RunRows
 from tandem_store.mapping.compression import ENCODING
 from tandem_store.month import Month
 from tandem_store.runs import deleted_ids
 from tandem_store.runs.context import RunsContext
+from tandem_store.runs.selection import Tenancy
 from tandem_store.tables import runs
 
-_TAKEN: Final = select(runs.c.run_id).where(runs.c.run_id.in_(bindparam("run_ids", expanding=True)))
+#: How many statements are kept ready: some for each month.
+_STATEMENTS: Final = 2_048
+#: The columns of a claim, which stay as they are when a run is written.
+_CLAIM: Final = ("claimed_by", "claim_epoch", "claim_expires_at_ms", "claim_token")
+#: What a document is found by.
+_DOCUMENT_KEY: Final = ("run_id", "month")
+_NONE: Final[Mapping[str, Any]] = {}
+
+_TAKEN: Final = Prepared(
+    select(runs.c.run_id).where(runs.c.run_id.in_(bindparam("run_ids", expanding=True)))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +58,20 @@ def locate(context: RunsContext, run_id: str, *, lock: bool = False) -> StoredAt
     ``lock`` keeps other writers off the row until the transaction ends. On SQLite a writing
     transaction does so anyway.
     """
-    columns = (runs.c.month, runs.c.revision, runs.c.status)
-    query = select(*columns).where(runs.c.run_id == run_id, *context.within())
-    found = context.connection.execute(query.with_for_update() if lock else query)
-    row = found.one_or_none()
+    values = context.values(run_id=run_id)
+    row = _location(context.tenancy, lock=lock).first(context.connection, values)
     if row is None:
         return None
-    return StoredAt(stored_month(row.month, f"The run {run_id!r}"), row.revision, row.status)
+    month, revision, status = row
+    return StoredAt(stored_month(month, f"The run {run_id!r}"), revision, status)
+
+
+@cache
+def _location(tenancy: Tenancy, *, lock: bool) -> Prepared:
+    itself = runs.c.run_id == bindparam("run_id")
+    columns = (runs.c.month, runs.c.revision, runs.c.status)
+    query = select(*columns).where(itself, *tenancy.conditions())
+    return Prepared(query.with_for_update() if lock else query)
 
 
 def insert_runs(connection: Connection, new: Sequence[RunRows], *, imported: bool) -> list[int]:
@@ -79,6 +99,27 @@ def insert_runs(connection: Connection, new: Sequence[RunRows], *, imported: boo
     return deleted_ids.begin(connection, [run.columns["run_id"] for run in new])
 
 
+def insert_run(connection: Connection, run: RunRows) -> int | None:
+    """Insert one run with its document and snapshot, as a service does.
+
+    Returns its revision as ``insert_runs`` does, or None if the id is taken, also by a concurrent
+    writer; then the transaction can go on.
+    """
+    snapshot_id = _snapshot_id(run, _snapshot_ids(connection, [run]))
+    row = run_row(run, revision=1, imported=False, snapshot_id=snapshot_id)
+    if not _inserting(connection.dialect.name, runs, tuple(row)).write(connection, row):
+        return None
+    table, document = partitions.document_table(connection, run.month), document_row(run)
+    _inserting(connection.dialect.name, table, tuple(document)).write(connection, document)
+    return deleted_ids.begin(connection, [run.columns["run_id"]])[0]
+
+
+@lru_cache(_STATEMENTS)
+def _inserting(dialect_name: str, table: Table, names: tuple[str, ...]) -> Prepared:
+    statement = dialect.insert_unless_there(dialect_name, table)
+    return Prepared(statement.values({name: bindparam(name) for name in names}))
+
+
 def replace(
     connection: Connection,
     run: RunRows,
@@ -86,24 +127,53 @@ def replace(
     old_month: Month,
     imported: bool,
     revision: int,
-    only_if: Iterable[ColumnElement[bool]] = (),
+    only_if: tuple[ColumnElement[bool], ...] = (),
+    values: Mapping[str, Any] = _NONE,
+    snapshot_id: int | None = None,
 ) -> bool:
     """Write a run over the one with its id, moving the document if the month has changed.
 
-    Returns False, and writes nothing, if the stored row does not satisfy ``only_if``.
+    Returns False, and writes nothing, if the stored row does not satisfy ``only_if``, whose
+    parameters have ``values``. It must be the same object at each call: its statement is kept.
+    ``snapshot_id`` is the row of the run's snapshot, if the caller knows it.
     """
-    ids = _snapshot_ids(connection, [run])
-    row = run_row(run, revision=revision, imported=imported, snapshot_id=_snapshot_id(run, ids))
-    run_id = row.pop("run_id")
-    if run.month == old_month:
-        # SQLite asks every month's table for documents that refer to a key that is set.
-        del row["month"]
-    written = connection.execute(update(runs).where(runs.c.run_id == run_id, *only_if).values(row))
-    if not written.rowcount:
+    if snapshot_id is None:
+        snapshot_id = _snapshot_id(run, _snapshot_ids(connection, [run]))
+    row = run_row(run, revision=revision, imported=imported, snapshot_id=snapshot_id)
+    new = {f"new_{name}": value for name, value in row.items()}
+    moves = run.month != old_month
+    if not _replacing(only_if, moves=moves).write(connection, {**new, **values}):
         return False
-    remove_document(connection, run_id, old_month)
-    insert_rows(connection, partitions.document_table(connection, run.month), [document_row(run)])
+    _replace_document(connection, run, old_month)
     return True
+
+
+@lru_cache(_STATEMENTS)
+def _replacing(only_if: tuple[ColumnElement[bool], ...], *, moves: bool) -> Prepared:
+    columns = [column.name for column in runs.c if column.name not in _CLAIM]
+    # SQLite asks every month's table for documents that refer to a key that is set.
+    columns = [name for name in columns if name != "run_id" and (moves or name != "month")]
+    statement = update(runs).where(runs.c.run_id == bindparam("new_run_id"), *only_if)
+    return Prepared(statement.values({name: bindparam(f"new_{name}") for name in columns}))
+
+
+def _replace_document(connection: Connection, run: RunRows, old_month: Month) -> None:
+    table, row = partitions.document_table(connection, run.month), document_row(run)
+    if run.month == old_month:
+        new = {f"new_{name}": value for name, value in row.items()}
+        if _replacing_document(table).write(connection, new):
+            return
+    else:
+        remove_document(connection, row["run_id"], old_month)
+    insert_rows(connection, table, [row])
+
+
+@lru_cache(_STATEMENTS)
+def _replacing_document(table: Table) -> Prepared:
+    key = [table.c[name] == bindparam(f"new_{name}") for name in _DOCUMENT_KEY]
+    others = [column.name for column in table.c if column.name not in _DOCUMENT_KEY]
+    statement = update(table).where(*key)
+    return Prepared(statement.values({name: bindparam(f"new_{name}") for name in others}))
 
 
 def remove(connection: Connection, run_id: str, month: Month, *, revision: int) -> None:
@@ -119,7 +189,13 @@ def remove(connection: Connection, run_id: str, month: Month, *, revision: int) 
 def remove_document(connection: Connection, run_id: str, month: Month) -> None:
     """Delete a run's document from its month."""
     table = partitions.document_table(connection, month)
-    connection.execute(delete(table).where(table.c.run_id == run_id, table.c.month == month))
+    _removing(table).write(connection, {"run_id": run_id, "month": month})
+
+
+@lru_cache(_STATEMENTS)
+def _removing(table: Table) -> Prepared:
+    key = [table.c[name] == bindparam(name) for name in _DOCUMENT_KEY]
+    return Prepared(delete(table).where(*key))
 
 
 def taken_ids(connection: Connection, run_ids: Sequence[str]) -> set[str]:
@@ -127,7 +203,7 @@ def taken_ids(connection: Connection, run_ids: Sequence[str]) -> set[str]:
     taken: set[str] = set()
     for first in range(0, len(run_ids), snapshots.BATCH):
         batch = run_ids[first : first + snapshots.BATCH]
-        taken |= set(connection.execute(_TAKEN, {"run_ids": batch}).scalars())
+        taken |= {run_id for (run_id,) in _TAKEN.all(connection, {"run_ids": batch})}
     return taken
 
 

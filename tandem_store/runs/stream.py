@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Row, select
 
 from tandem_store.database.damaged_rows import stored_month
 from tandem_store.errors import StoreError
 from tandem_store.month import Month
-from tandem_store.records import RunFilter, RunRecord
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.documents import StoredRun, document, documents_of_month
-from tandem_store.runs.pagination import Position, ordered
+from tandem_store.runs.pagination import Position, ordered, values_of
 from tandem_store.tables import runs
+
+if TYPE_CHECKING:
+    from tandem_store.records import RunFilter, RunRecord
 
 #: How many complete runs are in memory at a time; one may take some megabytes.
 BATCH: Final = 50
@@ -34,8 +36,10 @@ def iterate(
     def records() -> Iterator[RunRecord]:
         start: Position | None = None
         while True:
-            query = ordered(select(*_KEY), selection, start=start, newest_first=newest_first)
-            rows = context.connection.execute(query.limit(BATCH)).all()
+            side = None if start is None else start.side
+            query = ordered(select(*_KEY), selection.shape(), side, newest_first=newest_first)
+            values = {**selection.values(), **values_of(start)}
+            rows = context.connection.execute(query.limit(BATCH), values).all()
             if not rows:
                 return
             for stored in _complete(context, rows):
@@ -95,11 +99,13 @@ def _label(month: object) -> str:
 
 
 def _batches_by_id(context: RunsContext) -> Iterator[Sequence[_Key]]:
-    query = select(*_KEY).where(*context.within()).order_by(runs.c.run_id).limit(BATCH)
-    rows = context.connection.execute(query).all()
+    own = context.tenancy.conditions()
+    query = select(*_KEY).where(*own).order_by(runs.c.run_id).limit(BATCH)
+    rows = context.connection.execute(query, context.values()).all()
     while rows:
         yield rows
-        rows = context.connection.execute(query.where(runs.c.run_id > rows[-1].run_id)).all()
+        following = query.where(runs.c.run_id > rows[-1].run_id)
+        rows = context.connection.execute(following, context.values()).all()
 
 
 def _complete(context: RunsContext, rows: Sequence[_Key]) -> Iterator[StoredRun]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from tandem_store.records import RunFilter, RunRecord
 from tandem_store.runs import changes, claims
 from tandem_store.runs.claims import Claim
 from tandem_store.runs.documents import Versioned
 from tandem_store.runs.reader import RunReader
 from tandem_store.runs.rules import Change
+
+if TYPE_CHECKING:
+    from tandem_store.records import RunFilter, RunRecord
 
 
 class Runs(RunReader):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from tandem_store import NotFoundError, RunRecord, clock
+from tandem_store import NotFoundError, clock
 from tandem_store.cli import output, terminal
 from tandem_store.cli.views.run_nodes import Node, node_of, nodes_of
 from tandem_store.cli.views.status_colours import status
@@ -21,7 +21,10 @@ from tandem_store.cli.views.values import (
     timestamp,
 )
 from tandem_store.jsontext import dumps
-from tandem_store.records.checkpoint import AutomationLifecycleRecord
+
+if TYPE_CHECKING:
+    from tandem_store import RunRecord
+    from tandem_store.records.checkpoint import AutomationLifecycleRecord
 
 #: How many of the last events are shown without ``--events``.
 _LAST_EVENTS: Final = 10

@@ -20,9 +20,7 @@ _OPTIONAL: Final = ("TOKENS", "COST USD", "AUTOMATION", "NODES", "WHY")
 
 def to_json(run: RunSummary) -> dict[str, Any]:
     """Return the summary of a run as a JSON object."""
-    return {name: getattr(run, name) for name in run.__slots__ if name != "month"} | {
-        "month": run.month.label
-    }
+    return {**vars(run), "month": run.month.label}
 
 
 def show(runs: Sequence[RunSummary], next_cursor: str | None, *, absolute: bool = False) -> None:

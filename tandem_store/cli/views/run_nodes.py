@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from tandem_store import RunRecord
-from tandem_store.records.checkpoint import AutomationLifecycleRecord, AutomationRunCheckpoint
+if TYPE_CHECKING:
+    from tandem_store import RunRecord
+    from tandem_store.records.checkpoint import AutomationLifecycleRecord, AutomationRunCheckpoint
 
 #: The events that end an attempt, which began with ``node_started``.
 _ENDS: Final = frozenset({"node_completed", "node_failed", "node_blocked", "node_skipped"})

@@ -8,7 +8,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.filesize import decimal
 
 from tandem_store.cli.terminal import printable
-from tandem_store.records.base import aware_datetime
+from tandem_store.clock import aware_datetime
 
 #: Milliseconds.
 _SECOND: Final = 1_000
