@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 
 from tandem_store.database.damaged_rows import stored_month
 from tandem_store.errors import StoreError
@@ -47,6 +47,16 @@ def iterate(
             start = Position(rows[-1].created_at_ms, rows[-1].run_id)
 
     return records()
+
+
+def documents(context: RunsContext, run_ids: Sequence[str]) -> Iterator[StoredRun]:
+    """Yield those of the runs that there are, as stored, some at a time by their ids."""
+    own = context.tenancy.conditions()
+    query = select(*_KEY).where(runs.c.run_id.in_(bindparam("run_ids", expanding=True)), *own)
+    query = query.order_by(runs.c.run_id)
+    for first in range(0, len(run_ids), BATCH):
+        values = context.values(run_ids=run_ids[first : first + BATCH])
+        yield from _complete(context, context.connection.execute(query, values).all())
 
 
 def documents_by_id(context: RunsContext) -> Iterator[StoredRun]:

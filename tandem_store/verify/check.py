@@ -31,6 +31,8 @@ from tandem_store.verify.quarantined import QuarantinedCopies
 from tandem_store.verify.report import Difference, Verdict, VerifyReport
 
 _BATCH: Final = 500
+#: Stored runs that are in memory at a time; one may have some megabytes.
+_READ_TOGETHER: Final = 50
 
 
 def verify_state(
@@ -150,9 +152,11 @@ class _Verification:
 
     def _compare(self, tx: ReadTransaction, batch: Sequence[Copy]) -> None:
         comparison = Comparison(tx, SourceReader(self.source.root), self._quarantined, batch)
-        for copy in batch:
-            self.report.was_imported |= comparison.is_known(copy)
-            self._count(self.report.copies, comparison.verdict(copy))
+        for some in batched(batch, _READ_TOGETHER):
+            comparison.read_ahead(some)
+            for copy in some:
+                self.report.was_imported |= comparison.is_known(copy)
+                self._count(self.report.copies, comparison.verdict(copy))
 
     def _compare_definitions(self, tx: ReadTransaction) -> None:
         definitions = Definitions(tx, self._quarantined)
