@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import RowMapping, Select, Table, and_, bindparam, select
+from sqlalchemy import Connection, RowMapping, Select, Table, and_, bindparam, select
 
+from tandem_store import dictionaries
 from tandem_store.database import partitions
 from tandem_store.database.damaged_rows import DAMAGE, damaged_run, stored_month
 from tandem_store.errors import (
@@ -154,7 +155,7 @@ def document(context: RunsContext, run_id: str) -> StoredRun | None:
         found = connection.execute(_one(table, scope), {"run_id": run_id, "month": month})
         row = found.mappings().one_or_none()
         if row is not None:
-            return _stored(row, run_id)
+            return _stored(connection, row, run_id)
     raise _missing(run_id, where)
 
 
@@ -165,7 +166,7 @@ def documents_of_month(
     table = partitions.document_table(context.connection, month)
     values = {"run_ids": list(run_ids), "month": month}
     rows = context.connection.execute(_many(table, context.scope), values)
-    return (_stored(row) for row in rows.mappings())
+    return (_stored(context.connection, row) for row in rows.mappings())
 
 
 @lru_cache(_STATEMENTS)
@@ -201,7 +202,7 @@ def _parts(table: Table, scope: TenantScope | None) -> Select[Any]:
     )
 
 
-def _stored(row: RowMapping, asked_for: str | None = None) -> StoredRun:
+def _stored(connection: Connection, row: RowMapping, asked_for: str | None = None) -> StoredRun:
     columns: dict[str, Any] = dict(row)
     document, snapshot = columns.pop("document"), columns.pop("snapshot")
     encoding, its_encoding = columns.pop("document_encoding"), columns.pop("snapshot_encoding")
@@ -211,7 +212,7 @@ def _stored(row: RowMapping, asked_for: str | None = None) -> StoredRun:
         raise damaged_run(asked_for, month, "was asked for, and another run was found")
     try:
         return StoredRun(
-            document=decompress(document, encoding),
+            document=dictionaries.decompress(connection, document, encoding),
             snapshot=None if snapshot is None else decompress(snapshot, its_encoding),
             columns=columns,
         )
