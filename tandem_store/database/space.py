@@ -9,6 +9,7 @@ from sqlalchemy import Column, Connection, Table, and_, bindparam, delete, func,
 
 from tandem_store.database import integrity
 from tandem_store.database.bulk import insert_rows
+from tandem_store.database.error_translation import translating
 from tandem_store.database.portable_files import page_bytes
 
 #: Free pages that one transaction gives back: 4 MB with our page size, some ten milliseconds.
@@ -38,7 +39,7 @@ def rewrite_rows(
         connection.execute(delete(table).where(same), keys)
         insert_rows(connection, table, rows)
         return
-    others = {name: bindparam(name) for name in rows[0] if name not in names}
+    others: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name not in names}
     values = [{**row, **one} for row, one in zip(rows, keys, strict=True)]
     connection.execute(update(table).where(same).values(others), values)
 
@@ -62,7 +63,10 @@ def give_back_some(connection: Connection) -> bool:
     before = int(integrity.pragma(connection, "freelist_count"))
     if not before:
         return False
-    # Every row of its answer is a page that is given back when the row is fetched.
-    connection.exec_driver_sql(f"PRAGMA incremental_vacuum({_STEP})").all()
+    # Each row of the answer, which has no columns, is a page that is given back when it is fetched;
+    # SQLAlchemy would fetch only the first.
+    driver: Any = connection.connection.dbapi_connection
+    with translating():
+        driver.execute(f"PRAGMA incremental_vacuum({_STEP})").fetchall()
     left = int(integrity.pragma(connection, "freelist_count"))
     return 0 < left < before

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Final, NamedTuple, Self
 
 from sqlalchemy import (
@@ -70,17 +71,17 @@ class Documents:
         row = connection.execute(select(func.count(), size).where(self._is_left)).one()
         return row[0], int(row[1] or 0)
 
-    def sample(self, connection: Connection, every: int) -> Iterator[bytes]:
-        """Yield one of ``every`` documents that are left, decompressed, in the order of their ids.
+    def sample(self, connection: Connection, part: Fraction) -> Iterator[bytes]:
+        """Yield a part of the documents that are left, decompressed, evenly by their ids.
 
         Damaged ones are left out.
         """
         table = self.table
         position = func.row_number().over(order_by=table.c.run_id).label("position")
         numbered = select(table.c.run_id, position).where(self._is_left).subquery()
-        ids = select(numbered.c.run_id).where(numbered.c.position % every == 0)
+        chosen = numbered.c.position * part.numerator % part.denominator < part.numerator
         wanted = select(table.c.encoding, table.c.document)
-        for run_id in connection.execute(ids).scalars().all():
+        for run_id in connection.execute(select(numbered.c.run_id).where(chosen)).scalars().all():
             row = connection.execute(wanted.where(self._here, table.c.run_id == run_id)).one()
             with suppress(NotAStoreError):
                 yield compression.decompress(row.document, row.encoding)

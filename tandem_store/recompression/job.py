@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Row
@@ -25,17 +26,14 @@ from tandem_store.recompression.documents import Documents, Replacement
 from tandem_store.recompression.plan import MonthPlan, chosen, plans
 from tandem_store.recompression.recompressor import Kept, Recompressor
 from tandem_store.recompression.report import CompactedMonth, CompactReport
-from tandem_store.recompression.training import LARGEST_SAMPLE, Candidate, Sample
+from tandem_store.recompression.training import SAMPLE, Candidate, Sample
 from tandem_store.store import Store, open_store
-from tandem_store.zstd import ZstdDict
 
 #: Compressed anew and written in one transaction, which on SQLite keeps other writers waiting.
 DEFAULT_BATCH: Final = Batch(rows=100, size=4_000_000)
 #: Bytes of documents for which a dictionary is chosen together. Smaller months do not pay for a
 #: dictionary of their own, and of greater ones it is a small part.
 _TOGETHER: Final = 16_000_000
-#: How many times as many bytes a document has when it is decompressed: a guess on the low side.
-_EXPANSION: Final = 3
 #: How many of the dictionaries that are there already are tried before new ones.
 _TRIED: Final = 5
 
@@ -111,44 +109,50 @@ class _Job:
 
     def _compact(self, group: Sequence[MonthPlan]) -> Iterator[CompactedMonth]:
         candidate = self._candidate(group)
-        for plan in group:
+        months = [plan.month for plan in group]
+        recompressor = None if candidate is None else self._recompressor(months, candidate)
+        for month in months:
             with self.store.read() as tx:
-                documents = Documents.of(tx.connection, plan.month)
+                documents = Documents.of(tx.connection, month)
                 size = documents.size(tx.connection)
-            item = CompactedMonth(month=plan.month, bytes_before=size, bytes_after=size)
-            if candidate is not None:
-                self._rewrite(documents, self._listed(plan.month, candidate), item)
+            item = CompactedMonth(month=month, bytes_before=size, bytes_after=size)
+            if recompressor is not None:
+                self._rewrite(documents, recompressor, item)
             yield item
 
     def _candidate(self, group: Sequence[MonthPlan]) -> Candidate | None:
         """Choose the dictionary for some months."""
         self.progress("choosing a dictionary", 0, 1)
-        runs = sum(plan.runs for plan in group)
+        size = sum(plan.bytes for plan in group)
+        part = min(Fraction(1), Fraction(SAMPLE, size).limit_denominator(1_000))
         with self.store.read() as tx:
-            sample = Sample(self._sampled(tx.connection, group), runs)
+            sample = Sample(self._sampled(tx.connection, group, part), part)
             stored = dictionaries.newest(tx.connection, _TRIED)
             taken = dictionaries.numbers(tx.connection)
         best = sample.best(stored, taken)
         self.progress("choosing a dictionary", 1, 1)
         return best
 
-    def _sampled(self, connection: Connection, group: Sequence[MonthPlan]) -> Iterator[bytes]:
-        # Compressed documents are several times as large when they are read.
-        every = max(1, _EXPANSION * sum(plan.bytes for plan in group) // LARGEST_SAMPLE)
+    def _sampled(
+        self, connection: Connection, group: Sequence[MonthPlan], part: Fraction
+    ) -> Iterator[bytes]:
         for plan in group:
-            yield from Documents.of(connection, plan.month).sample(connection, every)
+            yield from Documents.of(connection, plan.month).sample(connection, part)
 
-    def _listed(self, month: Month, candidate: Candidate) -> ZstdDict:
-        """Store the dictionary before the first document needs it, and return it as it is read."""
+    def _recompressor(self, months: Sequence[Month], candidate: Candidate) -> Recompressor:
+        """Store the dictionary before any document needs it, and use it as others will read it."""
+        number = candidate.dictionary.dict_id
         with self.store.begin() as tx:
-            dictionaries.list_for_month(
-                tx.connection, month, candidate.dictionary, candidate.packed
-            )
+            for month in months:
+                dictionaries.list_for_month(
+                    tx.connection, month, candidate.dictionary, candidate.packed
+                )
         with self.store.read() as tx:
-            return dictionaries.read(tx.connection, candidate.dictionary.dict_id)
+            return Recompressor(dictionaries.read(tx.connection, number))
 
-    def _rewrite(self, documents: Documents, dictionary: ZstdDict, item: CompactedMonth) -> None:
-        recompressor = Recompressor(dictionary)
+    def _rewrite(
+        self, documents: Documents, recompressor: Recompressor, item: CompactedMonth
+    ) -> None:
         for rows in self._batches(documents):
             made = [recompressor.recompressed(row) for row in rows]
             item.damaged += made.count(Kept.DAMAGED)
