@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Table, and_, bindparam, delete, func, select, update
+from sqlalchemy import URL, Column, Connection, Table, and_, bindparam, delete, func, select, update
 
-from tandem_store.database import integrity
+from tandem_store.database import integrity, postgresql
 from tandem_store.database.bulk import insert_rows
-from tandem_store.database.error_translation import translating
 from tandem_store.database.portable_files import page_bytes
+from tandem_store.database.urls import sqlite_path
 
 #: Free pages that one transaction gives back: 4 MB with our page size, some ten milliseconds.
 _STEP: Final = 256
@@ -44,6 +44,23 @@ def rewrite_rows(
     connection.execute(update(table).where(same).values(others), values)
 
 
+def vacuum(url: URL, tables: Iterable[str]) -> None:
+    """Let PostgreSQL give back what it can of these tables without keeping anybody waiting.
+
+    It frees the ends of tables, and makes room elsewhere in them free for new rows. It passes over
+    tables that the user does not own. On SQLite it does nothing.
+    """
+    if sqlite_path(url) is not None:
+        return
+    engine = postgresql.writing_engine(url)
+    try:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for name in tables:
+                connection.exec_driver_sql(f'VACUUM "{name}"')
+    finally:
+        engine.dispose()
+
+
 def database_bytes(connection: Connection) -> int:
     """Return the bytes of an SQLite file without its log, or of all of a PostgreSQL database."""
     if connection.dialect.name == "sqlite":
@@ -63,10 +80,9 @@ def give_back_some(connection: Connection) -> bool:
     before = int(integrity.pragma(connection, "freelist_count"))
     if not before:
         return False
-    # Each row of the answer, which has no columns, is a page that is given back when it is fetched;
-    # SQLAlchemy would fetch only the first.
-    driver: Any = connection.connection.dbapi_connection
-    with translating():
-        driver.execute(f"PRAGMA incremental_vacuum({_STEP})").fetchall()
+    for _ in range(min(_STEP, before)):
+        # One by one: of an answer without columns, which has a row for each page, Python's driver
+        # fetches only the first row, and SQLite gives back a page when its row is fetched.
+        connection.exec_driver_sql("PRAGMA incremental_vacuum(1)")
     left = int(integrity.pragma(connection, "freelist_count"))
     return 0 < left < before

@@ -120,8 +120,10 @@ class Documents:
         start = func.substr(self.table.c.document, 1, _HEADER)
         query = select(start).where(self._here, self.table.c.encoding == WITH_DICTIONARY)
         needed: set[int] = set()
-        for blob in connection.execute(query.execution_options(stream_results=True)).scalars():
-            needed.add(dictionary_number(bytes(blob)))
-            if needed >= listed:
-                break
+        # The first row decides mostly, so not all of them are fetched.
+        with connection.execute(query, execution_options={"stream_results": True}) as found:
+            for start in found.scalars():
+                needed.add(dictionary_number(bytes(start)))
+                if needed >= listed:
+                    break
         return needed

@@ -17,7 +17,7 @@ from sqlalchemy import URL, Connection, Row
 
 from tandem_store import dictionaries
 from tandem_store.copying.parts import Batch, Key
-from tandem_store.database import space
+from tandem_store.database import partitions, space
 from tandem_store.database.locks.jobs import compact_lock
 from tandem_store.database.urls import database_url
 from tandem_store.month import Month
@@ -33,7 +33,7 @@ from tandem_store.store import Store, open_store
 DEFAULT_BATCH: Final = Batch(rows=100, size=4_000_000)
 #: Bytes of documents for which a dictionary is chosen together. Smaller months do not pay for a
 #: dictionary of their own, and of greater ones it is a small part.
-_TOGETHER: Final = 16_000_000
+_TOGETHER: Final = 64_000_000
 #: How many of the dictionaries that are there already are tried before new ones.
 _TRIED: Final = 5
 
@@ -65,7 +65,7 @@ def compact_months(
     began = time.monotonic()
     target = database_url(url)
     with compact_lock(target), open_store(target) as store:
-        report = _Job(store, batch, progress or ignore_progress).run(wanted)
+        report = _Job(target, store, batch, progress or ignore_progress).run(wanted)
     report.seconds = time.monotonic() - began
     return report
 
@@ -86,6 +86,7 @@ def together(todo: Iterable[MonthPlan]) -> Iterator[list[MonthPlan]]:
 class _Job:
     """One job at work; it holds the lock."""
 
+    url: URL
     store: Store
     batch: Batch
     progress: Progress
@@ -102,7 +103,7 @@ class _Job:
         self._total = sum(plan.runs for plan in todo)
         items = [item for group in together(todo) for item in self._compact(group)]
         self._unlist(months)
-        self._give_back()
+        self._give_back([item.month for item in items if item.runs])
         with self.store.read() as tx:
             after = space.database_bytes(tx.connection)
         return CompactReport(items=items, database_bytes_before=before, database_bytes_after=after)
@@ -189,7 +190,8 @@ class _Job:
                 with self.store.begin() as tx:
                     dictionaries.unlist(tx.connection, month, unneeded)
 
-    def _give_back(self) -> None:
+    def _give_back(self, months: Iterable[Month]) -> None:
+        space.vacuum(self.url, map(partitions.table_name, months))
         more = True
         while more:
             with self.store.begin() as tx:

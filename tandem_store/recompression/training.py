@@ -91,7 +91,7 @@ class Sample:
             step = max(1, total // (2 * _LEAST * size))
             try:
                 dictionary = train_dict(self._trained[::step], size)
-            except ZstdError:
+            except (ValueError, ZstdError):
                 return  # There are too few documents to make one from.
             yield Candidate(dictionary, dictionaries.packed(dictionary))
 
