@@ -15,6 +15,7 @@ from sqlalchemy import delete
 
 from tandem_store import open_store, tables
 from tandem_store.cli.program import program
+from tandem_store.database import revisions
 from tests.doctor import damage
 from tests.support.databases import file_of
 from tests.support.run_records import new_run
