@@ -185,4 +185,18 @@ CREATE TABLE backups (
 	digest BLOB NOT NULL, 
 	CONSTRAINT pk_backups PRIMARY KEY (id)
 );
-INSERT INTO tandem_store_version (version_num) VALUES ('0003');
+CREATE TABLE dictionaries (
+	id BIGINT NOT NULL, 
+	digest BLOB NOT NULL, 
+	encoding TEXT NOT NULL, 
+	content BLOB NOT NULL, 
+	created_at_ms BIGINT NOT NULL, 
+	CONSTRAINT pk_dictionaries PRIMARY KEY (id)
+);
+CREATE TABLE month_dictionaries (
+	month INTEGER NOT NULL, 
+	dictionary_id BIGINT NOT NULL, 
+	CONSTRAINT pk_month_dictionaries PRIMARY KEY (month, dictionary_id), 
+	CONSTRAINT fk_month_dictionaries_dictionary_id_dictionaries FOREIGN KEY(dictionary_id) REFERENCES dictionaries (id)
+);
+INSERT INTO tandem_store_version (version_num) VALUES ('0004');

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from tandem_store.importer import ImportOptions, ImportReport, import_state
     from tandem_store.month import Month
+    from tandem_store.recompression import CompactReport, compact_months, plan_compacting
     from tandem_store.records import (
         ANY_DEPLOYMENT,
         AutomationRunCheckpoint,
@@ -64,6 +65,7 @@ __all__ = [
     "AutomationSpec",
     "BackupReport",
     "Claim",
+    "CompactReport",
     "ConflictError",
     "CopyReport",
     "DamagedRun",
@@ -106,9 +108,11 @@ __all__ = [
     "Versioned",
     "__version__",
     "backup_store",
+    "compact_months",
     "copy_store",
     "import_state",
     "open_store",
+    "plan_compacting",
     "restore_store",
     "upgrade",
     "verify_state",
@@ -127,6 +131,7 @@ _MODULES: Final = (
     "tandem_store.verify",
     "tandem_store.copying",
     "tandem_store.backup",
+    "tandem_store.recompression",
 )
 
 if not TYPE_CHECKING:

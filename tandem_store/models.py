@@ -109,7 +109,8 @@ class RunDocument(Model):
     schema_version: Mapped[int]
     """Shape of the document: 1."""
     encoding: Mapped[str]
-    """How the document is compressed: ``zstd``, or ``json`` for not at all."""
+    """How the document is compressed: ``zstd``, ``zstd-dict`` for zstd with a dictionary, or
+    ``json`` for not at all."""
     document: Mapped[bytes]
     """JSON with the fields of the record that are no columns, and a digest of those columns."""
 
@@ -153,6 +154,37 @@ class Automation(Model):
     """How the document is compressed: ``zstd``, or ``json`` for not at all."""
     document: Mapped[bytes]
     """JSON with the fields of the definition that are no columns, compressed."""
+
+
+class Dictionary(Model):
+    """A zstd dictionary, which the documents of compacted months were compressed with.
+
+    It never changes, and stays for as long as a month needs it.
+    """
+
+    __table__ = tables.dictionaries
+
+    id: Mapped[int]
+    """The number by which each compressed document names its dictionary."""
+    digest: Mapped[bytes]
+    """SHA-256 of the dictionary, decompressed."""
+    encoding: Mapped[str]
+    """How the dictionary itself is compressed: ``zstd``."""
+    content: Mapped[bytes]
+    """The dictionary, compressed."""
+    created_at_ms: Mapped[int]
+    """When it was made."""
+
+
+class MonthDictionary(Model):
+    """A dictionary that documents of a month may need."""
+
+    __table__ = tables.month_dictionaries
+
+    month: Mapped[Month]
+    """The month."""
+    dictionary_id: Mapped[int]
+    """The dictionary."""
 
 
 class DeletedRun(Model):

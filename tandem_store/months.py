@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Select, func, or_, select
 
@@ -15,6 +15,7 @@ from tandem_store.clock import now_ms
 from tandem_store.database import partitions
 from tandem_store.database.damaged_rows import stored_month
 from tandem_store.database.read_only import ReadOnly
+from tandem_store.mapping.compression import WITH_DICTIONARY
 from tandem_store.month import Month
 from tandem_store.tables import months, runs
 
@@ -35,7 +36,16 @@ class MonthSummary(MonthState):
     """One month, and how much is in it."""
 
     runs: int
+    #: How many of the runs have a document that was compacted.
+    compacted: int
     #: Bytes of the compressed documents, without indexes; 0 for a detached month.
+    bytes: int
+
+
+class _Documents(NamedTuple):
+    """The documents of a month: how many were compacted, and the bytes of all."""
+
+    compacted: int
     bytes: int
 
 
@@ -66,9 +76,11 @@ class MonthReader(ReadOnly):
                 month=known.month,
                 state=known.state,
                 runs=held.get(known.month, 0),
-                bytes=self._bytes(known.month) if known.state == "attached" else 0,
+                compacted=documents.compacted,
+                bytes=documents.bytes,
             )
             for known in self.states()
+            for documents in [self._documents(known)]
         )
 
     def _states(self, query: Select[Any]) -> Iterator[MonthState]:
@@ -79,10 +91,16 @@ class MonthReader(ReadOnly):
         query = select(runs.c.month, func.count().label("held")).group_by(runs.c.month)
         return {row.month: row.held for row in self._connection.execute(query)}
 
-    def _bytes(self, month: Month) -> int:
-        table = partitions.document_table(self._connection, month)
-        query = select(func.sum(func.length(table.c.document))).where(table.c.month == month)
-        return int(self._connection.execute(query).scalar() or 0)
+    def _documents(self, known: MonthState) -> _Documents:
+        if known.state == "detached":
+            return _Documents(0, 0)
+        table = partitions.document_table(self._connection, known.month)
+        query = select(
+            func.count().filter(table.c.encoding == WITH_DICTIONARY),
+            func.coalesce(func.sum(func.length(table.c.document)), 0),
+        )
+        compacted, size = self._connection.execute(query.where(table.c.month == known.month)).one()
+        return _Documents(compacted, int(size))
 
 
 def coming(ahead: int = AHEAD) -> tuple[Month, ...]:

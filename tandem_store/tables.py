@@ -194,6 +194,28 @@ automations: Final = Table(
     Column("document", LargeBinary, nullable=False),
 )
 
+dictionaries: Final = Table(
+    "dictionaries",
+    metadata,
+    # The number that zstd writes into every frame, not one that the database makes up.
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("digest", Digest, nullable=False),
+    Column("encoding", Code, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+)
+
+# Frames name their dictionary, but to find out which are in use, every document would be read.
+# There is no reference to the months, whose rows a copy writes anew.
+
+month_dictionaries: Final = Table(
+    "month_dictionaries",
+    metadata,
+    Column("month", MonthKey, nullable=False),
+    Column("dictionary_id", BigInteger, ForeignKey("dictionaries.id"), nullable=False),
+    PrimaryKeyConstraint("month", "dictionary_id"),
+)
+
 deleted_runs: Final = Table(
     "deleted_runs",
     metadata,

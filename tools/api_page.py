@@ -22,6 +22,7 @@ MODULES: Final = [
     "tandem_store.verify",
     "tandem_store.backup",
     "tandem_store.copying",
+    "tandem_store.recompression",
     "tandem_store.worker",
     "tandem_store.testing",
     "tandem_store.legacy",

@@ -37,7 +37,9 @@ ENTRIES: Final[Mapping[str, CommandEntry]] = {
     "import": CommandEntry(
         f"{_COMMANDS}.import_command:import_command", "Import a state directory of the engine."
     ),
-    "months": CommandEntry(f"{_COMMANDS}.months:months", "List months, or create their tables."),
+    "months": CommandEntry(
+        f"{_COMMANDS}.months:months", "List months, create their tables, or compact them."
+    ),
     "quarantine": CommandEntry(
         f"{_COMMANDS}.quarantine:quarantine",
         "List, show, retry or discard items that could not be imported.",

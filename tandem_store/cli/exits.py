@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from tandem_store.copying import CopyReport
     from tandem_store.doctor import Report
     from tandem_store.importer import ImportReport, RetryReport
+    from tandem_store.recompression import CompactReport
     from tandem_store.verify import VerifyReport
 
 DONE: Final = 0
@@ -47,6 +48,11 @@ def of_verification(report: VerifyReport) -> int:
 def of_copy(report: CopyReport) -> int:
     """Return ``DIFFERENT`` if the target differs from its source, else ``DONE``."""
     return DIFFERENT if report.differences else DONE
+
+
+def of_compacting(report: CompactReport) -> int:
+    """Return ``FAILED`` if damaged documents were left as they are, else ``DONE``."""
+    return FAILED if report.damaged else DONE
 
 
 def of_examination(report: Report) -> int:

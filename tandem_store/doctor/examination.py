@@ -20,6 +20,7 @@ from tandem_store.doctor import backups as backup_check
 from tandem_store.doctor import (
     blobs,
     contents,
+    dictionaries,
     documents,
     ledger,
     library,
@@ -61,6 +62,7 @@ CHECKS: Final = (
     Check("the tables", tables.check),
     Check("runs and documents", documents.check, _needing("runs")),
     Check("snapshots", snapshots.check, _needing("runs", "automation_snapshots")),
+    Check("dictionaries", dictionaries.check, _needing("dictionaries", "month_dictionaries")),
     Check("other references", pages.check_references),
     Check("imports", ledger.check_imports, _needing("imports", "import_entries")),
     Check("the quarantine", ledger.check_quarantine, _needing("quarantine")),

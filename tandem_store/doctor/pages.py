@@ -44,8 +44,8 @@ _OF_INDEX: Final = re.compile(r"missing from index |wrong # of entries in index 
 #: The class of PostgreSQL's codes of what is damaged.
 _DAMAGE: Final = "XX"
 
-#: Examined with the runs that they are about.
-_BY_RUN: Final = (tables.runs, tables.run_documents)
+#: Examined elsewhere, by the runs and months that they are about.
+_ELSEWHERE: Final = (tables.runs, tables.run_documents, tables.month_dictionaries)
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -87,12 +87,12 @@ def _damaged(code: str, what: str, lines: Sequence[str], command: str) -> Findin
 def check_references(context: Context) -> Iterator[Finding]:
     """Yield findings about rows of ledger and quarantine that refer to missing rows, on SQLite.
 
-    PostgreSQL does not allow such rows. References of runs are examined by run.
+    PostgreSQL does not allow such rows. Other references are examined by run and by month.
     """
     if context.path is None:
         return
     for one in tables.metadata.sorted_tables:
-        if one in _BY_RUN or one.name not in context.tables:
+        if one in _ELSEWHERE or one.name not in context.tables:
             continue
         with context.read() as connection:
             broken = list(islice(integrity.broken_rows(connection, one.name), 10_000))

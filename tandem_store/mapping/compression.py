@@ -1,8 +1,12 @@
-"""Documents as bytes: zstd frames with a content checksum, so that a flipped bit is noticed."""
+"""Documents as bytes: zstd frames with a content checksum, so that a flipped bit is noticed.
+
+A frame may need a dictionary, which it names by a number: see ADR 0017.
+"""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Final
 
 from tandem_store.errors import NotAStoreError, UnstorableError
@@ -10,12 +14,15 @@ from tandem_store.zstd import (
     CompressionParameter,
     ZstdCompressor,
     ZstdDecompressor,
+    ZstdDict,
     ZstdError,
     get_frame_info,
 )
 
 #: What ``compress`` writes into the ``encoding`` column.
 ENCODING: Final = "zstd"
+#: What documents that need a dictionary have in that column.
+WITH_DICTIONARY: Final = "zstd-dict"
 #: The most bytes of one document, before it is compressed: four times the largest record that is
 #: imported, so that a run can grow after its import. A blob that holds more was not written
 #: by ``compress``.
@@ -23,6 +30,9 @@ LARGEST_DOCUMENT: Final = 256 * 1024 * 1024
 _REMEDY: Final = (
     "tandem-store doctor --deep shows what else is damaged; then restore the database from a backup"
 )
+
+#: Returns the dictionary with a number, or raises ``NotAStoreError``.
+FindDictionary = Callable[[int], ZstdDict]
 
 _per_thread = threading.local()  # a compressor may not be shared between threads
 
@@ -53,31 +63,68 @@ def compress(document: bytes) -> bytes:
     return compressor.compress(document, mode=ZstdCompressor.FLUSH_FRAME)
 
 
-def decompress(blob: bytes, encoding: str, *, largest: int = LARGEST_DOCUMENT) -> bytes:
+def compressor_with(dictionary: ZstdDict, level: int) -> Callable[[bytes], bytes]:
+    """Return a function that compresses documents so that ``dictionary`` is needed to read them.
+
+    It is for one thread at a time.
+    """
+    compressor = ZstdCompressor(
+        options={
+            CompressionParameter.compression_level: level,
+            CompressionParameter.checksum_flag: 1,
+        },
+        # The dictionary is prepared once, and not again for each document.
+        zstd_dict=dictionary.as_digested_dict,
+    )
+    return lambda document: compressor.compress(document, mode=ZstdCompressor.FLUSH_FRAME)
+
+
+def dictionary_number(blob: bytes) -> int:
+    """Return the number of the dictionary that a frame needs; 0 if it needs none.
+
+    Raises ``NotAStoreError`` if the blob does not begin as a frame does.
+    """
+    try:
+        return get_frame_info(blob).dictionary_id
+    except ZstdError as error:
+        raise _damaged(str(error)) from error
+
+
+def decompress(
+    blob: bytes,
+    encoding: str,
+    *,
+    largest: int = LARGEST_DOCUMENT,
+    find_dictionary: FindDictionary | None = None,
+) -> bytes:
     """Return the bytes of a document that was written with at most ``largest`` bytes.
 
-    Memory is bounded by ``largest``, whatever the blob claims or holds.
+    Memory is bounded by ``largest``, whatever the blob claims or holds. Without
+    ``find_dictionary``, documents that need a dictionary have an unknown encoding.
 
     Raises ``NotAStoreError`` for damage, for a blob that holds more, or an unknown encoding.
     """
     if encoding == "json":
         return blob
-    if encoding != ENCODING:
+    dictionary: ZstdDict | None = None
+    if encoding == WITH_DICTIONARY and find_dictionary is not None:
+        dictionary = find_dictionary(dictionary_number(blob))
+    elif encoding != ENCODING:
         raise NotAStoreError(
             f"a document has the unknown encoding {encoding!r}: upgrade tandem-store"
         )
     try:
-        return _decompressed(blob, largest)
+        return _decompressed(blob, largest, dictionary)
     except ZstdError as error:
         raise _damaged(str(error)) from error
 
 
-def _decompressed(blob: bytes, largest: int) -> bytes:
+def _decompressed(blob: bytes, largest: int, dictionary: ZstdDict | None) -> bytes:
     size = get_frame_info(blob).decompressed_size
     if size is None or size > largest:
         claimed = "an unknown number of" if size is None else f"{size:,}"
         raise _damaged(f"it would decompress to {claimed} bytes; at most {largest:,} were written")
-    frame = ZstdDecompressor()
+    frame = ZstdDecompressor(zstd_dict=dictionary)
     # One byte more than the header tells, so that the frame's end and its checksum are reached.
     document = frame.decompress(blob, max_length=size + 1)
     if not frame.eof or frame.unused_data or len(document) != size:

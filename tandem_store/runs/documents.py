@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import Select, Table, and_, bindparam, select
+from sqlalchemy import Connection, Select, Table, and_, bindparam, select
 
+from tandem_store import dictionaries
 from tandem_store.database import partitions
 from tandem_store.database.damaged_rows import DAMAGE, damaged_run, stored_month
 from tandem_store.database.prepared import Prepared, Values
@@ -20,7 +21,7 @@ from tandem_store.errors import (
     quote_id,
 )
 from tandem_store.jsontext import loads
-from tandem_store.mapping import STORED_VERSION, Reading, decompress, reading_of, snapshot_document
+from tandem_store.mapping import STORED_VERSION, Reading, reading_of, snapshot_document
 from tandem_store.month import Month
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.selection import Tenancy
@@ -172,7 +173,7 @@ def document(context: RunsContext, run_id: str) -> StoredRun | None:
         table = partitions.document_table(connection, where)
         row = _one(table, tenancy).first(connection, {**values, "month": where})
         if row is not None:
-            return _stored(row, run_id)
+            return _stored(connection, row, run_id)
     raise _missing(run_id, where)
 
 
@@ -181,8 +182,10 @@ def documents_of_month(
 ) -> Iterator[StoredRun]:
     """Yield those of the runs that are in one month, in no particular order."""
     table = partitions.document_table(context.connection, month)
+    connection = context.connection
     values = context.values(run_ids=list(run_ids), month=month)
-    return map(_stored, _many(table, context.tenancy).all(context.connection, values))
+    rows = _many(table, context.tenancy).all(connection, values)
+    return (_stored(connection, row) for row in rows)
 
 
 @cache
@@ -220,7 +223,7 @@ def _parts(table: Table, tenancy: Tenancy) -> Select[Any]:
     )
 
 
-def _stored(row: Values, asked_for: str | None = None) -> StoredRun:
+def _stored(connection: Connection, row: Values, asked_for: str | None = None) -> StoredRun:
     *columns_of_run, encoding, document, digest, its_encoding, snapshot = row
     columns = dict(zip(_NAMES, (*columns_of_run, digest), strict=True))
     run_id, month = columns["run_id"], columns["month"]
@@ -229,7 +232,7 @@ def _stored(row: Values, asked_for: str | None = None) -> StoredRun:
         raise damaged_run(asked_for, month, "was asked for, and another run was found")
     try:
         return StoredRun(
-            document=decompress(document, encoding),
+            document=dictionaries.decompress(connection, document, encoding),
             snapshot=snapshot and snapshot_document(digest, snapshot, its_encoding),
             columns=columns,
         )

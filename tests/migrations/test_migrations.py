@@ -34,11 +34,15 @@ from tandem_store.database import partitions, revisions, version_table
 from tandem_store.database.engines import Engines
 from tandem_store.errors import NotAStoreError, SchemaAheadError, SchemaBehindError, StoreError
 from tandem_store.month import Month
+from tandem_store.recompression import compact_months
+from tests.recompression.months import EACH, encodings
+from tests.recompression.months import fill as fill_months
 from tests.support import REPOSITORY
 from tests.support.databases import file_of
 from tests.support.migrating import alembic
 from tests.support.rows import add_run
 from tests.support.run_records import new_run
+from tests.support.stored import dump
 
 MONTH = Month(2026, 8)
 
@@ -288,6 +292,22 @@ class TestDowngrading:
             assert inspect(connection).get_table_names() == ["tandem_store_version"]
         assert alembic(store_url, "upgrade", "head").returncode == 0
         fill(engines)
+
+    def test_compacted_documents_survive_it(self, empty_url: str) -> None:
+        """An older version knows no dictionaries, so they are written without."""
+        revisions.upgrade(empty_url)
+        with open_store(empty_url) as store:
+            fill_months(store)
+        compact_months(empty_url)
+        before = dump(empty_url)
+
+        down = alembic(empty_url, "downgrade", "0003")
+
+        assert down.returncode == 0, down.stderr
+        assert f"forgets 1 dictionaries; {2 * EACH} documents" in down.stdout
+        assert encodings(empty_url) == {"zstd": EACH}
+        assert alembic(empty_url, "upgrade", "head").returncode == 0
+        assert dump(empty_url) == before
 
 
 class TestRefusing:

@@ -15,6 +15,7 @@ def to_json(month: MonthSummary) -> dict[str, object]:
         "month": month.month.label,
         "state": month.state,
         "runs": month.runs,
+        "compacted": month.compacted,
         "bytes": month.bytes,
     }
 
@@ -24,5 +25,8 @@ def show(months: Sequence[MonthSummary]) -> None:
     if not months:
         output.print_note("There are no months yet.")
         return
-    rows = [(one.month.label, one.state, number(one.runs), size(one.bytes)) for one in months]
-    output.print_table(("MONTH", "STATE", "RUNS", "SIZE"), rows, align="llrr")
+    rows = [
+        (one.month.label, one.state, number(one.runs), number(one.compacted), size(one.bytes))
+        for one in months
+    ]
+    output.print_table(("MONTH", "STATE", "RUNS", "COMPACTED", "SIZE"), rows, align="llrrr")

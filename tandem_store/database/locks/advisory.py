@@ -31,7 +31,16 @@ _STAY_CONNECTED: Final = {"idle_session_timeout": "0", "tcp_keepalives_idle": "6
 
 def import_key(schema: str) -> Key:
     """Return the key that an import into, or a copy to, a schema holds."""
-    return _NAMED, zlib.crc32(f"import {schema}".encode()) - 2**31
+    return _named(f"import {schema}")
+
+
+def compact_key(schema: str) -> Key:
+    """Return the key that is held while months of a schema are compacted."""
+    return _named(f"compact {schema}")
+
+
+def _named(name: str) -> Key:
+    return _NAMED, zlib.crc32(name.encode()) - 2**31
 
 
 def lock_until_commit(connection: Connection, key: Key, what: str) -> None:

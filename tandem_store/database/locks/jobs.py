@@ -1,8 +1,8 @@
-"""Locks of long jobs on a store: one bulk load and one upgrade at a time."""
+"""Locks of long jobs on a store: one bulk load, one compacting and one upgrade at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
@@ -28,19 +28,34 @@ def import_lock(url: str | URL) -> AbstractContextManager[None]:
     return bulk_load_lock(url, busy="Another import is running on this store; wait for its end.")
 
 
-@contextmanager
-def bulk_load_lock(url: str | URL, *, busy: str) -> Iterator[None]:
+def bulk_load_lock(url: str | URL, *, busy: str) -> AbstractContextManager[None]:
     """Keep imports and copies away from a store, which need not exist yet.
 
     Raises ``StoreLockedError`` with the sentence ``busy`` if one is running.
     """
+    return _job_lock(url, "import", advisory.import_key, busy)
+
+
+def compact_lock(url: str | URL) -> AbstractContextManager[None]:
+    """Let one process at a time compact months. Everybody else may go on.
+
+    Raises ``StoreLockedError`` if another one does so.
+    """
+    busy = "Months of this store are being compacted already; wait for the end of that."
+    return _job_lock(url, "compact", advisory.compact_key, busy)
+
+
+@contextmanager
+def _job_lock(
+    url: str | URL, job: str, key_of: Callable[[str], advisory.Key], busy: str
+) -> Iterator[None]:
     target = database_url(url)
     if (path := sqlite_path(target)) is not None:
-        with file_lock(Path(f"{path}.import.lock"), patience_s=0, busy=busy):
+        with file_lock(Path(f"{path}.{job}.lock"), patience_s=0, busy=busy):
             yield
         return
-    key = advisory.import_key(schema_of(target))
-    with _session_lock(target, key, _LINGERING_S, busy, "another import"):
+    key = key_of(schema_of(target))
+    with _session_lock(target, key, _LINGERING_S, busy, f"another {job}"):
         yield
 
 
