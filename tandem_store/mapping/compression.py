@@ -1,12 +1,16 @@
 """Documents as bytes: zstd frames with a content checksum, so that a flipped bit is noticed.
 
-A frame may need a dictionary, which it names by a number: see ADR 0017.
+The document of a run is compressed with a dictionary that is part of the package, and that of a
+compacted month with one from the database, which the frame names by a number: see ADRs 0017 and
+0019. All else is compressed without a dictionary.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Final
 
 from tandem_store.errors import NotAStoreError, UnstorableError
@@ -21,12 +25,16 @@ from tandem_store.zstd import (
 
 #: What ``compress`` writes into the ``encoding`` column.
 ENCODING: Final = "zstd"
-#: What documents that need a dictionary have in that column.
+#: What ``compress_run`` writes into it: the number is that of the package's dictionary.
+RUN_ENCODING: Final = "zstd-1"
+#: What documents that need a dictionary of the database have in that column.
 WITH_DICTIONARY: Final = "zstd-dict"
 #: The most bytes of one document, before it is compressed: four times the largest record that is
 #: imported, so that a run can grow after its import. A blob that holds more was not written
 #: by ``compress``.
 LARGEST_DOCUMENT: Final = 256 * 1024 * 1024
+#: The level that measured best for documents of some kilobytes, with and without a dictionary.
+_LEVEL: Final = 3
 _REMEDY: Final = (
     "tandem-store doctor --deep shows what else is damaged; then restore the database from a backup"
 )
@@ -38,28 +46,57 @@ _per_thread = threading.local()  # a compressor may not be shared between thread
 
 
 def compress(document: bytes) -> bytes:
-    """Compress at level 3, which measured best for documents of some kilobytes.
+    """Compress without a dictionary.
 
     The frame tells the size of the document and carries its checksum.
 
     Raises ``UnstorableError`` (``too_large``) for more than 256 MiB, which ``decompress`` would
     refuse.
     """
+    compressor: ZstdCompressor | None = getattr(_per_thread, "compressor", None)
+    if compressor is None:
+        compressor = _per_thread.compressor = _compressor(_LEVEL)
+    return _compressed(compressor, document)
+
+
+def compress_run(document: bytes) -> bytes:
+    """Compress the document of a run, with the words that the documents of all runs have in common.
+
+    That leaves two thirds of what ``compress`` leaves, in less time. Raises as that does.
+    """
+    compressor: ZstdCompressor | None = getattr(_per_thread, "run_compressor", None)
+    if compressor is None:
+        compressor = _per_thread.run_compressor = _compressor(_LEVEL, packaged_dictionary())
+    return _compressed(compressor, document)
+
+
+@cache
+def packaged_dictionary() -> ZstdDict:
+    """Return the dictionary of the package.
+
+    Its file never changes. A better one would be another file, with an encoding of its own.
+    """
+    return ZstdDict(Path(__file__).with_name("runs_1.zstd-dictionary").read_bytes())
+
+
+def _compressor(level: int, dictionary: ZstdDict | None = None) -> ZstdCompressor:
+    return ZstdCompressor(
+        options={
+            CompressionParameter.compression_level: level,
+            CompressionParameter.checksum_flag: 1,
+        },
+        # The dictionary is prepared once, and not again for each document.
+        zstd_dict=None if dictionary is None else dictionary.as_digested_dict,
+    )
+
+
+def _compressed(compressor: ZstdCompressor, document: bytes) -> bytes:
     if len(document) > LARGEST_DOCUMENT:
         raise UnstorableError(
             f"a document of {len(document):,} bytes is too large: at most {LARGEST_DOCUMENT:,} are "
             "stored; keep large outputs in files and name them in the run",
             reason="too_large",
         )
-    compressor: ZstdCompressor | None = getattr(_per_thread, "compressor", None)
-    if compressor is None:
-        compressor = ZstdCompressor(
-            options={
-                CompressionParameter.compression_level: 3,
-                CompressionParameter.checksum_flag: 1,
-            }
-        )
-        _per_thread.compressor = compressor
     return compressor.compress(document, mode=ZstdCompressor.FLUSH_FRAME)
 
 
@@ -68,14 +105,7 @@ def compressor_with(dictionary: ZstdDict, level: int) -> Callable[[bytes], bytes
 
     It is for one thread at a time.
     """
-    compressor = ZstdCompressor(
-        options={
-            CompressionParameter.compression_level: level,
-            CompressionParameter.checksum_flag: 1,
-        },
-        # The dictionary is prepared once, and not again for each document.
-        zstd_dict=dictionary.as_digested_dict,
-    )
+    compressor = _compressor(level, dictionary)
     return lambda document: compressor.compress(document, mode=ZstdCompressor.FLUSH_FRAME)
 
 
@@ -100,14 +130,16 @@ def decompress(
     """Return the bytes of a document that was written with at most ``largest`` bytes.
 
     Memory is bounded by ``largest``, whatever the blob claims or holds. Without
-    ``find_dictionary``, documents that need a dictionary have an unknown encoding.
+    ``find_dictionary``, documents that need a dictionary of the database have an unknown encoding.
 
     Raises ``NotAStoreError`` for damage, for a blob that holds more, or an unknown encoding.
     """
     if encoding == "json":
         return blob
     dictionary: ZstdDict | None = None
-    if encoding == WITH_DICTIONARY and find_dictionary is not None:
+    if encoding == RUN_ENCODING:
+        dictionary = packaged_dictionary()
+    elif encoding == WITH_DICTIONARY and find_dictionary is not None:
         dictionary = find_dictionary(dictionary_number(blob))
     elif encoding != ENCODING:
         raise NotAStoreError(

@@ -18,7 +18,7 @@ import orjson
 
 from tandem_store.database.damaged_rows import DAMAGE, damaged_run
 from tandem_store.errors import NotAStoreError, UnstorableError
-from tandem_store.mapping.compression import compress
+from tandem_store.mapping.compression import compress_run
 from tandem_store.mapping.digests import columns_digest, is_addressed_by, snapshot_digest
 from tandem_store.mapping.limits import refuse_long_texts
 from tandem_store.mapping.overlay import lay
@@ -84,7 +84,7 @@ def rows_of(record: dict[str, Any], lifted: LiftedSnapshot | None = None) -> Run
     lifted = lifted or LiftedSnapshot.of(record)
     digest = columns_digest(columns, None if lifted.shared is None else lifted.shared.digest)
     document = _document(_rest_of(record, columns[_COST]), lifted.overlay, digest)
-    return RunRows(columns, compress(document), lifted.shared)
+    return RunRows(columns, compress_run(document), lifted.shared)
 
 
 def columns_of(record: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from tandem_store.database.damaged_rows import stored_month
 from tandem_store.database.prepared import Prepared
 from tandem_store.errors import StoreError
 from tandem_store.mapping import STORED_VERSION, RunRows
-from tandem_store.mapping.compression import ENCODING
+from tandem_store.mapping.compression import RUN_ENCODING
 from tandem_store.month import Month
 from tandem_store.runs import deleted_ids
 from tandem_store.runs.context import RunsContext
@@ -258,7 +258,7 @@ def document_row(run: RunRows) -> dict[str, Any]:
         "run_id": run.columns["run_id"],
         "month": run.columns["month"],
         "schema_version": STORED_VERSION,
-        "encoding": ENCODING,
+        "encoding": RUN_ENCODING,
         "document": run.document,
     }
 

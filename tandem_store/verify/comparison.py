@@ -20,6 +20,7 @@ from tandem_store.importer.source_reader import LostCopyError, SourceReader
 from tandem_store.ledger import CopyOutcome, Entry, Part
 from tandem_store.ledger.outcomes import NO_PARTS, NO_REASON
 from tandem_store.mapping import decompress, record_of
+from tandem_store.mapping.compression import RUN_ENCODING
 from tandem_store.records.reading import read_run
 from tandem_store.runs import StoredRun
 from tandem_store.store import ReadTransaction
@@ -177,7 +178,7 @@ def _as_stored(copy: Copy) -> StoredRun:
     """Return a copy in the shape of a stored run."""
     assert copy.run is not None  # only complete copies are compared
     snapshot = copy.run.snapshot
-    document = decompress(copy.run.document, "zstd")
+    document = decompress(copy.run.document, RUN_ENCODING)
     return StoredRun(copy.run.columns, document, None if snapshot is None else snapshot.document)
 
 

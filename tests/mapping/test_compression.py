@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import tracemalloc
+from base64 import b64decode
+from hashlib import sha256
+from types import ModuleType
 
+import orjson
 import pytest
 
 from tandem_store.errors import NotAStoreError, UnstorableError
 from tandem_store.mapping import compress, compression, decompress
+from tandem_store.mapping.compression import RUN_ENCODING, compress_run, packaged_dictionary
+from tests.support import REPOSITORY
+from tests.support.legacy_runs import full_run
 
 if sys.version_info >= (3, 14):
     from compression.zstd import ZstdCompressor
@@ -56,6 +64,41 @@ def test_every_document_comes_back(size: int) -> None:
     document = bytes(at % 251 for at in range(size))
 
     assert decompress(compress(document), "zstd") == document
+    assert decompress(compress_run(document), RUN_ENCODING) == document
+
+
+def test_the_packaged_dictionary_never_changes() -> None:
+    """Documents need it for as long as they exist; a better one is another one."""
+    content = packaged_dictionary().dict_content
+
+    assert (packaged_dictionary().dict_id, sha256(content).hexdigest()) == (
+        800_723_667,
+        "dc6eb413ac8a7bf6c3518a5c9154b378f80c5c542f63b93f8207159e32cc3e8e",
+    )
+    assert b64decode(_migration("0004").PACKAGED_DICTIONARY) == content
+
+
+def _migration(revision: str) -> ModuleType:
+    (path,) = (REPOSITORY / "migrations" / "versions").glob(f"{revision}_*.py")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_run_takes_less_room_with_the_packaged_dictionary() -> None:
+    """It knows the names that all of them have."""
+    document = orjson.dumps(full_run("r"))
+
+    assert len(compress_run(document)) < 0.8 * len(compress(document))
+
+
+def test_a_document_without_its_dictionary_is_damage() -> None:
+    """It cannot be taken for one that needs none."""
+    with pytest.raises(NotAStoreError, match="damaged"):
+        decompress(compress_run(orjson.dumps(full_run("r"))), "zstd")
 
 
 @pytest.mark.parametrize("spoilt", [lambda it: it[:-1], lambda it: it + it, lambda it: it + b"x"])

@@ -9,6 +9,7 @@ import pytest
 
 from tandem_store.errors import NotAStoreError
 from tandem_store.mapping import RunRows, decompress, record_of, rows_of
+from tandem_store.mapping.compression import RUN_ENCODING
 from tandem_store.mapping.digests import COVERED, columns_digest
 from tandem_store.tables import runs
 from tandem_store.verify.difference import first_difference
@@ -31,7 +32,7 @@ def read(rows: RunRows, **columns: Any) -> dict[str, Any]:
     """The record, read with some columns changed."""
     assert rows.snapshot is not None
     as_read = rows.columns | {"snapshot_digest": rows.snapshot.digest} | columns
-    return record_of(as_read, decompress(rows.document, "zstd"), rows.snapshot.document)
+    return record_of(as_read, decompress(rows.document, RUN_ENCODING), rows.snapshot.document)
 
 
 def test_every_column_that_follows_from_the_record_is_covered() -> None:
@@ -75,7 +76,7 @@ def test_another_snapshot_is_noticed() -> None:
         with pytest.raises(NotAStoreError, match="not the one it is stored as"):
             record_of(
                 ours.columns | {"snapshot_digest": ours.snapshot.digest},
-                decompress(ours.document, "zstd"),
+                decompress(ours.document, RUN_ENCODING),
                 other.snapshot.document,
             )
         assert read(ours)
@@ -85,7 +86,7 @@ def test_a_document_without_a_digest_is_read_as_before() -> None:
     """Stores hold such documents from before there was one."""
     record = full_run("r")
     rows = rows_of(record)
-    document = orjson.loads(decompress(rows.document, "zstd"))
+    document = orjson.loads(decompress(rows.document, RUN_ENCODING))
     del document["columns_digest"]
     assert rows.snapshot is not None
 

@@ -18,6 +18,7 @@ from tandem_store.mapping import (
     record_of,
     rows_of,
 )
+from tandem_store.mapping.compression import RUN_ENCODING
 from tandem_store.verify.difference import first_difference
 from tests.support.state_directories import full_run, run
 
@@ -72,7 +73,7 @@ def test_a_record_survives_its_rows(unknown: Any, cost: float, tokens: int) -> N
 
     assert (
         first_difference(
-            record_of(rows.columns, decompress(rows.document, "zstd"), snapshot), record
+            record_of(rows.columns, decompress(rows.document, RUN_ENCODING), snapshot), record
         )
         is None
     )

@@ -142,7 +142,7 @@ def test_a_document_that_was_written_meanwhile_is_never_overwritten(
     report = compact_months(over_url, [JANUARY])
 
     assert report.runs == EACH - 3
-    assert encodings(over_url) == {"zstd-dict": EACH - 3, "zstd": 1}
+    assert encodings(over_url) == {"zstd-dict": EACH - 3, "zstd-1": 1}
     with open_store(over_url) as store, store.read() as tx:
         for run_id, detail in (("2020-01-01", "meanwhile"), ("2020-01-03", "moved")):
             run = tx.runs.get(run_id)
