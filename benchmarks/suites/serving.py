@@ -1,0 +1,222 @@
+"""What one call of the public API costs, at stores of several sizes, on both databases.
+
+Each store is filled and asked by a program of its own; the programs take turns, some dozens of
+calls each. So do peers that store runs of the same size.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from statistics import median as middle
+from typing import Final, NamedTuple
+
+import click
+
+from benchmarks.answers import Answering
+from benchmarks.lab import Lab, StoreSize
+from benchmarks.markdown import NOTHING, number, pair, table
+from benchmarks.peers import ENGINE, SERVERS, Peer
+from benchmarks.results import Results, before
+from benchmarks.turns import in_turns
+
+TITLE: Final = "One call"
+CASES: Final = "calls at "
+ENGINE_CASE: Final = "one update of "
+SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
+
+
+class Question(NamedTuple):
+    """A call that is measured."""
+
+    name: str
+    #: It is asked in every so many slices,
+    every: int = 1
+    #: and then once instead of a batch of times.
+    is_long: bool = False
+
+
+QUESTIONS: Final = (
+    Question("get"),
+    Question("list of 50"),
+    Question("list by automation"),
+    Question("list by status"),
+    Question("list of a small tenant"),
+    Question("list of a big tenant by status"),
+    Question("update, first of a run"),
+    Question("update"),
+    Question("claim"),
+    Question("claim of a tenant"),
+    Question("add"),
+    Question("count by status", every=2),
+    Question("stats", every=4, is_long=True),
+    Question("add_many", every=4, is_long=True),
+)
+_MODULE: Final = "benchmarks.store_calls"
+
+
+def case_of(size: StoreSize) -> str:
+    """Return the name of the case with a store of this size."""
+    return f"{CASES}{size}"
+
+
+def measure(lab: Lab) -> None:
+    """Ask every question in every store, then one of the engine's files."""
+    for number_, size in enumerate(lab.sizes.stores):
+        peers = SERVERS if number_ == 0 else ()
+        with ExitStack() as opened:
+            lab.say(f"filling {size}")
+            _ask(lab, case_of(size), dict(_programs(lab, size, peers, opened)), QUESTIONS)
+    runs = lab.sizes.engine_runs
+    with ExitStack() as opened:
+        lab.say(f"filling {runs:,} runs")
+        programs = dict(_programs(lab, StoreSize(runs, 3), (ENGINE,), opened, on_server=False))
+        questions = [one for one in QUESTIONS if one.name.startswith("update")]
+        _ask(lab, f"{ENGINE_CASE}{runs:,} runs", programs, questions)
+
+
+def _programs(
+    lab: Lab,
+    size: StoreSize,
+    peers: tuple[Peer, ...],
+    opened: ExitStack,
+    *,
+    on_server: bool = True,
+) -> Iterator[tuple[str, Answering]]:
+    """Start everyone who is asked at this size, each with a filled store of its own."""
+    sizes = lab.sizes
+    setup = {
+        "runs": size.runs,
+        "months": size.months,
+        "many": sizes.many,
+        "seed": sizes.seed,
+        # A claim takes a run out of the queue; half of the queued runs are the big tenant's.
+        "queued": 6 * (sizes.slices + 1) * sizes.batch,
+    }
+    databases = {SQLITE: False}
+    if on_server and size.runs <= sizes.server_runs:
+        databases[POSTGRESQL] = True
+    for name, is_server in databases.items():
+        for checkout in lab.checkouts:
+            url = opened.enter_context(lab.new_database(is_server))
+            command = checkout.module(_MODULE)
+            program = Answering(command, lab.programs, setup | {"url": url})
+            yield checkout.named(name), opened.enter_context(program)
+    for peer in peers:
+        if command_ := peer.command(lab.this.python, lab.peers):
+            folder = opened.enter_context(lab.folder())
+            program = Answering(command_, lab.programs, setup | {"folder": str(folder)})
+            yield peer.name, opened.enter_context(program)
+
+
+def _ask(
+    lab: Lab, case: str, programs: Mapping[str, Answering], questions: Iterable[Question]
+) -> None:
+    """Ask each question of every program that knows it, in turns; then compare what they hold."""
+    for question in questions:
+        lab.say(f"{case}: {question.name}")
+        asked = [(name, one) for name, one in programs.items() if question.name in one.calls]
+        _ask_one(lab, case, question, asked)
+    held = {
+        name: json.dumps(one.call("contents").result, sort_keys=True)
+        for name, one in programs.items()
+        if "contents" in one.calls
+    }
+    if len(set(held.values())) > 1:
+        raise click.ClickException(f"{case}: the stores differ: {held}")
+
+
+def _ask_one(
+    lab: Lab, case: str, question: Question, programs: list[tuple[str, Answering]]
+) -> None:
+    """Ask one question in slices, and note the median of each slice and p99 of all calls."""
+    every: dict[str, list[float]] = {name: [] for name, _ in programs}
+    slices = max(1, lab.sizes.slices // question.every)
+    for _, program in programs:
+        if not question.is_long:
+            program.call(question.name, max(1, lab.sizes.batch // 2))  # Statements are compiled.
+    for name, program in in_turns(programs, slices):
+        long = question.is_long or name == ENGINE.name
+        answer = program.call(question.name, 1 if long else lab.sizes.batch)
+        every[name] += answer.seconds
+        lab.results.add(
+            case,
+            name,
+            {
+                f"{question.name}, ms": middle(answer.seconds) * 1e3,
+                f"{question.name}, CPU ms": answer.cpu * 1e3,
+            },
+        )
+    for name, seconds in every.items():
+        p99 = sorted(seconds)[int(len(seconds) * 0.99)]
+        lab.results.add(case, name, {f"{question.name}, p99": p99 * 1e3})
+
+
+def section(results: Results) -> str:
+    """Return a table for each size, one with the peers, and one with the engine's files."""
+    parts = []
+    for case in results.cases(CASES):
+        parts += [f"**{case.removeprefix(CASES)}**", _table(results, case)]
+    peers = [peer for peer in SERVERS if peer.name in results.subjects(results.cases(CASES)[0])]
+    parts += [f"**Beside others, at {results.cases(CASES)[0].removeprefix(CASES)}**"]
+    parts += [_peer_table(results, results.cases(CASES)[0], peers)]
+    parts += [table(["who", "does less"], ([one.name, one.less] for one in peers), words=2)]
+    for case in results.cases(ENGINE_CASE):
+        parts += [f"**{case.capitalize()}**", _engine_table(results, case)]
+    return "\n\n".join(parts)
+
+
+def _table(results: Results, case: str) -> str:
+    """Return the table of one size: a row for each call, p50 / p99 in milliseconds."""
+    names = [one for one in (SQLITE, POSTGRESQL) if one in results.subjects(case)]
+    headings, rows = ["call"], [[question.name] for question in QUESTIONS]
+    for name in names:
+        headings += [name, "CPU"]
+        for row, question in zip(rows, QUESTIONS, strict=True):
+            row += [_times(results, case, name, question.name)]
+            row += [number(results.median(case, name, f"{question.name}, CPU ms"))]
+        if results.setting["before"]:
+            headings += ["before", "now / before"]
+            for row, question in zip(rows, QUESTIONS, strict=True):
+                row += [_times(results, case, before(name), question.name)]
+                quantity = f"{question.name}, ms"
+                row += [number(results.ratio(case, name, before(name), quantity))]
+    if POSTGRESQL in names:
+        headings += ["PostgreSQL / SQLite"]
+        for row, question in zip(rows, QUESTIONS, strict=True):
+            quantity = f"{question.name}, ms"
+            row += [number(results.ratio(case, POSTGRESQL, SQLITE, quantity))]
+    return table(headings, rows)
+
+
+def _times(results: Results, case: str, subject: str, call: str) -> str:
+    return pair(
+        results.median(case, subject, f"{call}, ms"),
+        results.median(case, subject, f"{call}, p99"),
+    )
+
+
+def _peer_table(results: Results, case: str, peers: list[Peer]) -> str:
+    names = [SQLITE, *(peer.name for peer in peers)]
+    rows = [
+        [question.name, *(_times(results, case, name, question.name) for name in names)]
+        for question in QUESTIONS
+    ]
+    known = [row for row in rows if any(cell != NOTHING for cell in row[2:])]
+    return table(["call", "this store", *names[1:]], known)
+
+
+def _engine_table(results: Results, case: str) -> str:
+    quantity = "update, ms"
+    return table(
+        ["every shard and the hot file, ms", "this store, ms", "ratio"],
+        [
+            [
+                number(results.median(case, ENGINE.name, quantity)),
+                number(results.median(case, SQLITE, quantity)),
+                number(results.ratio(case, ENGINE.name, SQLITE, quantity), 0),
+            ]
+        ],
+        words=0,
+    )
