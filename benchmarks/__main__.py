@@ -36,6 +36,7 @@ _PEERS: Final = ROOT / ".venv-bench" / "bin" / "python"
 @click.option("--shards", multiple=True, type=int, help="History shards to import; repeatable.")
 @click.option("--rounds", type=int, help="Turns of each command.")
 @click.option("--hot-bytes", type=int, help="Bytes of the hot file.")
+@click.option("--largest", type=int, help="Leave out stores of more runs.")
 @click.option("--million", is_flag=True, help="Also measure calls in a store of 1,000,000 runs.")
 @click.option("--seed", type=int, help="Another seed makes other runs.")
 @click.option("--server", metavar="URL", help="A PostgreSQL server; may create databases.")
@@ -52,14 +53,13 @@ def main(
     quick: bool,
     suites: tuple[str, ...],
     against: str | None,
-    million: bool,
     server: str | None,
     no_peers: bool,
     file: Path,
     **sizes: Any,
 ) -> None:
     """Measure tandem_store beside its peers, and another commit if one is named."""
-    chosen = _sizes(QUICK if quick else FULL, million=million, **sizes)
+    chosen = _sizes(QUICK if quick else FULL, **sizes)
     peers = None if no_peers or not _PEERS.exists() else _PEERS
     with _lab(chosen, against=against, server=server, peers=peers) as lab:
         lab.results.setting.update(describe(lab), suites=[*(suites or SUITES)])
@@ -69,10 +69,12 @@ def main(
         click.echo(render(lab.results), nl=False)
 
 
-def _sizes(sizes: Sizes, *, million: bool, **changes: Any) -> Sizes:
+def _sizes(sizes: Sizes, *, million: bool, largest: int | None, **changes: Any) -> Sizes:
     """Return the sizes with what the options change."""
-    sizes = replace(sizes, **{name: value for name, value in changes.items() if value})
-    return replace(sizes, stores=(*sizes.stores, ONE_MILLION)) if million else sizes
+    stores = (*sizes.stores, *([ONE_MILLION] if million else []))
+    stores = tuple(one for one in stores if largest is None or one.runs <= largest)
+    given = {name: value for name, value in changes.items() if value}
+    return replace(sizes, stores=stores, **given)
 
 
 @contextmanager

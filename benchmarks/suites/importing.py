@@ -40,13 +40,13 @@ def case_of(runs: int) -> str:
 def measure(lab: Lab) -> None:
     """Let every way to load the same shards take turns."""
     for runs in lab.sizes.shards:
-        turns = _Turns(lab, lab.shards(runs), runs)
+        turns = Turns(lab, lab.shards(runs), runs)
         for turn in in_turns(turns.all(), lab.sizes.rounds):
             with lab.folder() as folder:
                 turn(folder)
 
 
-class _Turns:
+class Turns:
     """The turns over one state directory, and what every database must hold after each."""
 
     def __init__(self, lab: Lab, state: Path, runs: int) -> None:
@@ -80,7 +80,7 @@ class _Turns:
         self._lab.note(self._case, peer.name, cost, {"bytes": size})
         if peer.name not in self._checked:
             checked = run([*command, "check", str(database)], self._lab.programs)
-            self._check(peer.name, Contents(*orjson.loads(checked.output)))
+            self.check(peer.name, Contents(*orjson.loads(checked.output)))
 
     def _import(self, checkout: Checkout, jobs: int, folder: Path) -> None:
         url, name = f"sqlite:///{folder / 'runs.db'}", checkout.named(IMPORTS[jobs])
@@ -93,17 +93,18 @@ class _Turns:
             size = database_bytes(url)
             self._lab.note(self._case, checkout.named(COMPACT), cost, {"bytes": size})
         if name not in self._checked:
-            self._check_store(name, stores.dump(checkout, url))
+            self.check_store(name, stores.dump(checkout, url))
 
-    def _check(self, name: str, contents: Contents) -> None:
+    def check(self, name: str, contents: Contents) -> None:
         """Refuse a subject that has stored anything else than the others."""
         self._wanted = self._wanted or contents
         if contents != self._wanted or contents.runs != self._runs:
             raise click.ClickException(f"{name}: stored {contents}, not {self._wanted}")
         self._checked.add(name)
 
-    def _check_store(self, name: str, dump: stores.Dump) -> None:
-        self._check(name, dump.contents)
+    def check_store(self, name: str, dump: stores.Dump) -> None:
+        """Refuse a store that has other runs than the others, or another dump."""
+        self.check(name, dump.contents)
         self._dumps.add(dump.digest)
         if len(self._dumps) > 1:
             raise click.ClickException(f"{name}: the dump differs")

@@ -92,7 +92,7 @@ def _programs(
         "many": sizes.many,
         "seed": sizes.seed,
         # A claim takes a run out of the queue; half of the queued runs are the big tenant's.
-        "queued": 6 * (sizes.slices + 1) * sizes.batch,
+        "queued": 4 * (sizes.slices + 1) * sizes.batch,
     }
     databases = {SQLITE: False}
     if on_server and size.runs <= sizes.server_runs:

@@ -28,8 +28,6 @@ def measure(lab: Lab) -> None:
         for checkout in lab.checkouts
         for name, command in _commands(lab, checkout).items()
     ]
-    for _, command in subjects:
-        run(command, lab.programs)  # Modules are compiled at their first import.
     for name, command in in_turns(subjects, lab.sizes.starts):
         cost = run(command, lab.programs)
         lab.results.add(CASE, name, {"CPU ms": cost.cpu * 1e3, "ms": cost.seconds * 1e3})
