@@ -17,11 +17,12 @@ import click
 from sqlalchemy import make_url
 
 from benchmarks.checkouts import ROOT, other_checkout, this_checkout
-from benchmarks.lab import FULL, ONE_MILLION, QUICK, Lab, Sizes
+from benchmarks.lab import Lab
 from benchmarks.page import SUITES, render
 from benchmarks.results import Results
 from benchmarks.servers import Server, own_server
 from benchmarks.setting import describe
+from benchmarks.sizes import FULL, ONE_MILLION, QUICK, Sizes
 
 #: Where make has put the peers.
 _PEERS: Final = ROOT / ".venv-bench" / "bin" / "python"

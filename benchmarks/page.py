@@ -5,10 +5,10 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any, Final
 
-from benchmarks.lab import are_full
 from benchmarks.markdown import NOTHING, megabytes, number, table
 from benchmarks.peers import ENGINE, LOADERS, SERVERS
 from benchmarks.results import Results
+from benchmarks.sizes import are_full
 from benchmarks.suites import (
     copying,
     databases,

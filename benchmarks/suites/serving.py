@@ -7,18 +7,20 @@ calls each. So do peers that store runs of the same size.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from statistics import median as middle
 from typing import Final, NamedTuple
 
 import click
 
 from benchmarks.answers import Answering
-from benchmarks.lab import Lab, StoreSize
+from benchmarks.lab import Lab
 from benchmarks.markdown import NOTHING, number, pair, table
 from benchmarks.peers import ENGINE, SERVERS, Peer
 from benchmarks.results import Results, before
+from benchmarks.sizes import StoreSize
 from benchmarks.turns import in_turns
 
 TITLE: Final = "One call"
@@ -53,6 +55,8 @@ QUESTIONS: Final = (
     Question("stats", every=4, is_long=True),
     Question("add_many", every=4, is_long=True),
 )
+#: A peer that takes longer makes fewer calls.
+_SLICE_SECONDS: Final = 1.0
 _MODULE: Final = "benchmarks.store_calls"
 
 
@@ -63,8 +67,8 @@ def case_of(size: StoreSize) -> str:
 
 def measure(lab: Lab) -> None:
     """Ask every question in every store, then one of the engine's files."""
-    for number_, size in enumerate(lab.sizes.stores):
-        peers = SERVERS if number_ == 0 else ()
+    for size in lab.sizes.stores:
+        peers = SERVERS if size == lab.sizes.stores[0] else ()
         with ExitStack() as opened:
             lab.say(f"filling {size}")
             _ask(lab, case_of(size), dict(_programs(lab, size, peers, opened)), QUESTIONS)
@@ -104,9 +108,9 @@ def _programs(
             program = Answering(command, lab.programs, setup | {"url": url})
             yield checkout.named(name), opened.enter_context(program)
     for peer in peers:
-        if command_ := peer.command(lab.this.python, lab.peers):
+        if start := peer.command(lab.this.python, lab.peers):
             folder = opened.enter_context(lab.folder())
-            program = Answering(command_, lab.programs, setup | {"folder": str(folder)})
+            program = Answering(start, lab.programs, setup | {"folder": str(folder)})
             yield peer.name, opened.enter_context(program)
 
 
@@ -132,25 +136,30 @@ def _ask_one(
 ) -> None:
     """Ask one question in slices, and note the median of each slice and p99 of all calls."""
     every: dict[str, list[float]] = {name: [] for name, _ in programs}
-    slices = max(1, lab.sizes.slices // question.every)
-    for _, program in programs:
-        if not question.is_long:
-            program.call(question.name, max(1, lab.sizes.batch // 2))  # Statements are compiled.
-    for name, program in in_turns(programs, slices):
-        long = question.is_long or name == ENGINE.name
-        answer = program.call(question.name, 1 if long else lab.sizes.batch)
+    times = {name: _calls_of_a_slice(lab, question, program) for name, program in programs}
+    for name, program in in_turns(programs, max(1, lab.sizes.slices // question.every)):
+        answer = program.call(question.name, times[name])
         every[name] += answer.seconds
-        lab.results.add(
-            case,
-            name,
-            {
-                f"{question.name}, ms": middle(answer.seconds) * 1e3,
-                f"{question.name}, CPU ms": answer.cpu * 1e3,
-            },
-        )
+        milliseconds = {
+            f"{question.name}, ms": middle(answer.seconds) * 1e3,
+            f"{question.name}, CPU ms": answer.cpu * 1e3,
+        }
+        lab.results.add(case, name, milliseconds)
     for name, seconds in every.items():
         p99 = sorted(seconds)[int(len(seconds) * 0.99)]
         lab.results.add(case, name, {f"{question.name}, p99": p99 * 1e3})
+
+
+def _calls_of_a_slice(lab: Lab, question: Question, program: Answering) -> int:
+    """Return how many calls a slice has, after some that make connections and statements."""
+    if question.is_long:
+        return 1
+    first = program.call(question.name).seconds[0]
+    if "contents" not in program.calls:
+        return max(1, min(lab.sizes.batch, int(_SLICE_SECONDS / first)))
+    # Stores that are compared afterwards are asked the same.
+    program.call(question.name, lab.sizes.batch // 2)
+    return lab.sizes.batch
 
 
 def section(results: Results) -> str:
@@ -158,10 +167,11 @@ def section(results: Results) -> str:
     parts = []
     for case in results.cases(CASES):
         parts += [f"**{case.removeprefix(CASES)}**", _table(results, case)]
-    peers = [peer for peer in SERVERS if peer.name in results.subjects(results.cases(CASES)[0])]
-    parts += [f"**Beside others, at {results.cases(CASES)[0].removeprefix(CASES)}**"]
-    parts += [_peer_table(results, results.cases(CASES)[0], peers)]
-    parts += [table(["who", "does less"], ([one.name, one.less] for one in peers), words=2)]
+    for case in results.cases(CASES)[:1]:
+        peers = [peer for peer in SERVERS if peer.name in results.subjects(case)]
+        parts += [f"**Beside others, at {case.removeprefix(CASES)}**"]
+        parts += [_peer_table(results, case, peers)]
+        parts += [table(["who", "does less"], ([one.name, one.less] for one in peers), words=2)]
     for case in results.cases(ENGINE_CASE):
         parts += [f"**{case.capitalize()}**", _engine_table(results, case)]
     return "\n\n".join(parts)
@@ -169,25 +179,20 @@ def section(results: Results) -> str:
 
 def _table(results: Results, case: str) -> str:
     """Return the table of one size: a row for each call, p50 / p99 in milliseconds."""
-    names = [one for one in (SQLITE, POSTGRESQL) if one in results.subjects(case)]
-    headings, rows = ["call"], [[question.name] for question in QUESTIONS]
-    for name in names:
-        headings += [name, "CPU"]
-        for row, question in zip(rows, QUESTIONS, strict=True):
-            row += [_times(results, case, name, question.name)]
-            row += [number(results.median(case, name, f"{question.name}, CPU ms"))]
-        if results.setting["before"]:
-            headings += ["before", "now / before"]
-            for row, question in zip(rows, QUESTIONS, strict=True):
-                row += [_times(results, case, before(name), question.name)]
-                quantity = f"{question.name}, ms"
-                row += [number(results.ratio(case, name, before(name), quantity))]
-    if POSTGRESQL in names:
-        headings += ["PostgreSQL / SQLite"]
-        for row, question in zip(rows, QUESTIONS, strict=True):
-            quantity = f"{question.name}, ms"
-            row += [number(results.ratio(case, POSTGRESQL, SQLITE, quantity))]
-    return table(headings, rows)
+    columns: dict[str, Callable[[str], str]] = {}
+    for name in (SQLITE, POSTGRESQL):
+        if name in results.subjects(case):
+            columns[name] = partial(_times, results, case, name)
+            columns[f"{name}, CPU"] = partial(_cpu, results, case, name)
+        if before(name) in results.subjects(case):
+            columns[f"{name} before"] = partial(_times, results, case, before(name))
+            columns[f"{name}, now / before"] = partial(_ratio, results, case, name, before(name))
+    if POSTGRESQL in columns:
+        columns["PostgreSQL / SQLite"] = partial(_ratio, results, case, POSTGRESQL, SQLITE)
+    return table(
+        ["call", *columns],
+        ([call.name, *(cell(call.name) for cell in columns.values())] for call in QUESTIONS),
+    )
 
 
 def _times(results: Results, case: str, subject: str, call: str) -> str:
@@ -197,26 +202,31 @@ def _times(results: Results, case: str, subject: str, call: str) -> str:
     )
 
 
+def _cpu(results: Results, case: str, subject: str, call: str) -> str:
+    return number(results.median(case, subject, f"{call}, CPU ms"))
+
+
+def _ratio(results: Results, case: str, subject: str, other: str, call: str) -> str:
+    return number(results.ratio(case, subject, other, f"{call}, ms"))
+
+
 def _peer_table(results: Results, case: str, peers: list[Peer]) -> str:
+    """Return the calls that any of the peers has."""
     names = [SQLITE, *(peer.name for peer in peers)]
-    rows = [
-        [question.name, *(_times(results, case, name, question.name) for name in names)]
-        for question in QUESTIONS
-    ]
+    rows = (
+        [call.name, *(_times(results, case, name, call.name) for name in names)]
+        for call in QUESTIONS
+    )
     known = [row for row in rows if any(cell != NOTHING for cell in row[2:])]
     return table(["call", "this store", *names[1:]], known)
 
 
 def _engine_table(results: Results, case: str) -> str:
     quantity = "update, ms"
-    return table(
-        ["every shard and the hot file, ms", "this store, ms", "ratio"],
-        [
-            [
-                number(results.median(case, ENGINE.name, quantity)),
-                number(results.median(case, SQLITE, quantity)),
-                number(results.ratio(case, ENGINE.name, SQLITE, quantity), 0),
-            ]
-        ],
-        words=0,
-    )
+    row = [
+        number(results.median(case, ENGINE.name, quantity)),
+        number(results.median(case, SQLITE, quantity)),
+        number(results.ratio(case, ENGINE.name, SQLITE, quantity), 0),
+    ]
+    headings = ["every shard and the hot file, ms", "this store, ms", "ratio"]
+    return table(headings, [row], words=0)

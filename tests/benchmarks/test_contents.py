@@ -15,10 +15,11 @@ from benchmarks import stores
 from benchmarks.checkouts import this_checkout
 from benchmarks.contents import Contents, contents_of
 from benchmarks.generate import write_shards
-from benchmarks.lab import QUICK, Lab
+from benchmarks.lab import Lab
 from benchmarks.peers import ENGINE, FLOOR, LOADERS, SERVERS
 from benchmarks.results import Results
 from benchmarks.servers import Server
+from benchmarks.sizes import QUICK
 from benchmarks.suites import importing
 
 RUNS = st.dictionaries(

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from benchmarks.lab import FULL, QUICK, are_full
 from benchmarks.page import SUITES, is_complete, readme_table, render
 from benchmarks.peers import ENGINE, LOADERS, SERVERS
 from benchmarks.publish import PAGE, PUBLISHED, README, wanted_readme
 from benchmarks.results import Results, before
+from benchmarks.sizes import FULL, QUICK, are_full
 from benchmarks.suites import importing, serving, starts
 from benchmarks.targets import HEADLINES, OTHERS, target_table
 

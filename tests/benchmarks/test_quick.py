@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from benchmarks.lab import QUICK
 from benchmarks.page import SUITES
 from benchmarks.results import Key, Results, before, is_before
+from benchmarks.sizes import QUICK
 from benchmarks.suites import databases, importing, serving, starts
 from tests.support import REPOSITORY
 
@@ -116,4 +116,4 @@ def test_another_checkout_is_measured_beside_this_one(
     }
     assert unpaired == {"plain sqlite3", "the engine's files"}
     assert results.setting["before"] in page
-    assert "| now / before |" in page
+    assert ", now / before |" in page
