@@ -45,12 +45,13 @@ def figures(
     columns: Mapping[str, Cell],
     *,
     compare: str = "seconds",
+    cpu: str | None = "cpu",
     leave_out: Iterable[str] = (),
 ) -> str:
     """Return a table of the subjects of a case, under the heading ``first``.
 
-    If another commit was measured, two more columns have its median of the quantity ``compare``,
-    and the ratio.
+    If another commit was measured, more columns have its median of the quantity ``compare``, the
+    ratio, and that of the processor time, which is the quantity ``cpu``, unless it is None.
     """
     if results.setting["before"]:
         columns = {
@@ -60,6 +61,8 @@ def figures(
             ),
             "now / before": ratio(before, compare),
         }
+        if cpu:
+            columns["now / before, CPU"] = ratio(before, cpu)
     left_out = set(leave_out)
     subjects = [
         subject

@@ -186,9 +186,11 @@ def _table(results: Results, case: str) -> str:
             columns[f"{name}, CPU"] = partial(_cpu, results, case, name)
         if before(name) in results.subjects(case):
             columns[f"{name} before"] = partial(_times, results, case, before(name))
-            columns[f"{name}, now / before"] = partial(_ratio, results, case, name, before(name))
+            compared = partial(_ratio, results, case, name, before(name))
+            columns[f"{name}, now / before"] = partial(compared, "ms")
+            columns[f"{name}, now / before, CPU"] = partial(compared, "CPU ms")
     if POSTGRESQL in columns:
-        columns["PostgreSQL / SQLite"] = partial(_ratio, results, case, POSTGRESQL, SQLITE)
+        columns["PostgreSQL / SQLite"] = partial(_ratio, results, case, POSTGRESQL, SQLITE, "ms")
     return table(
         ["call", *columns],
         ([call.name, *(cell(call.name) for cell in columns.values())] for call in QUESTIONS),
@@ -206,8 +208,8 @@ def _cpu(results: Results, case: str, subject: str, call: str) -> str:
     return number(results.median(case, subject, f"{call}, CPU ms"))
 
 
-def _ratio(results: Results, case: str, subject: str, other: str, call: str) -> str:
-    return number(results.ratio(case, subject, other, f"{call}, ms"))
+def _ratio(results: Results, case: str, subject: str, other: str, quantity: str, call: str) -> str:
+    return number(results.ratio(case, subject, other, f"{call}, {quantity}"))
 
 
 def _peer_table(results: Results, case: str, peers: list[Peer]) -> str:

@@ -62,4 +62,4 @@ _COLUMNS: Final[Mapping[str, Cell]] = {
 
 def section(results: Results) -> str:
     """Return one table."""
-    return figures(results, CASE, "command", _COLUMNS, compare="CPU ms")
+    return figures(results, CASE, "command", _COLUMNS, compare="CPU ms", cpu=None)

@@ -68,13 +68,14 @@ def test_subjects_take_turns() -> None:
 
 
 def test_the_other_commit_stands_beside() -> None:
-    """In two columns more, and not in lines of its own."""
+    """In columns of the same line."""
     results = results_of(one=[1.0, 1.0], **{before("one"): [2.0, 4.0]})
     results.setting["before"] = "abc"
 
     lines = figures(results, "case", "way", {"seconds": median("seconds")}).splitlines()
 
-    assert lines[0] == "| way | seconds | seconds before | now / before |"
-    assert lines[2:] == ["| one | 1.00 | 3.00 | 0.38 |"]
+    heading = "| way | seconds | seconds before | now / before | now / before, CPU |"
+    assert lines[0] == heading
+    assert lines[2:] == ["| one | 1.00 | 3.00 | 0.38 | – |"]  # noqa: RUF001
     assert is_before(before("one"))
     assert not is_before("one")
