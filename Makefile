@@ -8,28 +8,35 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_VENV := .venv-demo
 DEMO_STAMP := $(DEMO_VENV)/.installed
+BENCH_VENV := .venv-bench
+BENCH_STAMP := $(BENCH_VENV)/.installed
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .PHONY: help
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Stamps instead of phony targets: the second `make` starts at once.
 $(STAMP): pyproject.toml
-	$(call environment,$(VENV),.[dev])
+	$(call environment,$(VENV),--editable '.[dev]')
 	@touch $@
 
 # Only the package: a first look should not wait for development tools.
 $(DEMO_STAMP): pyproject.toml
-	$(call environment,$(DEMO_VENV),.)
+	$(call environment,$(DEMO_VENV),--editable .)
+	@touch $@
+
+# What the benchmarks compare with; it has nothing to do with how tandem_store is developed.
+$(BENCH_STAMP): benchmarks/peers/requirements.txt
+	$(call environment,$(BENCH_VENV),--requirement benchmarks/peers/requirements.txt)
 	@touch $@
 
 define environment
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
   echo "tandem_store needs Python 3.11 or newer, and $(PYTHON) is not. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 @test -x $(1)/bin/pip || $(PYTHON) -m venv $(1)
-@echo "Installing $(2) into $(1) ..."
-@$(1)/bin/python -m pip install $(PIP_QUIET) --editable '$(2)'
+@echo "Installing $(lastword $(2)) into $(1) ..."
+@$(1)/bin/python -m pip install $(PIP_QUIET) $(2)
 endef
 
 .PHONY: dev
@@ -44,8 +51,9 @@ picture: $(STAMP) demo  ## Draw the pictures of the README from a real terminal
 	$(BIN)/python examples/picture.py
 
 .PHONY: docs
-docs: $(STAMP)  ## Write the generated pages: commands, API, tables, map of the modules
+docs: $(STAMP)  ## Write the generated pages: commands, API, tables, map of the modules, benchmarks
 	$(BIN)/python -m tools
+	$(BIN)/python -m benchmarks.publish
 
 .PHONY: map
 map: $(STAMP)  ## Write only the map of the modules, in docs/internals/architecture.md
@@ -84,10 +92,12 @@ mutation: $(STAMP)  ## Change the rules of choice, cursors and claims, and see w
 	$(BIN)/mutmut results
 
 .PHONY: bench
-bench: $(STAMP)  ## Measure the import, every call of the repository, and salvaging
-	$(BIN)/python -m benchmarks
-	$(BIN)/python -m benchmarks.repository
-	$(BIN)/python -m benchmarks.salvage
+bench: $(STAMP) $(BENCH_STAMP)  ## Measure everything; AGAINST=HEAD^ measures that commit, too
+	$(BIN)/python -m benchmarks $(if $(AGAINST),--against $(AGAINST)) $(OPTIONS)
+
+.PHONY: bench-quick
+bench-quick: $(STAMP) $(BENCH_STAMP)  ## Check in a minute that everything measured stores the same
+	$(BIN)/python -m benchmarks --quick --results build/bench-quick.json
 
 .PHONY: clean
 clean:  ## Remove what the other targets made, except the virtual environments

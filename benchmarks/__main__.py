@@ -1,138 +1,103 @@
-"""``python -m benchmarks``: the import against the floor, in one run, on this machine.
+"""``python -m benchmarks``: measure everything on this machine, and print it as a page.
 
-Every subject runs in its own process on a new database; the subjects take turns, so that a slow
-minute of the machine hits all of them. The tables that are printed are the only source of figures.
+The page goes to standard output, the results to a file; ``python -m benchmarks.publish`` makes the
+page of the documentation of that file.
 """
 
 from __future__ import annotations
 
-import shutil
-import statistics
-import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Final
 
 import click
-import orjson
+from sqlalchemy import make_url
 
-from benchmarks.generate import write_hot, write_shards
-from benchmarks.measure import Measurement, measure
-from benchmarks.table import head, machine, row
+from benchmarks.checkouts import ROOT, other_checkout, this_checkout
+from benchmarks.lab import Lab
+from benchmarks.page import SUITES, render
+from benchmarks.results import Results
+from benchmarks.servers import Server, own_server
+from benchmarks.setting import describe
+from benchmarks.sizes import FULL, ONE_MILLION, QUICK, Sizes
 
-_MEGABYTE = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """One way to bring a state directory into a new database file."""
-
-    name: str
-    #: Parser processes of ``tandem-store import``; ``None`` is the floor.
-    jobs: int | None
-
-    def command(self, state: Path, database: Path) -> list[str]:
-        """The command line that does it."""
-        if self.jobs is None:
-            return [sys.executable, "-m", "benchmarks.floor", str(state), str(database)]
-        url = f"sqlite:///{database}"
-        options = ["--jobs", str(self.jobs), "--json"]
-        return [sys.executable, "-m", "tandem_store", "--db", url, "import", str(state), *options]
-
-    def imported(self, measurement: Measurement) -> int:
-        """How many runs it says are in its database."""
-        told = orjson.loads(measurement.output)
-        return int(told if self.jobs is None else told["runs"])
-
-
-FLOOR = Subject("plain loop (floor)", None)
-IMPORTS = (Subject("import, in one process", 1), Subject("import, 2 parser processes", 2))
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One finished turn of a subject."""
-
-    measurement: Measurement
-    database_bytes: int
-
-
-def take_turn(subject: Subject, state: Path, folder: Path, runs: int) -> Outcome:
-    """Run ``subject`` once on a new database inside ``folder``, which is emptied again.
-
-    Raises ``click.ClickException`` if not all ``runs`` arrived: a fast loss is no result.
-    """
-    folder.mkdir()
-    database = folder / "runs.db"
-    measurement = measure(subject.command(state, database))
-    if (arrived := subject.imported(measurement)) != runs:
-        raise click.ClickException(f"{subject.name}: {arrived} of {runs} runs arrived")
-    size = sum(file.stat().st_size for file in folder.glob("runs.db*"))
-    shutil.rmtree(folder)
-    return Outcome(measurement, size)
-
-
-def compare(state: Path, work: Path, *, runs: int, rounds: int) -> None:
-    """Print seconds, ratio, memory and file size of every subject over the same shards."""
-    subjects = (FLOOR, *IMPORTS)
-    turns: dict[str, list[Outcome]] = {subject.name: [] for subject in subjects}
-    for number in range(rounds):
-        for subject in subjects:
-            click.echo(f"round {number + 1} of {rounds}: {subject.name}", err=True)
-            turns[subject.name].append(take_turn(subject, state, work / "turn", runs))
-    floor = _median_seconds(turns[FLOOR.name])
-    head("way", "seconds (median)", "least - most", "ratio", "resident", "private", "file")
-    for name, outcomes in turns.items():
-        seconds = sorted(outcome.measurement.seconds for outcome in outcomes)
-        median = statistics.median(seconds)
-        spread = f"{seconds[0]:.2f} - {seconds[-1]:.2f}"
-        size = _megabytes(outcomes[-1].database_bytes)
-        row(name, f"{median:.2f}", spread, f"{median / floor:.2f}", *_memory(outcomes), size)
-
-
-def weigh_hot(state: Path, work: Path, *, runs: int) -> None:
-    """Print seconds and memory of the import of one big hot file."""
-    head("way", "seconds", "resident", "private", "file")
-    for subject in IMPORTS:
-        click.echo(f"hot file: {subject.name}", err=True)
-        outcome = take_turn(subject, state, work / "turn", runs)
-        seconds = f"{outcome.measurement.seconds:.1f}"
-        row(subject.name, seconds, *_memory([outcome]), _megabytes(outcome.database_bytes))
-
-
-def _median_seconds(outcomes: list[Outcome]) -> float:
-    return statistics.median(outcome.measurement.seconds for outcome in outcomes)
-
-
-def _memory(outcomes: list[Outcome]) -> tuple[str, str]:
-    return (
-        _megabytes(max(outcome.measurement.resident for outcome in outcomes)),
-        _megabytes(max(outcome.measurement.private for outcome in outcomes)),
-    )
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / _MEGABYTE:,.0f} MB"
+#: Where make has put the peers.
+_PEERS: Final = ROOT / ".venv-bench" / "bin" / "python"
 
 
 @click.command()
-@click.option("--runs", default=10_000, show_default=True, help="History shards to import.")
-@click.option("--rounds", default=3, show_default=True, help="Turns of each subject.")
-@click.option("--hot-bytes", default=1_000_000_000, show_default=True, help="0 leaves it out.")
-@click.option("--seed", default=1, show_default=True)
-def main(runs: int, rounds: int, hot_bytes: int, seed: int) -> None:
-    """Measure the import of history shards against the floor, then of one big hot file."""
-    with tempfile.TemporaryDirectory(prefix="tandem-store-bench-") as folder:
-        work = Path(folder)
-        click.echo(f"{machine()}\n")
-        size = write_shards(work / "shards", runs=runs, seed=seed)
-        click.echo(f"{runs:,} history shards, {_megabytes(size)}, {rounds} rounds\n")
-        compare(work / "shards", work, runs=runs, rounds=rounds)
-        shutil.rmtree(work / "shards")
-        if hot_bytes:
-            count = write_hot(work / "hot", size=hot_bytes, seed=seed)
-            click.echo(f"\none hot file of {count:,} runs, {_megabytes(hot_bytes)}\n")
-            weigh_hot(work / "hot", work, runs=count)
+@click.option("--quick", is_flag=True, help="Check everything at a small size; times mean nothing.")
+@click.option(
+    "--suite", "suites", multiple=True, type=click.Choice(list(SUITES)), help="Only these."
+)
+@click.option("--against", metavar="DIR|REV", help="Also measure this checkout or git revision.")
+@click.option("--shards", multiple=True, type=int, help="History shards to import; repeatable.")
+@click.option("--rounds", type=int, help="Turns of each command.")
+@click.option("--hot-bytes", type=int, help="Bytes of the hot file.")
+@click.option("--largest", type=int, help="Leave out stores of more runs.")
+@click.option("--million", is_flag=True, help="Also measure calls in a store of 1,000,000 runs.")
+@click.option("--seed", type=int, help="Another seed makes other runs.")
+@click.option("--server", metavar="URL", help="A PostgreSQL server; may create databases.")
+@click.option("--no-peers", is_flag=True, help="Leave out what comes from PyPI.")
+@click.option(
+    "--results",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=ROOT / "build" / "benchmarks.json",
+    help="Where the results go.",
+)
+def main(
+    *,
+    quick: bool,
+    suites: tuple[str, ...],
+    against: str | None,
+    server: str | None,
+    no_peers: bool,
+    file: Path,
+    **sizes: Any,
+) -> None:
+    """Measure tandem_store beside its peers, and another commit if one is named."""
+    chosen = _sizes(QUICK if quick else FULL, **sizes)
+    peers = None if no_peers or not _PEERS.exists() else _PEERS
+    with _lab(chosen, against=against, server=server, peers=peers) as lab:
+        lab.results.setting.update(describe(lab), suites=[*(suites or SUITES)])
+        for name in lab.results.setting["suites"]:
+            SUITES[name].measure(lab)
+        lab.results.save(file)
+        click.echo(render(lab.results), nl=False)
+
+
+def _sizes(sizes: Sizes, *, million: bool, largest: int | None, **changes: Any) -> Sizes:
+    """Return the sizes with what the options change."""
+    stores = (*sizes.stores, *([ONE_MILLION] if million else []))
+    stores = tuple(one for one in stores if largest is None or one.runs <= largest)
+    given = {name: value for name, value in changes.items() if value}
+    return replace(sizes, stores=stores, **given)
+
+
+@contextmanager
+def _lab(
+    sizes: Sizes, *, against: str | None, server: str | None, peers: Path | None
+) -> Iterator[Lab]:
+    """Provide everything that the suites need, and remove it afterwards."""
+    with ExitStack() as opened:
+        prefix = "tandem-store-bench-"
+        work = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix=prefix)))
+        checkouts = [this_checkout()]
+        if against:
+            checkouts.append(opened.enter_context(other_checkout(against, work)))
+        running = Server(make_url(server)) if server else opened.enter_context(own_server())
+        yield Lab(
+            work=work,
+            sizes=sizes,
+            checkouts=tuple(checkouts),
+            peers=peers,
+            server=running,
+            results=Results({}),
+        )
 
 
 if __name__ == "__main__":

@@ -70,6 +70,7 @@ def sources() -> list[Path]:
         *sorted(PACKAGE.rglob("*.py")),
         REPOSITORY / "migrations" / "env.py",
         *sorted((REPOSITORY / "tools").glob("*.py")),
+        *sorted((REPOSITORY / "benchmarks").rglob("*.py")),
     ]
 
 

@@ -1,19 +1,17 @@
-"""``python -m benchmarks.salvage``: how the time to salvage a damaged file grows with its size.
+"""Damaged files of every kind: a program that makes them, and salvages them when asked.
 
-Twice the size must take about twice the time. Each file is cut into entries, as an import does it
-before anything is stored, and then salvaged from its beginning to its end.
+Each file is cut into entries, as an import does it before anything is stored, and then salvaged
+from its beginning to its end.
 """
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
-import click
-
-from benchmarks.table import head, machine, row
+from benchmarks.answering import answer
 from tandem_store.importer.source.salvage.damaged_ranges import salvage
 from tandem_store.importer.source.salvage.entries import outline
 
@@ -59,7 +57,7 @@ def _run(run_id: str, *, text: str = "plain", spoilt: bool = False) -> dict[str,
     return {"run_id": run_id, "automation_id": "a", "checkpoint": {"node_outputs": outputs}}
 
 
-KINDS: Final[tuple[Callable[[int], bytes], ...]] = (
+_KINDS: Final[tuple[Callable[[int], bytes], ...]] = (
     escaped_quotes,
     backslashes,
     surplus_quotes,
@@ -68,27 +66,19 @@ KINDS: Final[tuple[Callable[[int], bytes], ...]] = (
 )
 
 
-def seconds(data: bytes) -> float:
-    """Processor time to cut a file into entries, and to salvage all of it."""
-    started = time.process_time()
+def calls(sizes: list[int]) -> dict[str, Callable[[], Any]]:
+    """Return a call for each kind of damage and size in kilobytes, such as ``backslashes 128``."""
+    return {
+        f"{kind.__name__.replace('_', ' ')} {size}": partial(_salvaged, kind(size * _KILOBYTE))
+        for kind in _KINDS
+        for size in sizes
+    }
+
+
+def _salvaged(data: bytes) -> None:
     outline(data)
     list(salvage(data, 0, len(data)))
-    return time.process_time() - started
-
-
-@click.command()
-@click.option("--smallest", default=128, show_default=True, help="Kilobytes of the smallest file.")
-@click.option("--sizes", default=6, show_default=True, help="How many sizes, each twice the last.")
-def main(smallest: int, sizes: int) -> None:
-    """Salvage damaged files of growing size and print milliseconds of processor time."""
-    steps = [smallest << step for step in range(sizes)]
-    click.echo(f"{machine()}\n\nmilliseconds of processor time\n")
-    head("damage", *(f"{step:,} KB" for step in steps))
-    for kind in KINDS:
-        files = [kind(step * _KILOBYTE) for step in steps]
-        name = kind.__name__.replace("_", " ")
-        row(name, *(f"{min(seconds(file) for _ in range(3)) * 1000:,.1f}" for file in files))
 
 
 if __name__ == "__main__":
-    main()
+    answer(lambda setup: calls(setup["sizes"]))
