@@ -76,7 +76,7 @@ class Sample:
         return len(candidate.content) + sum(measured)
 
     def _new(self, taken: set[int]) -> Iterator[tuple[Candidate, float]]:
-        """Yield new dictionaries and what they leave, until a greater one is not worth its bytes."""
+        """Yield new dictionaries and what they leave, until a greater one is not worth it."""
         least = float("inf")
         for candidate, size in self._sized(self._trained_dictionaries()):
             if size >= least or candidate.dictionary.dict_id in taken:
