@@ -96,7 +96,7 @@ def _checked(row: Row[Any]) -> ZstdDict:
     return dictionary
 
 
-def packed(dictionary: ZstdDict) -> bytes:
+def compressed(dictionary: ZstdDict) -> bytes:
     """Return what is stored of a dictionary: compressed as well as possible, as it is read once."""
     compressor = ZstdCompressor(
         options={
@@ -108,12 +108,12 @@ def packed(dictionary: ZstdDict) -> bytes:
 
 
 def list_for_month(
-    connection: Connection, month: Month, dictionary: ZstdDict, packed: bytes
+    connection: Connection, month: Month, dictionary: ZstdDict, content: bytes
 ) -> None:
     """Enter that documents of ``month`` need a dictionary, which is stored unless it is there.
 
-    ``packed`` is what is stored of it. It has to be done before the first such document is written,
-    or in the same transaction.
+    ``content`` is what is stored of it. Call this before the first such document is written, or in
+    the same transaction.
     """
     number = dictionary.dict_id
     if number in listed_for_month(connection, month):
@@ -124,7 +124,7 @@ def list_for_month(
             "id": number,
             "digest": sha256(dictionary.dict_content).digest(),
             "encoding": ENCODING,
-            "content": packed,
+            "content": content,
             "created_at_ms": now_ms(),
         }
         connection.execute(insert(dictionaries).values(row))

@@ -12,7 +12,7 @@ from tandem_store.database.bulk import insert_rows
 from tandem_store.database.portable_files import page_bytes
 from tandem_store.database.urls import sqlite_path
 
-#: Free pages that one transaction gives back: 4 MB with our page size, some ten milliseconds.
+#: Free pages that one transaction returns: 4 MB with our page size, some ten milliseconds.
 _STEP: Final = 256
 
 
@@ -81,8 +81,8 @@ def give_back_some(connection: Connection) -> bool:
     if not before:
         return False
     for _ in range(min(_STEP, before)):
-        # One by one: of an answer without columns, which has a row for each page, Python's driver
-        # fetches only the first row, and SQLite gives back a page when its row is fetched.
+        # One by one: SQLite returns a page when the row for it is fetched, and of an answer without
+        # columns Python's driver fetches only the first row.
         connection.exec_driver_sql("PRAGMA incremental_vacuum(1)")
     left = int(integrity.pragma(connection, "freelist_count"))
     return 0 < left < before

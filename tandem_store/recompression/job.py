@@ -146,7 +146,7 @@ class _Job:
         with self.store.begin() as tx:
             for month in months:
                 dictionaries.list_for_month(
-                    tx.connection, month, candidate.dictionary, candidate.packed
+                    tx.connection, month, candidate.dictionary, candidate.content
                 )
         with self.store.read() as tx:
             return Recompressor(dictionaries.read(tx.connection, number))

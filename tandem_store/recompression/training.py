@@ -33,10 +33,10 @@ _MEASURED: Final = 75
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A dictionary that may be chosen; ``packed`` is empty if the database has it already."""
+    """A dictionary that may be chosen; ``content`` is empty if the database has it already."""
 
     dictionary: ZstdDict
-    packed: bytes = b""
+    content: bytes = b""
 
 
 class Sample:
@@ -57,30 +57,32 @@ class Sample:
     def best(self, stored: Iterable[ZstdDict], taken: set[int]) -> Candidate | None:
         """Return the dictionary that leaves the fewest bytes, counting those of a new dictionary.
 
-        That is one of those ``stored``, or a new one, whose number is none of ``taken``. None if
-        the documents are smallest without one.
+        That is one of those ``stored``, or a new one whose number is not ``taken``. None if the
+        documents are smallest without one.
         """
         least = sum(weight * len(compress_run(document)) for document, weight in self._measured)
         best: Candidate | None = None
-        for candidate in chain(map(Candidate, stored), self._new(taken)):
-            if (size := self._size(candidate)) < least:
+        for candidate, size in chain(self._sized(map(Candidate, stored)), self._new(taken)):
+            if size < least:
                 best, least = candidate, size
         return best
 
-    def _size(self, candidate: Candidate) -> float:
-        compressed = compressor_with(candidate.dictionary, LEVEL)
-        measured = (weight * len(compressed(document)) for document, weight in self._measured)
-        return len(candidate.packed) + sum(measured)
+    def _sized(self, candidates: Iterable[Candidate]) -> Iterator[tuple[Candidate, float]]:
+        return ((candidate, self._size(candidate)) for candidate in candidates)
 
-    def _new(self, taken: set[int]) -> Iterator[Candidate]:
-        """Yield new dictionaries, the next greater one only if the last was worth its bytes."""
+    def _size(self, candidate: Candidate) -> float:
+        compress_with_it = compressor_with(candidate.dictionary, LEVEL)
+        measured = (weight * len(compress_with_it(document)) for document, weight in self._measured)
+        return len(candidate.content) + sum(measured)
+
+    def _new(self, taken: set[int]) -> Iterator[tuple[Candidate, float]]:
+        """Yield new dictionaries and what they leave, until a greater one is not worth it."""
         least = float("inf")
-        for candidate in self._trained_dictionaries():
-            size = self._size(candidate)
+        for candidate, size in self._sized(self._trained_dictionaries()):
             if size >= least or candidate.dictionary.dict_id in taken:
                 return
             least = size
-            yield candidate
+            yield candidate, size
 
     def _trained_dictionaries(self) -> Iterator[Candidate]:
         total = sum(map(len, self._trained))
@@ -93,7 +95,7 @@ class Sample:
                 dictionary = train_dict(self._trained[::step], size)
             except (ValueError, ZstdError):
                 return  # There are too few documents to make one from.
-            yield Candidate(dictionary, dictionaries.packed(dictionary))
+            yield Candidate(dictionary, dictionaries.compressed(dictionary))
 
 
 def _weighed(documents: Sequence[bytes], runs: float) -> Iterator[tuple[bytes, float]]:

@@ -63,7 +63,7 @@ def remove(connection: Any) -> None:
 
 def change(connection: Any) -> None:
     """Its bytes are others."""
-    connection.execute(update(tables.dictionaries).values(content=dictionaries.packed(OTHER)))
+    connection.execute(update(tables.dictionaries).values(content=dictionaries.compressed(OTHER)))
 
 
 def cut(connection: Any) -> None:
@@ -133,7 +133,9 @@ def test_only_a_few_dictionaries_are_kept(store_url: str, monkeypatch: pytest.Mo
     with open_store(store_url) as store:
         with store.begin() as tx:
             for one in (DICTIONARY, OTHER):
-                dictionaries.list_for_month(tx.connection, JANUARY, one, dictionaries.packed(one))
+                dictionaries.list_for_month(
+                    tx.connection, JANUARY, one, dictionaries.compressed(one)
+                )
         with store.read() as tx:
             find = dictionaries.finder(tx.connection)
             first = find(DICTIONARY.dict_id)

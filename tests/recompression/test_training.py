@@ -26,7 +26,7 @@ def test_a_new_dictionary_pays_for_many_documents() -> None:
     chosen = Sample(DOCUMENTS, Fraction(1, 1_000)).best([USELESS], numbers(USELESS))
 
     assert chosen is not None
-    assert chosen.packed
+    assert chosen.content
     assert len(chosen.dictionary.dict_content) <= SIZES[0]
 
 
@@ -35,7 +35,7 @@ def test_one_that_is_there_costs_nothing() -> None:
     chosen = Sample(DOCUMENTS[:9], ALL).best([USELESS, FITTING], numbers(USELESS, FITTING))
 
     assert chosen is not None
-    assert (chosen.dictionary, chosen.packed) == (FITTING, b"")
+    assert (chosen.dictionary, chosen.content) == (FITTING, b"")
 
 
 def test_none_is_chosen_where_none_saves_anything() -> None:
