@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 from tandem_store.month import Month
 from tandem_store.records.enums import TERMINAL_STATUSES, RunStatus, StopKind
 
