@@ -16,7 +16,6 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, Dialect, Engine, Executable
 from sqlalchemy.sql.compiler import ExpandedState, SQLCompiler
 from sqlalchemy.sql.selectable import ReturnsRows
-from sqlalchemy.types import TypeEngine
 
 from tandem_store.column_types import StoredAs
 from tandem_store.database.error_events import raise_as_sqlalchemy, refuse_if_ended, undone_error
@@ -133,9 +132,9 @@ class _Compiled:
             if isinstance(statement, ReturnsRows)
             else []
         )
-        #: Position and converter of the columns whose values are stored in another form, for a
-        #: complete column. What the driver says about those of the first result decides.
-        self._converters: list[tuple[int, _ConvertAll]] | None = None
+        #: The columns whose values are stored in another form: position, and converters of one
+        #: value and of all. What the driver says about the columns of the first result decides.
+        self._converters: list[tuple[int, _Convert, _ConvertAll]] | None = None
 
     def all(self, connection: Connection, values: Parameters) -> list[Values]:
         """Run the statement and return its rows."""
@@ -144,7 +143,12 @@ class _Compiled:
     def first(self, connection: Connection, values: Parameters) -> Values | None:
         """Run the statement and return its first row, or None if it has none."""
         row = self._run(connection, values, self._take_first)
-        return None if row is None else self._read([row])[0]
+        if row is None or not self._converters:
+            return row
+        read = list(row)
+        for at, convert, _ in self._converters:
+            read[at] = convert(read[at])
+        return tuple(read)
 
     def write(self, connection: Connection, values: Parameters) -> int:
         """Run the statement and return how many rows it wrote."""
@@ -176,23 +180,20 @@ class _Compiled:
             return rows
         # Column by column, which needs no loop over the rows in Python.
         columns: list[Any] = list(zip(*rows, strict=True))
-        for at, convert in self._converters:
+        for at, _, convert in self._converters:
             columns[at] = convert(columns[at])
         return list(zip(*columns, strict=True))
 
     def _find_converters(self, cursor: Any) -> None:
         if self._converters is None:
-            found = (
-                (at, self._converter(one, said[1]))
-                for at, (one, said) in enumerate(zip(self._types, cursor.description, strict=True))
-            )
-            self._converters = [(at, convert) for at, convert in found if convert is not None]
-
-    def _converter(self, column_type: TypeEngine[Any], said: object) -> _ConvertAll | None:
-        if isinstance(column_type, StoredAs):
-            return column_type.all_from_stored
-        convert = column_type.dialect_impl(self._dialect).result_processor(self._dialect, said)
-        return None if convert is None else partial(map, convert)
+            found: list[tuple[int, _Convert, _ConvertAll]] = []
+            for at, (one, said) in enumerate(zip(self._types, cursor.description, strict=True)):
+                stored = one.dialect_impl(self._dialect)
+                convert = stored.result_processor(self._dialect, said[1])
+                if convert is not None:
+                    together = isinstance(one, StoredAs) and one.all_from_stored
+                    found.append((at, convert, together or partial(map, convert)))
+            self._converters = found
 
 
 class _Form:
@@ -227,11 +228,7 @@ def _compiler(statement: Executable, dialect: Dialect) -> SQLCompiler:
 
 def _listeners(target: Engine | Connection) -> tuple[int, ...]:
     dispatch: Any = target.dispatch
-    return (
-        len(dispatch.before_cursor_execute),
-        len(dispatch.after_cursor_execute),
-        len(target.dialect.dispatch.do_execute),
-    )
+    return len(dispatch.before_cursor_execute), len(dispatch.after_cursor_execute)
 
 
 def _rowcount(cursor: Any) -> int:

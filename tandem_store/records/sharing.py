@@ -2,7 +2,7 @@
 
 A change leaves most of a record as it was: the same objects. They were validated and spelled
 before, so their stored form is taken over. A list or dict that was changed in place, which the
-records forbid, is noticed if its length or its plain values differ from what is stored.
+records forbid, is noticed all the same, except for an exchange of records within a list or dict.
 """
 
 from __future__ import annotations
@@ -68,12 +68,16 @@ def _spelled_list(value: list[Any], before: list[Any], stored: list[Any]) -> Spe
 def _is_stored_as(value: Any, stored: Any) -> bool:
     """Whether a value that was read from ``stored`` has not been changed in place since."""
     kind = type(value)
-    if kind is not dict and kind is not list:
-        return stored is not None or value is None
-    if type(stored) is not kind or len(value) != len(stored):
-        return False
-    # Nearly always the very same objects, which makes the comparison fast.
-    return value == stored or _has_records(value)
+    if kind is dict or kind is list:
+        if type(stored) is not kind or len(value) != len(stored):
+            return not value and stored is None
+        # Nearly always the very same objects, which makes the comparison fast.
+        return value == stored or _has_records(value)
+    if Record in kind.__mro__:
+        return type(stored) is dict and all(
+            _is_stored_as(one, stored.get(key)) for _, key, one in written_fields(value)
+        )
+    return stored is not None or value is None
 
 
 def _has_records(value: Any) -> bool:

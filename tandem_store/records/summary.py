@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
 
 from tandem_store.month import Month
 from tandem_store.records.enums import TERMINAL_STATUSES, RunStatus, StopKind
 
 
-# Without slots: a page has up to 1,000 of these, and one dict for all fields is made six times as
-# fast as two dozen slots are set.
+# Without slots, which would have to be set one by one: see ``runs.listing``.
 @dataclass(frozen=True, kw_only=True)
 class RunSummary:
     """One run in a list. Times are in milliseconds since 1970, UTC."""
@@ -63,13 +61,6 @@ class RunSummary:
     month: Month
     #: 1 for a new run, one more with every write.
     revision: int
-
-    @classmethod
-    def of(cls, values: dict[str, Any]) -> Self:
-        """Return the summary with these values, by field; the dict becomes part of it."""
-        summary = cls.__new__(cls)
-        object.__setattr__(summary, "__dict__", values)
-        return summary
 
     @property
     def is_terminal(self) -> bool:

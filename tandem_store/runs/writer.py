@@ -106,7 +106,8 @@ class Runs(RunReader):
         """Read a run, apply ``change`` to it, write it back, and return what was written.
 
         If another writer comes in between, this starts again, so ``change`` may be called twice and
-        must do nothing but return the changed run. Some fields follow from the change:
+        must do nothing but return the changed run. What is the same object afterwards keeps its
+        stored form, so never change a list or dict in place. Some fields follow from the change:
         ``updated_at_ms`` becomes the present (milliseconds UTC), or one more than it was if that is
         later; a run that is not queued has no ``scheduler``; one that ended has a
         ``finished_at_ms``.
