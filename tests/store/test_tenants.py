@@ -98,6 +98,7 @@ WALK: dict[str, Callable[[Runs], Any]] = {
     "get": lambda runs: runs.get("other") is None,
     "get_versioned": lambda runs: runs.get_versioned("other") is None,
     "document": lambda runs: runs.document("other") is None,
+    "documents": lambda runs: [one.run_id for one in runs.documents(["other", "mine"])] == ["mine"],
     "exists": lambda runs: not runs.exists("other"),
     "list": lambda runs: [run.run_id for run in runs.list().items] == ["mine"],
     "count": lambda runs: runs.count() == 1,
