@@ -228,7 +228,11 @@ def _compiler(statement: Executable, dialect: Dialect) -> SQLCompiler:
 
 def _listeners(target: Engine | Connection) -> tuple[int, ...]:
     dispatch: Any = target.dispatch
-    return len(dispatch.before_cursor_execute), len(dispatch.after_cursor_execute)
+    return (
+        len(dispatch.before_cursor_execute),
+        len(dispatch.after_cursor_execute),
+        len(target.dialect.dispatch.do_execute),
+    )
 
 
 def _rowcount(cursor: Any) -> int:

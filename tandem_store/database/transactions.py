@@ -221,9 +221,7 @@ class _Block(AbstractContextManager[View]):
             elif (transaction := self._resources.transaction) is not None:
                 transaction.__exit__(kind, error, traceback)
         except AssertionError as failure:
-            # SQLAlchemy asserts that every commit has ended, which an interrupted one has not.
-            if isinstance(failure.__context__, KeyboardInterrupt):
-                raise failure.__context__ from None
+            _raise_interrupt_behind(failure)
             raise
         finally:
             # Not in a function of its own, which could be interrupted as it begins.
@@ -245,8 +243,19 @@ class _Block(AbstractContextManager[View]):
 def _close(connection: Connection) -> None:
     try:
         connection.close()
-    except BaseException:
+    except BaseException as failure:
         # A connection that cannot roll back is closed, so that the database does it.
         if not connection.closed:
             connection.invalidate()
+        _raise_interrupt_behind(failure)
         raise
+
+
+def _raise_interrupt_behind(failure: BaseException) -> None:
+    """Raise the interrupt that made an assertion of SQLAlchemy fail.
+
+    It asserts that every commit and rollback has ended, which an interrupted one has not.
+    """
+    interrupt = failure.__context__
+    if isinstance(failure, AssertionError) and isinstance(interrupt, KeyboardInterrupt):
+        raise interrupt from None

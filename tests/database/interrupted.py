@@ -19,7 +19,13 @@ from tandem_store.database import waiting
 from tests.support.run_records import new_run
 
 #: Every step in our own code is tried, and some of those in SQLAlchemy's.
-OURS: Final = ("/transactions.py", "/write_queue.py", "/error_events.py", "/database/sqlite.py")
+OURS: Final = (
+    "/transactions.py",
+    "/write_queue.py",
+    "/error_events.py",
+    "/database/prepared.py",
+    "/database/sqlite.py",
+)
 THEIRS: Final = ("/sqlalchemy/engine/base.py", "/sqlalchemy/pool/base.py", "/engine/default.py")
 #: Where Python does not look: between ``__enter__`` and the block. And the one moment that no code
 #: in Python can cover, as ``__exit__`` begins.
@@ -81,7 +87,7 @@ def main(url: str, way: str) -> None:
     """Try all steps and print what was found."""
     waiting.BUSY_TIMEOUT_S = 0.2  # type: ignore[misc]
     stuck, interrupts = [], 0
-    for files, every in ((OURS, 1), (THEIRS, 7)):
+    for files, every in ((OURS, 1), (THEIRS, 3)):
         with open_store(url) as store:
             at = 1
             while True:
