@@ -49,6 +49,7 @@ def test_a_sound_store_has_no_findings(sound_url: str) -> None:
         assert report.checked["runs"] == 2 * EACH
     assert report.checked == {
         "runs": 2 * EACH,
+        "dictionaries": 0,
         "snapshots": 3,
         "documents": 2 * EACH,
         "automation_snapshots": 3,

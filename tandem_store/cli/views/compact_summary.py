@@ -23,7 +23,7 @@ def planned_items(planned: Sequence[MonthPlan]) -> list[dict[str, object]]:
 
 
 def show_plan(planned: Sequence[MonthPlan]) -> None:
-    """Print what is left to compact, on stderr, as a result follows."""
+    """Print what is left to compact."""
     if not planned:
         output.print_message("Nothing is left to compact.")
         return
