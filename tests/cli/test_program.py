@@ -91,6 +91,7 @@ def test_the_commands_are_those_that_others_rely_on() -> None:
         "doctor",
         "dump",
         "import",
+        "months compact",
         "months ensure",
         "months list",
         "quarantine discard",

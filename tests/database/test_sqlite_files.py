@@ -9,8 +9,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from tandem_store import Store, StoreError, open_store
-from tandem_store.database import revisions, sqlite_files
+from tandem_store.database import new_file, revisions, sqlite_files
 from tests.support import REPOSITORY
 from tests.support.databases import file_of
 from tests.support.run_records import new_run
@@ -40,17 +40,16 @@ def killed_after(statements: int, url: str) -> bool:
             if next(left, None) is None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        class Counting(sqlite3.Connection):
-            def execute(self, *arguments: Any) -> sqlite3.Cursor:
-                count()
-                return super().execute(*arguments)
+        connect = sqlite3.connect
+
+        def counting(*arguments: Any, **options: Any) -> sqlite3.Connection:
+            connection = connect(*arguments, **options)
+            connection.set_trace_callback(count)
+            return connection
 
         try:
-            event.listen(Engine, "after_cursor_execute", count)
-            event.listen(Engine, "close", count)
             sys.addaudithook(lambda what, _: count() if what == "os.rename" else None)
-            connect = sqlite3.connect
-            sqlite3.connect = partial(connect, factory=Counting)  # type: ignore[assignment]
+            sqlite3.connect = counting  # type: ignore[assignment]
             revisions.upgrade(url)
         finally:
             os._exit(0)
@@ -183,8 +182,13 @@ class TestModes:
             raise StoreError("Not today.")
 
         monkeypatch.setattr("tandem_store.database.version_table.read", fail)
-        with pytest.raises(StoreError, match="Not today"):
+        script = tmp_path / "script" / new_file.SCRIPT
+        script.parent.mkdir()
+        script.write_text("CREATE TABLE half (a); CREATE no sense")
+        monkeypatch.setattr(revisions, "migrations_folder", lambda: script.parent)
+        with pytest.raises((StoreError, sqlite3.OperationalError), match=r"Not today|syntax error"):
             revisions.upgrade(f"{empty_url}x")
+        rmtree(script.parent)
 
         assert [path.name for path in tmp_path.iterdir()] in ([], ["store.dbx.lock"])
 
