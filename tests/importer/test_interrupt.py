@@ -26,7 +26,7 @@ BEFORE: Final = b"The source is only read.\n"
 def some_megabytes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Shards for a second or two."""
     state = StateDir(tmp_path_factory.mktemp("interrupt") / "state")
-    for run in Workload(seed=4, months=2).runs(200):
+    for run in Workload(seed=4, months=2).runs(1_000):
         state.shard(run)
     return state.root
 
