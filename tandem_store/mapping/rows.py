@@ -66,7 +66,7 @@ class RunRows(NamedTuple):
         return month
 
 
-class Reading(NamedTuple):
+class ReadRecord(NamedTuple):
     """A legacy record as it was read, and its snapshot, shared part and overlay apart."""
 
     record: dict[str, Any]
@@ -129,11 +129,11 @@ def columns_of(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def record_of(columns: dict[str, Any], document: bytes, snapshot: bytes | None) -> dict[str, Any]:
-    """Return the legacy record again. Arguments and errors are those of ``reading_of``."""
-    return reading_of(columns, document, snapshot).record
+    """Return the legacy record again. Arguments and errors are those of ``read_record``."""
+    return read_record(columns, document, snapshot).record
 
 
-def reading_of(columns: dict[str, Any], document: bytes, snapshot: bytes | None) -> Reading:
+def read_record(columns: dict[str, Any], document: bytes, snapshot: bytes | None) -> ReadRecord:
     """Return the legacy record again, from the columns of ``runs`` and the two documents.
 
     ``columns`` has the digest that the snapshot is stored under as ``snapshot_digest``, if it comes
@@ -147,7 +147,7 @@ def reading_of(columns: dict[str, Any], document: bytes, snapshot: bytes | None)
         _refuse_other_halves(columns, stored.get(_DIGEST), digest)
         shared = Snapshot(digest, snapshot) if digest and snapshot is not None else None
         lifted = LiftedSnapshot(shared, stored.get(_OVERLAY, {}))
-        return Reading(_together(columns, stored, lifted), lifted)
+        return ReadRecord(_together(columns, stored, lifted), lifted)
     except DAMAGE as error:
         raise _damaged(columns, f"cannot be read: {error}") from error
 

@@ -21,7 +21,7 @@ from tandem_store.errors import (
     quote_id,
 )
 from tandem_store.jsontext import loads
-from tandem_store.mapping import STORED_VERSION, Reading, reading_of, snapshot_document
+from tandem_store.mapping import STORED_VERSION, ReadRecord, read_record, snapshot_document
 from tandem_store.month import Month
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.selection import Tenancy
@@ -52,7 +52,7 @@ class ReadRun(NamedTuple):
     """A run and the stored form that it was read from."""
 
     run: RunRecord
-    reading: Reading
+    source: ReadRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +128,9 @@ class StoredRun:
         # Here, because lists and statistics need no models, which take long to import.
         from tandem_store.records.reading import read_run
 
-        reading = reading_of(self.columns, self.document, self.snapshot)
+        source = read_record(self.columns, self.document, self.snapshot)
         try:
-            return ReadRun(read_run(reading.record), reading)
+            return ReadRun(read_run(source.record), source)
         except (LegacyFormatError, *DAMAGE) as error:
             raise self._damaged(f"cannot be read: {error}") from error
 

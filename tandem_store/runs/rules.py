@@ -91,7 +91,7 @@ def _checked(run: RunRecord, before: ReadRun | None) -> tuple[dict[str, Any], Ru
         if before is None:
             legacy = known = run.to_legacy()
         else:
-            legacy, known = spelled_anew(run, before.run, before.reading.record)
+            legacy, known = spelled_anew(run, before.run, before.source.record)
         orjson.dumps(legacy)  # refuses lone surrogates, which a column would escape
         return legacy, read_run(known)
     except _MALFORMED as error:
@@ -106,8 +106,8 @@ def _lifted(legacy: dict[str, Any], before: ReadRun | None) -> LiftedSnapshot | 
     """Return the snapshot as it is stored already, or None if it is another than before."""
     if before is None:
         return None
-    snapshot, stored = (one.get("automation_snapshot") for one in (legacy, before.reading.record))
-    return before.reading.lifted if snapshot is not None and snapshot is stored else None
+    snapshot, stored = (one.get("automation_snapshot") for one in (legacy, before.source.record))
+    return before.source.lifted if snapshot is not None and snapshot is stored else None
 
 
 def unknown_fields(run: RunRecord) -> frozenset[str]:

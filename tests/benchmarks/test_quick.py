@@ -97,6 +97,7 @@ def other_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 _COMMIT = ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-q", "-m", "one"]
 
 
+@pytest.mark.slow
 @pytest.mark.postgresql
 @pytest.mark.sqlite
 def test_another_checkout_is_measured_beside_this_one(
