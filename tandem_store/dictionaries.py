@@ -22,7 +22,7 @@ from tandem_store.mapping import compression
 from tandem_store.mapping.compression import ENCODING, WITH_DICTIONARY, FindDictionary
 from tandem_store.month import Month
 from tandem_store.tables import dictionaries, month_dictionaries
-from tandem_store.zstd import CompressionParameter, ZstdCompressor, ZstdDict, ZstdError
+from tandem_store.zstd import ZstdDict, ZstdError
 
 #: The most bytes of a dictionary. Whoever reads with it has it in memory twice.
 LARGEST: Final = 4_000_000
@@ -98,13 +98,7 @@ def _checked(row: Row[Any]) -> ZstdDict:
 
 def compressed(dictionary: ZstdDict) -> bytes:
     """Return what is stored of a dictionary: compressed as well as possible, as it is read once."""
-    compressor = ZstdCompressor(
-        options={
-            CompressionParameter.compression_level: 19,
-            CompressionParameter.checksum_flag: 1,
-        }
-    )
-    return compressor.compress(dictionary.dict_content, mode=ZstdCompressor.FLUSH_FRAME)
+    return compression.compressor_with(None, level=19)(dictionary.dict_content)
 
 
 def list_for_month(

@@ -9,22 +9,15 @@ from pathlib import Path
 
 import orjson
 
-from benchmarks.peers.loading import BATCH, main, new_database, stored_texts, texts
+from benchmarks.peers.loading import insert_all, main, new_database, stored_texts, texts
 
 
 def load(state: Path, database: Path) -> None:
     """Put every shard below ``state`` into the new file ``database``."""
     connection = new_database(database)
     connection.execute("CREATE TABLE runs (run_id TEXT PRIMARY KEY, document TEXT NOT NULL)")
-    connection.execute("BEGIN")
-    for number, text in enumerate(texts(state), start=1):
-        run = orjson.loads(text)["run"]
-        connection.execute("INSERT INTO runs VALUES (?, ?)", (run["run_id"], text.decode()))
-        if number % BATCH == 0:
-            connection.execute("COMMIT")
-            connection.execute("BEGIN")
-    connection.execute("COMMIT")
-    connection.close()
+    rows = ((orjson.loads(text)["run"]["run_id"], text.decode()) for text in texts(state))
+    insert_all(connection, "INSERT INTO runs VALUES (?, ?)", rows)
 
 
 if __name__ == "__main__":

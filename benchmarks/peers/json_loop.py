@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from benchmarks.peers.loading import BATCH, COLUMNS, main, new_database, stored_texts, texts
+from benchmarks.peers.loading import (
+    COLUMNS,
+    insert_all,
+    main,
+    new_database,
+    stored_texts,
+    texts,
+)
 
 
 def load(state: Path, database: Path) -> None:
@@ -14,15 +21,8 @@ def load(state: Path, database: Path) -> None:
     columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
     connection.execute(f"CREATE TABLE runs ({columns}, document TEXT NOT NULL)")
     insert = f"INSERT INTO runs VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"
-    connection.execute("BEGIN")
-    for number, text in enumerate(texts(state), start=1):
-        run = json.loads(text)["run"]
-        connection.execute(insert, [*map(run.get, COLUMNS), text.decode()])
-        if number % BATCH == 0:
-            connection.execute("COMMIT")
-            connection.execute("BEGIN")
-    connection.execute("COMMIT")
-    connection.close()
+    rows = ([*map(json.loads(text)["run"].get, COLUMNS), text.decode()] for text in texts(state))
+    insert_all(connection, insert, rows)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +37,20 @@ def new_database(path: Path) -> sqlite3.Connection:
     for pragma in ("page_size=16384", "journal_mode=WAL", "synchronous=NORMAL"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
+
+
+def insert_all(
+    connection: sqlite3.Connection, insert: str, rows: Iterable[Sequence[object]]
+) -> None:
+    """Insert rows one by one, a batch in each transaction, and close the connection."""
+    connection.execute("BEGIN")
+    for number, row in enumerate(rows, start=1):
+        connection.execute(insert, row)
+        if number % BATCH == 0:
+            connection.execute("COMMIT")
+            connection.execute("BEGIN")
+    connection.execute("COMMIT")
+    connection.close()
 
 
 def texts(state: Path) -> Iterator[bytes]:

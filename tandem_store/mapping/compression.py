@@ -100,8 +100,8 @@ def _compressed(compressor: ZstdCompressor, document: bytes) -> bytes:
     return compressor.compress(document, mode=ZstdCompressor.FLUSH_FRAME)
 
 
-def compressor_with(dictionary: ZstdDict, level: int) -> Callable[[bytes], bytes]:
-    """Return a function that compresses documents so that ``dictionary`` is needed to read them.
+def compressor_with(dictionary: ZstdDict | None, level: int) -> Callable[[bytes], bytes]:
+    """Return a function that compresses at a level so that ``dictionary`` is needed to read it.
 
     It is for one thread at a time.
     """
