@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tandem_store.errors import (
         ConflictError,
         InvalidCursorError,
+        InvalidFieldError,
         InvalidFilterError,
         LeaseLostError,
         LegacyFormatError,
@@ -31,6 +32,14 @@ if TYPE_CHECKING:
         TenantScopeError,
         UnfinishedCopyError,
         UnstorableError,
+    )
+    from tandem_store.exporter import (
+        ExportReport,
+        LegacyExportReport,
+        export_csv,
+        export_jsonl,
+        export_legacy,
+        export_parquet,
     )
     from tandem_store.importer import ImportOptions, ImportReport, import_state
     from tandem_store.month import Month
@@ -69,11 +78,14 @@ __all__ = [
     "ConflictError",
     "CopyReport",
     "DamagedRun",
+    "ExportReport",
     "ImportOptions",
     "ImportReport",
     "InvalidCursorError",
+    "InvalidFieldError",
     "InvalidFilterError",
     "LeaseLostError",
+    "LegacyExportReport",
     "LegacyFormatError",
     "Month",
     "MonthDetachedError",
@@ -110,6 +122,10 @@ __all__ = [
     "backup_store",
     "compact_months",
     "copy_store",
+    "export_csv",
+    "export_jsonl",
+    "export_legacy",
+    "export_parquet",
     "import_state",
     "open_store",
     "plan_compacting",
@@ -132,6 +148,7 @@ _MODULES: Final = (
     "tandem_store.copying",
     "tandem_store.backup",
     "tandem_store.recompression",
+    "tandem_store.exporter",
 )
 
 if not TYPE_CHECKING:

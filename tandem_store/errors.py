@@ -77,6 +77,10 @@ class InvalidFilterError(StoreError, ValueError):
     """A condition of a filter that no question can be made of: the message names it."""
 
 
+class InvalidFieldError(StoreError, ValueError):
+    """A field that an export does not have, or that is named twice: the message names it."""
+
+
 class StoreLockedError(StoreError):
     """Another process holds the database longer than we are willing to wait."""
 

@@ -92,6 +92,15 @@ def refuse_depth(value: Any) -> None:
     _write_within(value, MAX_DEPTH, 0)
 
 
+def has_levels(value: Any, levels: int) -> bool:
+    """Return whether a value has at least so many levels of arrays and objects, up to 254."""
+    try:
+        _write_within(value, levels - 1, 0)
+    except DepthError:
+        return True
+    return False
+
+
 def dumps(value: Any) -> bytes:
     """Return the value as compact JSON, with keys in their own order.
 

@@ -11,13 +11,13 @@ from typing import Self
 
 from sqlalchemy import URL
 
-from tandem_store.backup import file_format, retention, snapshot
-from tandem_store.backup.atomic_file import (
+from tandem_store.atomic_file import (
     name_taken,
     os_errors_as_store_errors,
     publish,
     workspace,
 )
+from tandem_store.backup import file_format, retention, snapshot
 from tandem_store.backup.report import BackupReport
 from tandem_store.database.urls import database_url
 from tandem_store.errors import NotAStoreError, StoreError

@@ -14,13 +14,13 @@ from typing import Final
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 
-from tandem_store.backup import file_format, snapshot
-from tandem_store.backup.atomic_file import (
+from tandem_store.atomic_file import (
     os_errors_as_store_errors,
     publish,
     refuse_unless_room,
     workspace,
 )
+from tandem_store.backup import file_format, snapshot
 from tandem_store.backup.report import Content, RestoreReport
 from tandem_store.copying import copy_store
 from tandem_store.database import portable_files, revisions

@@ -14,7 +14,7 @@ from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.exc import DBAPIError
 
 from tandem_store import tables
-from tandem_store.backup.atomic_file import refuse_unless_room
+from tandem_store.atomic_file import refuse_unless_room
 from tandem_store.backup.report import Content
 from tandem_store.clock import now_ms
 from tandem_store.copying import copy_store, parts

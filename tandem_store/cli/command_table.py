@@ -34,6 +34,10 @@ ENTRIES: Final[Mapping[str, CommandEntry]] = {
     "dump": CommandEntry(
         f"{_COMMANDS}.dump:dump", "Print the complete store as sorted JSON Lines."
     ),
+    "export": CommandEntry(
+        f"{_COMMANDS}.export:export",
+        "Write runs for other programs, or all files of the engine again.",
+    ),
     "import": CommandEntry(
         f"{_COMMANDS}.import_command:import_command", "Import a state directory of the engine."
     ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from tandem_store.copying import CopyReport
     from tandem_store.doctor import Report
+    from tandem_store.exporter import LegacyExportReport
     from tandem_store.importer import ImportReport, RetryReport
     from tandem_store.recompression import CompactReport
     from tandem_store.verify import VerifyReport
@@ -53,6 +54,11 @@ def of_copy(report: CopyReport) -> int:
 def of_compacting(report: CompactReport) -> int:
     """Return ``FAILED`` if damaged documents were left as they are, else ``DONE``."""
     return FAILED if report.damaged else DONE
+
+
+def of_legacy_export(report: LegacyExportReport) -> int:
+    """Return ``INCOMPLETE`` if the engine cannot read or save some of the runs, else ``DONE``."""
+    return INCOMPLETE if report.limited else DONE
 
 
 def of_examination(report: Report) -> int:

@@ -22,7 +22,12 @@ from tandem_store.batches import batched
 from tandem_store.clock import now_ms
 from tandem_store.database.locks import advisory
 from tandem_store.database.prepared import Prepared
-from tandem_store.errors import MonthDetachedError, StoreError, StoreLockedError
+from tandem_store.errors import (
+    MonthDetachedError,
+    NotFoundError,
+    StoreError,
+    StoreLockedError,
+)
 from tandem_store.month import Month
 
 _log: Final = logging.getLogger(__name__)
@@ -64,6 +69,24 @@ def document_table(connection: Connection, month: Month) -> Table:
     The statement must name the month, too: PostgreSQL finds the partition by the column ``month``.
     """
     return table_of(month) if _is_sqlite(connection) else tables.run_documents
+
+
+def refuse_unless_attached(connection: Connection, month: Month) -> None:
+    """Raise an error if the documents of a month cannot be asked for.
+
+    Raises:
+        NotFoundError: the store has no such month.
+        MonthDetachedError: it is detached.
+    """
+    row = _STATE_OF_ONE.first(connection, {"month": month})
+    if row is None:
+        raise NotFoundError(
+            f"The store has no month {month}. See which there are with: tandem-store months list"
+        )
+    if row[1] == "detached":
+        raise MonthDetachedError(
+            f"The month {month} is detached: its documents are not in the store."
+        )
 
 
 def existing(connection: Connection) -> list[Month]:

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import URL, Connection, select
 
 from tandem_store.clock import now_ms
-from tandem_store.errors import MonthDetachedError, NotFoundError
+from tandem_store.database import partitions
 from tandem_store.month import MILLISECONDS_PER_DAY, Month
 from tandem_store.recompression.documents import Documents
 from tandem_store.store import open_store
@@ -45,22 +45,14 @@ def chosen(connection: Connection, wanted: Collection[Month]) -> list[Month]:
 
     They are sorted. Raises what ``plan_compacting`` does.
     """
-    rows = connection.execute(select(months.c.month, months.c.state).order_by(months.c.month))
-    states = {row.month: row.state for row in rows}
     for month in sorted(wanted):
-        if month not in states:
-            raise NotFoundError(
-                f"The store has no month {month}. See which there are with: tandem-store months "
-                "list"
-            )
-        if states[month] == "detached":
-            raise MonthDetachedError(
-                f"The month {month} is detached: its documents are not in the store."
-            )
+        partitions.refuse_unless_attached(connection, month)
     if wanted:
         return sorted(set(wanted))
     first_open = Month.of_ms(now_ms() - GRACE_DAYS * MILLISECONDS_PER_DAY)
-    return [month for month, state in states.items() if state == "attached" and month < first_open]
+    over = select(months.c.month).where(months.c.state == "attached", months.c.month < first_open)
+    found = connection.execute(over.order_by(months.c.month))
+    return list(found.scalars())
 
 
 def plans(connection: Connection, months: Collection[Month]) -> list[MonthPlan]:

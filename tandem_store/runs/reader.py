@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 
 from tandem_store.database.read_only import ReadOnly
+from tandem_store.month import Month
 from tandem_store.runs import claims, documents, id_search, listing, statistics, storage, stream
 from tandem_store.runs.claims import Claim
 from tandem_store.runs.context import RunsContext
@@ -149,6 +150,34 @@ class RunReader(ReadOnly):
         ['run-1', 'run-2', 'run-3']
         """
         return stream.iterate(self._context, run_filter, newest_first=newest_first)
+
+    def iterate_documents(
+        self, run_filter: RunFilter | None = None, *, newest_first: bool = True
+    ) -> Iterator[StoredRun]:
+        """Yield what ``iterate`` does, each run as it is stored, whatever version wrote it.
+
+        >>> with filled.read() as tx:
+        ...     [stored.run_id for stored in tx.runs.iterate_documents()]
+        ['run-3', 'run-2', 'run-1']
+        """
+        return stream.iterate_documents(self._context, run_filter, newest_first=newest_first)
+
+    def month_documents(
+        self, month: Month, run_filter: RunFilter | None = None
+    ) -> Iterator[StoredRun]:
+        """Yield the runs of one month that pass the filter as stored, by the code points of ids.
+
+        50 runs are in memory at a time.
+
+        Raises:
+            NotFoundError: the store has no such month.
+            MonthDetachedError: it is detached.
+
+        >>> with filled.read() as tx:
+        ...     [stored.run_id for stored in tx.runs.month_documents(Month.parse("2026-05"))]
+        ['run-1', 'run-2', 'run-3']
+        """
+        return stream.month_documents(self._context, run_filter, month)
 
     def documents_by_id(self) -> Iterator[StoredRun]:
         """Yield every run as stored, by the code points of the ids; 50 in memory at a time.

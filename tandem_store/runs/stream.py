@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Row, bindparam, select
 
+from tandem_store.database import partitions
 from tandem_store.database.damaged_rows import stored_month
 from tandem_store.errors import StoreError
 from tandem_store.month import Month
@@ -31,9 +32,17 @@ def iterate(
     context: RunsContext, run_filter: RunFilter | None, *, newest_first: bool
 ) -> Iterator[RunRecord]:
     """Yield the runs that pass the filter, in the order of listings."""
+    found = iterate_documents(context, run_filter, newest_first=newest_first)
+    return (stored.record() for stored in found)
+
+
+def iterate_documents(
+    context: RunsContext, run_filter: RunFilter | None, *, newest_first: bool
+) -> Iterator[StoredRun]:
+    """Yield the runs that pass the filter as stored, in the order of listings."""
     selection = context.selection(run_filter)  # refuses a wrong filter now, not when it is used
 
-    def records() -> Iterator[RunRecord]:
+    def documents() -> Iterator[StoredRun]:
         start: Position | None = None
         while True:
             side = None if start is None else start.side
@@ -42,11 +51,38 @@ def iterate(
             rows = context.connection.execute(query.limit(BATCH), values).all()
             if not rows:
                 return
-            for stored in _complete(context, rows):
-                yield stored.record()
+            yield from _complete(context, rows)
             start = Position(rows[-1].created_at_ms, rows[-1].run_id)
 
-    return records()
+    return documents()
+
+
+def month_documents(
+    context: RunsContext, run_filter: RunFilter | None, month: Month
+) -> Iterator[StoredRun]:
+    """Yield the runs of one month that pass the filter as stored, by the code points of ids."""
+    selection = context.selection(run_filter)
+    partitions.refuse_unless_attached(context.connection, month)
+    table = partitions.document_table(context.connection, month)
+    # The ids come from the documents, in the order of their key. The runs have no index with both
+    # the month and the id, and would be sorted again for every batch.
+    query = (
+        select(*_KEY)
+        .join_from(table, runs, table.c.run_id == runs.c.run_id)
+        .where(table.c.month == bindparam("month"), *selection.shape().conditions())
+        .order_by(table.c.run_id)
+        .limit(BATCH)
+    )
+
+    def documents() -> Iterator[StoredRun]:
+        values = {**selection.values(), "month": month}
+        rows = context.connection.execute(query, values).all()
+        while rows:
+            yield from _complete(context, rows)
+            following = query.where(table.c.run_id > rows[-1].run_id)
+            rows = context.connection.execute(following, values).all()
+
+    return documents()
 
 
 def documents(context: RunsContext, run_ids: Sequence[str]) -> Iterator[StoredRun]:

@@ -19,8 +19,8 @@ from tandem_store import (
     open_store,
     tables,
 )
+from tandem_store.atomic_file import PREFIX
 from tandem_store.backup import backup_store, restore_store
-from tandem_store.backup.atomic_file import PREFIX
 from tandem_store.database import partitions, version_table
 from tandem_store.database.locks.files import file_lock
 from tandem_store.database.urls import DEFAULT_SCHEMA, database_url, sqlite_path

@@ -14,8 +14,8 @@ from typing import Final
 import pytest
 
 from tandem_store import UnfinishedCopyError, open_store
+from tandem_store.atomic_file import PREFIX
 from tandem_store.backup import backup_store, restore_store, upgrade_after_backup
-from tandem_store.backup.atomic_file import PREFIX
 from tandem_store.database import revisions
 from tests.backup.contents import names
 from tests.support.databases import NewDatabase

@@ -18,8 +18,8 @@ from tandem_store import (
     UnfinishedCopyError,
     open_store,
 )
+from tandem_store.atomic_file import PREFIX
 from tandem_store.backup import backup_store, restore_store
-from tandem_store.backup.atomic_file import PREFIX
 from tandem_store.database import revisions, version_table
 from tests.backup.contents import names, rows
 from tests.support.databases import NewDatabase, file_of

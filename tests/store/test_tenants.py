@@ -17,6 +17,7 @@ from tandem_store import (
     ConflictError,
     InvalidCursorError,
     LeaseLostError,
+    Month,
     NotFoundError,
     RunRecord,
     Store,
@@ -93,6 +94,9 @@ def test_a_scope_shows_its_tenant_alone(shared: Store, deployment: Any, expected
 
 FOREIGN_CLAIM = Claim(run_id="other", worker="theirs", epoch=1, expires_at_ms=2**53)
 
+#: The month of the runs here.
+MAY = Month.parse("2026-05")
+
 #: What every method of a tenant's ``tx.runs`` does with the id of another tenant's run.
 WALK: dict[str, Callable[[Runs], Any]] = {
     "get": lambda runs: runs.get("other") is None,
@@ -103,6 +107,8 @@ WALK: dict[str, Callable[[Runs], Any]] = {
     "list": lambda runs: [run.run_id for run in runs.list().items] == ["mine"],
     "count": lambda runs: runs.count() == 1,
     "iterate": lambda runs: [run.run_id for run in runs.iterate()] == ["mine"],
+    "iterate_documents": lambda runs: [one.run_id for one in runs.iterate_documents()] == ["mine"],
+    "month_documents": lambda runs: [one.run_id for one in runs.month_documents(MAY)] == ["mine"],
     "documents_by_id": lambda runs: [one.run_id for one in runs.documents_by_id()] == ["mine"],
     "find_ids": lambda runs: (
         [runs.find_ids(one, limit=9) for one in ("other", "mine")] == [(), ("mine",)]

@@ -97,7 +97,7 @@ def publish(made: Path, target: Path) -> None:
         if error.errno not in _NO_LINKS:
             raise
         _take_and_replace(made, target)
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
 def name_taken(target: Path) -> StoreError:
@@ -112,7 +112,8 @@ def _take_and_replace(made: Path, target: Path) -> None:
     made.replace(target)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Put the names in a folder on the disk, if its file system can do that."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
