@@ -70,10 +70,10 @@ lint: $(STAMP)  ## Check format, style, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Three at once keep two cores busy, because many tests wait for a server or another process.
+# Four at once keep two cores busy, because many tests wait for a server or another process.
 .PHONY: test
 test: lint  ## Run lint, then every test but the long ones
-	$(BIN)/python -m pytest -n 3 --quiet -m 'not slow'
+	$(BIN)/python -m pytest -n 4 --dist worksteal --quiet -m 'not slow'
 
 .PHONY: test-long
 test-long: $(STAMP)  ## Run the long tests: kills, many processes for a minute; prints figures

@@ -42,8 +42,12 @@ from tests.support.databases import (
 from tests.support.state_directories import StateDir
 
 # How fast the machine is says nothing about the code: a busy one draws slowly, too.
+# Each run draws other examples, so many runs of few find what one run of many does.
 settings.register_profile(
-    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "any machine",
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("any machine")
 

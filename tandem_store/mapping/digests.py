@@ -52,11 +52,6 @@ _covered: Final = itemgetter(*COVERED)
 #: How JSON begins to write U+0000 and U+0001, the characters that columns escape.
 _CONTROL: Final = b"\\u000"
 
-#: Snapshots that were found to be sound, by their digests. Services read few definitions many
-#: times, and sorting all keys takes as long as reading a run.
-_sound: Final[dict[bytes, bytes]] = {}
-_MOST_SOUND: Final = 256
-
 
 def columns_digest(columns: Mapping[str, Any], snapshot: bytes | None) -> str:
     """Return the digest of a run's columns as they are stored.
@@ -89,15 +84,3 @@ def _dumped(values: list[Any]) -> bytes:
 def snapshot_digest(document: bytes) -> bytes:
     """Return the digest that a snapshot is addressed by, made from its JSON."""
     return sha256(canonical(orjson.loads(document))).digest()
-
-
-def is_addressed_by(digest: bytes, document: bytes) -> bool:
-    """Whether a snapshot is the one that its digest says."""
-    if _sound.get(digest) == document:  # nearly always the same object
-        return True
-    if snapshot_digest(document) != digest:
-        return False
-    if len(_sound) >= _MOST_SOUND:
-        _sound.clear()
-    _sound[digest] = document
-    return True

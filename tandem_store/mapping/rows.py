@@ -19,7 +19,7 @@ import orjson
 from tandem_store.database.damaged_rows import DAMAGE, damaged_run
 from tandem_store.errors import NotAStoreError, UnstorableError
 from tandem_store.mapping.compression import compress_run
-from tandem_store.mapping.digests import columns_digest, is_addressed_by, snapshot_digest
+from tandem_store.mapping.digests import columns_digest
 from tandem_store.mapping.limits import refuse_long_texts
 from tandem_store.mapping.overlay import lay
 from tandem_store.mapping.snapshot import LiftedSnapshot, Snapshot
@@ -143,23 +143,23 @@ def read_record(columns: dict[str, Any], document: bytes, snapshot: bytes | None
     """
     try:
         stored = orjson.loads(document)
-        digest = _snapshot_digest(columns, snapshot)
+        shared = _shared(columns, snapshot)
+        digest = columns.get("snapshot_digest") if shared is None else shared.digest
         _refuse_other_halves(columns, stored.get(_DIGEST), digest)
-        shared = Snapshot(digest, snapshot) if digest and snapshot is not None else None
         lifted = LiftedSnapshot(shared, stored.get(_OVERLAY, {}))
         return ReadRecord(_together(columns, stored, lifted), lifted)
     except DAMAGE as error:
         raise _damaged(columns, f"cannot be read: {error}") from error
 
 
-def _snapshot_digest(columns: dict[str, Any], snapshot: bytes | None) -> bytes | None:
-    digest: bytes | None = columns.get("snapshot_digest")
-    if snapshot is not None:
-        if digest is None:
-            return snapshot_digest(snapshot)
-        if not is_addressed_by(digest, snapshot):
-            raise _damaged(columns, "has a snapshot that is not the one it is stored as")
-    return digest
+def _shared(columns: dict[str, Any], snapshot: bytes | None) -> Snapshot | None:
+    """Return the snapshot of a run; raises if it is not the one that the run has."""
+    if snapshot is None:
+        return None
+    shared = Snapshot.of(snapshot)
+    if columns.get("snapshot_digest") not in (None, shared.digest):
+        raise _damaged(columns, "has a snapshot that is not the one it is stored as")
+    return shared
 
 
 def _refuse_other_halves(

@@ -256,7 +256,7 @@ def test_runs_that_would_share_a_file_have_one_each(store_url: str, folder: Path
 
 
 @pytest.mark.sqlite
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(made=st.lists(runs(), min_size=1, max_size=6, unique_by=lambda run: run.run_id))
 def test_every_run_comes_back(
     made: list[RunRecord], sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory

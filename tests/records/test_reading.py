@@ -127,7 +127,7 @@ def test_a_long_value_is_cut_in_the_message() -> None:
     assert len(str(caught.value)) < 1_000
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
 @given(value=run_values(), data=st.data())
 def test_whatever_is_broken_is_told_by_its_place(
     value: dict[str, Any], data: st.DataObject
@@ -140,7 +140,7 @@ def test_whatever_is_broken_is_told_by_its_place(
     assert told is None or damaged in told
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
 @given(value=run_values(), damage=st.booleans(), data=st.data())
 def test_what_passes_the_check_can_be_read_and_nothing_else(
     value: dict[str, Any], damage: bool, data: st.DataObject
