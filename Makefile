@@ -11,6 +11,8 @@ DEMO_STAMP := $(DEMO_VENV)/.installed
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
 PIP_QUIET := --quiet --disable-pip-version-check
+# Tests start hundreds of processes, and each would compile the package anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help
 help:  ## List the targets

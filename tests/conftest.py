@@ -32,6 +32,7 @@ from tests.support.databases import (
     NewDatabase,
     NewStore,
     administer,
+    close_administration,
     copied_file,
     file_url,
     major_version,
@@ -261,11 +262,12 @@ def own_server() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(request: pytest.FixtureRequest) -> URL:
+def postgresql_server(request: pytest.FixtureRequest) -> Iterator[URL]:
     """A PostgreSQL server: the one that ``TANDEM_TEST_POSTGRES_URL`` names, or the tests' own."""
-    if outside := os.environ.get(OUTSIDE_URL):
-        return database_url(outside)
-    return server_url(request.getfixturevalue("own_server"))
+    outside = os.environ.get(OUTSIDE_URL)
+    url = database_url(outside) if outside else server_url(request.getfixturevalue("own_server"))
+    yield url
+    close_administration(url)
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,12 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy import URL, Engine, create_engine, make_url, text
 
 KINDS: Final = ("sqlite", "postgresql")
 #: Makes a database of the kind that the test runs on, and returns its URL.
@@ -81,10 +82,28 @@ def server_url(server: Any) -> URL:
 def administer(server: URL, *statements: str) -> None:
     """Run each statement in a transaction of its own."""
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    _run(engine, *statements)
+    engine.dispose()
+
+
+def _run(engine: Engine, *statements: str) -> None:
     with engine.connect() as connection:
         for statement in statements:
             connection.execute(text(statement))
-    engine.dispose()
+
+
+@cache
+def _administrator(server: URL) -> Engine:
+    """An engine that is kept: to connect takes longer than to make a database.
+
+    A server may be restarted between two tests.
+    """
+    return create_engine(server, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+
+
+def close_administration(server: URL) -> None:
+    """Close the connection by which databases were made on a server."""
+    _administrator(server).dispose()
 
 
 def major_version(server: URL) -> int:
@@ -100,6 +119,6 @@ def major_version(server: URL) -> int:
 def server_database(server: URL, template: str) -> Iterator[str]:
     """The URL of one more database on a server, a copy of ``template``; removed afterwards."""
     name = f"test_{uuid.uuid4().hex}"
-    administer(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    _run(_administrator(server), f"CREATE DATABASE {name} TEMPLATE {template}")
     yield server.set(database=name).render_as_string(hide_password=False)
-    administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+    _run(_administrator(server), f"DROP DATABASE {name} WITH (FORCE)")
