@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
+from tandem_store import json_pointer
 from tandem_store.clock import aware_datetime
 from tandem_store.errors import InvalidFieldError
 from tandem_store.records import RunFilter, RunSummary
@@ -109,8 +110,8 @@ def _field(name: str) -> Field:
     if name == "duration_ms":
         return Field(name, lambda run: _duration(run.columns))
     if name.startswith("/"):
-        tokens = _tokens(name)
-        return Field(name, lambda run: _at(run.record, tokens))
+        path = json_pointer.tokens(name)
+        return Field(name, lambda run: json_pointer.value_at(run.record, path))
     raise InvalidFieldError(
         f"There is no field {name!r}. Fields are {', '.join((*COLUMNS, *DERIVED))}, and JSON "
         "Pointers into the record, such as /checkpoint/last_failure/reason."
@@ -125,19 +126,3 @@ def _iso(at_ms: int | None) -> str | None:
 def _duration(columns: Columns) -> int | None:
     started, finished = columns["started_at_ms"], columns["finished_at_ms"]
     return None if started is None or finished is None else finished - started
-
-
-def _tokens(pointer: str) -> list[str]:
-    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
-
-
-def _at(value: Any, tokens: Sequence[str]) -> Any:
-    """Return the value that a JSON Pointer leads to, None if there is none."""
-    for token in tokens:
-        if isinstance(value, dict):
-            value = value.get(token)
-        elif isinstance(value, list) and token.isascii() and token.isdecimal():
-            value = value[int(token)] if int(token) < len(value) else None
-        else:
-            return None
-    return value

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from tandem_store.json_pointer import tokens
+
 VOLATILE: Final = {
     "/next_fire_at_ms": ("next_fire_at_ms",),
     "/last_fired_at_ms": ("last_fired_at_ms",),
@@ -21,13 +23,13 @@ def lift(snapshot: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the snapshot without its volatile keys, and the overlay; changes no input."""
     core = snapshot
     overlay: dict[str, Any] = {}
-    for pointer, tokens in VOLATILE.items():
+    for pointer, path in VOLATILE.items():
         holder: Any = core
-        for token in tokens[:-1]:
+        for token in path[:-1]:
             holder = holder.get(token) if isinstance(holder, dict) else None
-        if isinstance(holder, dict) and tokens[-1] in holder:
-            overlay[pointer] = holder[tokens[-1]]
-            core = _without(core, *tokens)
+        if isinstance(holder, dict) and path[-1] in holder:
+            overlay[pointer] = holder[path[-1]]
+            core = _without(core, *path)
     return core, overlay
 
 
@@ -35,12 +37,8 @@ def lay(core: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
     """Return the snapshot with the value of every pointer put back; changes no input."""
     snapshot = core
     for pointer, value in overlay.items():
-        snapshot = _with(snapshot, value, *_tokens(pointer))
+        snapshot = _with(snapshot, value, *tokens(pointer))
     return snapshot
-
-
-def _tokens(pointer: str) -> list[str]:
-    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
 
 
 def _without(value: dict[str, Any], first: str, *rest: str) -> dict[str, Any]:
