@@ -97,7 +97,18 @@ def publish(made: Path, target: Path) -> None:
         if error.errno not in _NO_LINKS:
             raise
         _take_and_replace(made, target)
-    sync_folder(target.parent)
+    _sync_folder(target.parent)
+
+
+def publish_folder(made: Path, target: Path) -> None:
+    """Give a complete folder its name, durably; raises ``StoreError`` if the name is taken."""
+    if hasattr(os, "sync"):
+        # All files at once: one after the other, the disk would be waited for at each of them.
+        os.sync()
+    if os.path.lexists(target):
+        raise name_taken(target)
+    made.rename(target)
+    _sync_folder(target.parent)
 
 
 def name_taken(target: Path) -> StoreError:
@@ -112,8 +123,7 @@ def _take_and_replace(made: Path, target: Path) -> None:
     made.replace(target)
 
 
-def sync_folder(folder: Path) -> None:
-    """Put the names in a folder on the disk, if its file system can do that."""
+def _sync_folder(folder: Path) -> None:
     if not hasattr(os, "O_DIRECTORY"):
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from tandem_store import json_pointer
 from tandem_store.clock import aware_datetime
 from tandem_store.errors import InvalidFieldError
+from tandem_store.exporter.pages import pages
 from tandem_store.records import RunFilter, RunSummary
 from tandem_store.store import ReadTransaction
 
@@ -92,12 +93,8 @@ def complete_runs(tx: ReadTransaction, run_filter: RunFilter | None) -> Iterator
 
 
 def _summaries(tx: ReadTransaction, run_filter: RunFilter | None) -> Iterator[ExportedRun]:
-    cursor: str | None = None
-    while True:
-        page = tx.runs.list(run_filter, limit=_PAGE, cursor=cursor, newest_first=False)
-        yield from (ExportedRun(vars(summary)) for summary in page.items)
-        if (cursor := page.next_cursor) is None:
-            return
+    for page in pages(tx, run_filter, _PAGE):
+        yield from (ExportedRun(vars(summary)) for summary in page)
 
 
 def _field(name: str) -> Field:

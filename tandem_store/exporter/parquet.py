@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import URL
 
-from tandem_store.atomic_file import name_taken, os_errors_as_store_errors, workspace
+from tandem_store.atomic_file import (
+    name_taken,
+    os_errors_as_store_errors,
+    publish_folder,
+    workspace,
+)
 from tandem_store.errors import StoreError
 from tandem_store.exporter.fields import (
     COLUMNS,
@@ -75,7 +80,7 @@ def export_parquet(
 
     Raises:
         StoreError: the folder exists, cannot be written, or pyarrow is not installed.
-        InvalidFieldError: there is no such field, or it is ``month``, which is the folder's name.
+        InvalidFieldError: there is no such field, or none but ``month``, which the folders say.
         RecordTooNewError, NotAStoreError: a record cannot be read.
     """
     began, path = time.monotonic(), Path(target).absolute()
@@ -86,14 +91,12 @@ def export_parquet(
         raise name_taken(path)
     with os_errors_as_store_errors(), workspace(path.parent) as room:
         made = room / path.name
-        made.mkdir()
+        made.mkdir(mode=0o700)
         with open_store(url) as store, store.read() as tx:
             export = _Export(tx, made, tables, report, progress or ignore_progress)
             export.write(run_filter)
         report.bytes = sum(one.stat().st_size for one in made.rglob("*.parquet"))
-        if os.path.lexists(path):
-            raise name_taken(path)
-        made.rename(path)
+        publish_folder(made, path)
     report.seconds = time.monotonic() - began
     return report
 

@@ -12,7 +12,7 @@ from tandem_store.mapping.overlay import lift
 
 #: How many snapshots are remembered with their digests, and the most bytes of one of them.
 _REMEMBERED: Final = 512
-_LARGEST_REMEMBERED: Final = 128 * 1024
+_LARGEST_REMEMBERED: Final = 256 * 1024
 
 
 class Snapshot(NamedTuple):

@@ -27,9 +27,10 @@ from tandem_store import clock
 from tandem_store.atomic_file import (
     name_taken,
     os_errors_as_store_errors,
-    sync_folder,
+    publish_folder,
 )
 from tandem_store.database.locks.files import file_lock
+from tandem_store.exporter.pages import pages
 from tandem_store.exporter.state_directory.hot_file import HotFile
 from tandem_store.exporter.state_directory.journal import Journal, WrittenFile, opened
 from tandem_store.exporter.state_directory.limits import LONGEST_NAME, Limit, limit_of
@@ -90,7 +91,7 @@ def export_legacy(
             export = _Export(tx, journal, state, report, progress or ignore_progress)
             export.write(run_filter)
         report.bytes = sum(one.stat().st_size for one in state.rglob("*") if one.is_file())
-        _publish(state, path)
+        publish_folder(state, path)
     report.seconds = time.monotonic() - began
     return report
 
@@ -105,16 +106,6 @@ def _unfinished(target: Path) -> Iterator[Path]:
     with file_lock(folder / "lock", patience_s=0, busy=_BUSY):
         yield folder
         shutil.rmtree(folder)
-
-
-def _publish(state: Path, target: Path) -> None:
-    # All files at once: one after the other, the disk would be waited for at each of them.
-    if hasattr(os, "sync"):
-        os.sync()
-    if os.path.lexists(target):
-        raise name_taken(target)
-    state.rename(target)
-    sync_folder(target.parent)
 
 
 @dataclass(slots=True)
@@ -156,18 +147,10 @@ class _Export:
         total = self.tx.runs.count(run_filter)
         path = self.state / _HOT
         with HotFile(path, self.automations, now_ms=clock.now_ms()) as hot:
-            for page in self._pages(run_filter):
+            for page in pages(self.tx, run_filter, _BATCH):
                 self._write_page(page, hot)
                 self.progress("exporting", self.report.runs, max(self.report.runs, total))
         self.report.hot = hot.runs
-
-    def _pages(self, run_filter: RunFilter | None) -> Iterator[Sequence[RunSummary]]:
-        cursor: str | None = None
-        while True:
-            page = self.tx.runs.list(run_filter, limit=_BATCH, cursor=cursor, newest_first=False)
-            yield page.items
-            if (cursor := page.next_cursor) is None:
-                return
 
     def _write_page(self, page: Sequence[RunSummary], hot: HotFile) -> None:
         kept = {run.run_id: self._kept(run) for run in page}
