@@ -212,13 +212,13 @@ def test_a_transaction_that_has_ended_is_refused(filled: Store) -> None:
 def test_an_interrupted_statement_leaves_nothing_locked(filled: Store, database: str) -> None:
     """Ctrl-C in the middle of it: the next writer begins at once."""
     count = select(literal(1).label("x")).cte(recursive=True)
-    count = count.union_all(select(count.c.x + 1).where(count.c.x < 3_000_000))
+    count = count.union_all(select(count.c.x + 1).where(count.c.x < 10_000_000))
     slow = Prepared(select(func.count()).select_from(count))
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt), filled.begin() as tx:
             Prepared(delete(tables.runs)).write(tx.connection, {})
-            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
             slow.first(tx.connection, {})
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

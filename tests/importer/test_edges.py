@@ -56,7 +56,6 @@ def test_an_engine_database_that_cannot_be_read_is_told(state: StateDir, url: st
     assert exits.of_import(report) == 3
 
 
-@pytest.mark.sqlite
 def test_more_than_600_months_are_asked_for(state: StateDir, url: str) -> None:
     """Wrong clocks make months; a table for each would be made only on purpose."""
     month_ms = 31 * 86_400_000

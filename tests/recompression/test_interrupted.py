@@ -84,7 +84,7 @@ def test_a_failure_at_any_statement_loses_nothing(over_url: str) -> None:
     assert encodings(over_url, JANUARY) == encodings(over_url, FEBRUARY) == COMPACTED
 
 
-@pytest.mark.parametrize("call", [3, 9])
+@pytest.mark.parametrize("call", [2, 3, 5, 9])
 def test_a_killed_job_is_continued(over_url: str, call: int) -> None:
     """Between the dictionary and the first document, and later; with the same dictionary."""
     before = dump(over_url)

@@ -56,7 +56,6 @@ METHODS = {
 } | {"RunFilter": RunFilter, "TenantScope": TenantScope}
 
 
-@pytest.mark.sqlite
 @pytest.mark.parametrize("name", sorted(METHODS))
 def test_the_example_runs(name: str, new_store: NewStore, tmp_path: Path) -> None:
     """Against an empty store called ``store`` and one with three runs called ``filled``.
