@@ -199,4 +199,73 @@ CREATE TABLE month_dictionaries (
 	CONSTRAINT pk_month_dictionaries PRIMARY KEY (month, dictionary_id), 
 	CONSTRAINT fk_month_dictionaries_dictionary_id_dictionaries FOREIGN KEY(dictionary_id) REFERENCES dictionaries (id)
 );
-INSERT INTO tandem_store_version (version_num) VALUES ('0004');
+CREATE TABLE archives (
+	id INTEGER NOT NULL, 
+	month INTEGER NOT NULL, 
+	location TEXT NOT NULL, 
+	digest BLOB NOT NULL, 
+	runs BIGINT NOT NULL, 
+	bytes BIGINT NOT NULL, 
+	begun_at_ms BIGINT NOT NULL, 
+	detached_at_ms BIGINT, 
+	drop_due_at_ms BIGINT, 
+	dropped_at_ms BIGINT, 
+	CONSTRAINT pk_archives PRIMARY KEY (id)
+);
+CREATE TABLE detached_runs (
+	run_id TEXT NOT NULL, 
+	archive_id INTEGER NOT NULL, 
+	revision INTEGER NOT NULL, 
+	updated_at_ms BIGINT NOT NULL, 
+	org_id TEXT NOT NULL, 
+	workspace_id TEXT NOT NULL, 
+	deployment_id TEXT, 
+	automation_id TEXT NOT NULL, 
+	CONSTRAINT pk_detached_runs PRIMARY KEY (run_id), 
+	CONSTRAINT fk_detached_runs_archive_id_archives FOREIGN KEY(archive_id) REFERENCES archives (id)
+);
+CREATE INDEX ix_detached_runs_archive ON detached_runs (archive_id);
+CREATE TABLE month_totals (
+	id INTEGER NOT NULL, 
+	archive_id INTEGER NOT NULL, 
+	day_ms BIGINT NOT NULL, 
+	automation_id TEXT NOT NULL, 
+	org_id TEXT NOT NULL, 
+	workspace_id TEXT NOT NULL, 
+	deployment_id TEXT, 
+	status TEXT NOT NULL, 
+	trigger_type TEXT NOT NULL, 
+	runs BIGINT NOT NULL, 
+	prompt_tokens BIGINT NOT NULL, 
+	completion_tokens BIGINT NOT NULL, 
+	total_tokens BIGINT NOT NULL, 
+	estimated_cost_usd DOUBLE NOT NULL, 
+	CONSTRAINT pk_month_totals PRIMARY KEY (id), 
+	CONSTRAINT fk_month_totals_archive_id_archives FOREIGN KEY(archive_id) REFERENCES archives (id)
+);
+CREATE INDEX ix_month_totals_archive ON month_totals (archive_id);
+CREATE TABLE holds (
+	kind TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	why TEXT NOT NULL, 
+	created_at_ms BIGINT NOT NULL, 
+	CONSTRAINT pk_holds PRIMARY KEY (kind, name), 
+	CONSTRAINT ck_holds_kind CHECK (kind IN ('run', 'automation'))
+);
+CREATE TABLE archive_origins (
+	month INTEGER NOT NULL, 
+	store TEXT NOT NULL, 
+	digest BLOB NOT NULL, 
+	runs BIGINT NOT NULL, 
+	quarantined BIGINT NOT NULL, 
+	made_at_ms BIGINT NOT NULL, 
+	tool_version TEXT NOT NULL, 
+	CONSTRAINT pk_archive_origins PRIMARY KEY (month)
+);
+CREATE VIEW runs_readable AS SELECT runs.run_id, printf('%04d-%02d', runs.month / 100, runs.month % 100) AS month, runs.status, runs.automation_id, runs.org_id, runs.workspace_id, runs.deployment_id, runs.trigger_type, runs.stop_kind, strftime('%Y-%m-%dT%H:%M:%fZ', runs.created_at_ms / (1000.0 + 0.0), 'unixepoch') AS created_at, strftime('%Y-%m-%dT%H:%M:%fZ', runs.updated_at_ms / (1000.0 + 0.0), 'unixepoch') AS updated_at, strftime('%Y-%m-%dT%H:%M:%fZ', runs.started_at_ms / (1000.0 + 0.0), 'unixepoch') AS started_at, strftime('%Y-%m-%dT%H:%M:%fZ', runs.finished_at_ms / (1000.0 + 0.0), 'unixepoch') AS finished_at, (runs.finished_at_ms - runs.started_at_ms) / (1000.0 + 0.0) AS duration_s, runs.completed_nodes, runs.pending_nodes, runs.blocked_nodes, runs.failed_node, runs.failure_reason, runs.detail, runs.prompt_tokens, runs.completion_tokens, runs.total_tokens, runs.estimated_cost_usd, runs.claimed_by, runs.revision 
+FROM runs;
+CREATE VIEW totals_by_day AS SELECT strftime('%Y-%m-%d', together.day_ms / (1000.0 + 0.0), 'unixepoch') AS day, together.status, together.automation_id, together.org_id, together.workspace_id, together.deployment_id, together.trigger_type, together.runs, together.prompt_tokens, together.completion_tokens, together.total_tokens, together.estimated_cost_usd, together.attached 
+FROM (SELECT (runs.created_at_ms / 86400000) * 86400000 AS day_ms, runs.status AS status, runs.automation_id AS automation_id, runs.org_id AS org_id, runs.workspace_id AS workspace_id, runs.deployment_id AS deployment_id, runs.trigger_type AS trigger_type, count(*) AS runs, sum(runs.prompt_tokens) AS prompt_tokens, sum(runs.completion_tokens) AS completion_tokens, sum(runs.total_tokens) AS total_tokens, sum(runs.estimated_cost_usd) AS estimated_cost_usd, 1 AS attached 
+FROM runs GROUP BY (runs.created_at_ms / 86400000) * 86400000, runs.status, runs.automation_id, runs.org_id, runs.workspace_id, runs.deployment_id, runs.trigger_type UNION ALL SELECT month_totals.day_ms AS day_ms, month_totals.status AS status, month_totals.automation_id AS automation_id, month_totals.org_id AS org_id, month_totals.workspace_id AS workspace_id, month_totals.deployment_id AS deployment_id, month_totals.trigger_type AS trigger_type, month_totals.runs AS runs, month_totals.prompt_tokens AS prompt_tokens, month_totals.completion_tokens AS completion_tokens, month_totals.total_tokens AS total_tokens, month_totals.estimated_cost_usd AS estimated_cost_usd, 0 
+FROM month_totals) AS together;
+INSERT INTO tandem_store_version (version_num) VALUES ('0005');

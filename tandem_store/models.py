@@ -205,6 +205,127 @@ class DeletedRun(Model):
     """When it was deleted."""
 
 
+class Archive(Model):
+    """The file that a month was detached into, or is being detached into."""
+
+    __table__ = tables.archives
+
+    id: Mapped[int]
+    """Made-up number, greater for later archives."""
+    month: Mapped[Month]
+    """The month."""
+    location: Mapped[str]
+    """Where the file was written."""
+    digest: Mapped[bytes]
+    """SHA-256 over its runs and quarantined items, as ``attach`` computes it again."""
+    runs: Mapped[int]
+    """Number of runs in it."""
+    bytes: Mapped[int]
+    """Size of the file in bytes."""
+    begun_at_ms: Mapped[int]
+    """When it was begun."""
+    detached_at_ms: Mapped[int | None]
+    """When the month left the store; null while it is still there."""
+    drop_due_at_ms: Mapped[int | None]
+    """When ``months retain`` may drop it; null if only ``months drop`` may."""
+    dropped_at_ms: Mapped[int | None]
+    """When it was dropped; null if it was not."""
+
+
+class DetachedRun(Model):
+    """A run of a detached month: whose it is, and what a newer copy of it is compared with."""
+
+    __table__ = tables.detached_runs
+
+    run_id: Mapped[str]
+    """The id, which no other run can have."""
+    archive_id: Mapped[int]
+    """The archive that has the run."""
+    revision: Mapped[int]
+    """The revision of the run."""
+    updated_at_ms: Mapped[int]
+    """When the record last changed."""
+    org_id: Mapped[str]
+    """Organization of the tenant."""
+    workspace_id: Mapped[str]
+    """Workspace of the tenant."""
+    deployment_id: Mapped[str | None]
+    """Deployment of the tenant, if it has several."""
+    automation_id: Mapped[str]
+    """The automation that ran."""
+
+
+class MonthTotal(Model):
+    """Sums over runs of a detached or dropped month that were created on one day."""
+
+    __table__ = tables.month_totals
+
+    id: Mapped[int]
+    """Made-up number."""
+    archive_id: Mapped[int]
+    """The archive that the runs went into."""
+    day_ms: Mapped[int]
+    """The day of their creation: when it began."""
+    automation_id: Mapped[str]
+    """Their automation."""
+    org_id: Mapped[str]
+    """Organization of their tenant."""
+    workspace_id: Mapped[str]
+    """Workspace of their tenant."""
+    deployment_id: Mapped[str | None]
+    """Deployment of their tenant, if it has several."""
+    status: Mapped[str]
+    """Their status."""
+    trigger_type: Mapped[str]
+    """What started them."""
+    runs: Mapped[int]
+    """How many they are."""
+    prompt_tokens: Mapped[int]
+    """Tokens sent to models."""
+    completion_tokens: Mapped[int]
+    """Tokens received from models."""
+    total_tokens: Mapped[int]
+    """The sum of what the runs have as their total."""
+    estimated_cost_usd: Mapped[float]
+    """The sum of their estimated cost."""
+
+
+class Hold(Model):
+    """A run, or an automation with all of its runs, that must stay in the store."""
+
+    __table__ = tables.holds
+
+    kind: Mapped[str]
+    """``run`` or ``automation``."""
+    name: Mapped[str]
+    """The id of the run or of the automation."""
+    why: Mapped[str]
+    """Why it must stay, in somebody's words."""
+    created_at_ms: Mapped[int]
+    """When the hold was placed."""
+
+
+class ArchiveOrigin(Model):
+    """What an archive holds, and where it came from. A store that is not an archive has no row."""
+
+    __table__ = tables.archive_origins
+
+    month: Mapped[Month]
+    """The month that it is the archive of."""
+    store: Mapped[str]
+    """The store that the month was detached from, without a password."""
+    digest: Mapped[bytes]
+    """SHA-256 over its runs and quarantined items, as ``attach`` computes it again."""
+    runs: Mapped[int]
+    """Number of runs in it."""
+    quarantined: Mapped[int]
+    """Number of quarantined items in it."""
+    made_at_ms: Mapped[int]
+    """When it was made."""
+    tool_version: Mapped[str]
+    """The version of tandem_store that made it."""
+
+
 class Backup(Model):
     """A backup that was made and verified."""
 

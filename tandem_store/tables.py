@@ -224,6 +224,83 @@ deleted_runs: Final = Table(
     Column("deleted_at_ms", BigInteger, nullable=False),
 )
 
+# Months that were detached, and where they are. There is no reference to the months, whose rows a
+# copy writes anew.
+
+archives: Final = Table(
+    "archives",
+    metadata,
+    Column("id", Surrogate, primary_key=True),
+    Column("month", MonthKey, nullable=False),
+    Column("location", EscapedText, nullable=False),
+    Column("digest", Digest, nullable=False),
+    Column("runs", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("begun_at_ms", BigInteger, nullable=False),
+    # Null until the rows have left, so that an interrupted attempt can be told from a finished one.
+    Column("detached_at_ms", BigInteger),
+    Column("drop_due_at_ms", BigInteger),
+    Column("dropped_at_ms", BigInteger),
+)
+
+detached_runs: Final = Table(
+    "detached_runs",
+    metadata,
+    Column("run_id", Code, primary_key=True),
+    Column("archive_id", Surrogate, ForeignKey("archives.id"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("updated_at_ms", BigInteger, nullable=False),
+    Column("org_id", Code, nullable=False),
+    Column("workspace_id", Code, nullable=False),
+    Column("deployment_id", Code),
+    Column("automation_id", Code, nullable=False),
+    Index("ix_detached_runs_archive", "archive_id"),
+)
+
+month_totals: Final = Table(
+    "month_totals",
+    metadata,
+    Column("id", Surrogate, primary_key=True),
+    Column("archive_id", Surrogate, ForeignKey("archives.id"), nullable=False),
+    Column("day_ms", BigInteger, nullable=False),
+    Column("automation_id", Code, nullable=False),
+    Column("org_id", Code, nullable=False),
+    Column("workspace_id", Code, nullable=False),
+    Column("deployment_id", Code),
+    Column("status", Code, nullable=False),
+    Column("trigger_type", Code, nullable=False),
+    Column("runs", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("total_tokens", BigInteger, nullable=False),
+    Column("estimated_cost_usd", Double, nullable=False),
+    Index("ix_month_totals_archive", "archive_id"),
+)
+
+holds: Final = Table(
+    "holds",
+    metadata,
+    Column("kind", Code, primary_key=True),
+    Column("name", Code, primary_key=True),
+    Column("why", EscapedText, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    CheckConstraint("kind IN ('run', 'automation')", name="kind"),
+)
+
+# Has a row in an archive, and only there.
+
+archive_origins: Final = Table(
+    "archive_origins",
+    metadata,
+    Column("month", MonthKey, primary_key=True, autoincrement=False),
+    Column("store", EscapedText, nullable=False),
+    Column("digest", Digest, nullable=False),
+    Column("runs", BigInteger, nullable=False),
+    Column("quarantined", BigInteger, nullable=False),
+    Column("made_at_ms", BigInteger, nullable=False),
+    Column("tool_version", EscapedText, nullable=False),
+)
+
 backups: Final = Table(
     "backups",
     metadata,
