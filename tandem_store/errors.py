@@ -86,7 +86,29 @@ class StoreLockedError(StoreError):
 
 
 class MonthDetachedError(StoreError):
-    """The month of this run is detached: attach it before writing to it."""
+    """The run, or the month, was detached into an archive: attach it first.
+
+    ``archive`` is where the archive was written; ``None`` if that is not known.
+    """
+
+    def __init__(self, message: str, *, archive: str | None = None) -> None:
+        super().__init__(message)
+        self.archive = archive
+
+
+class ContentForgottenError(StoreError):
+    """The content of this run was forgotten: only what is listed of it is left."""
+
+
+class HeldError(StoreError):
+    """A hold keeps the run, or a run of the month: release it first.
+
+    ``run_ids`` are the held runs, the first 1,000 of them.
+    """
+
+    def __init__(self, message: str, *, run_ids: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.run_ids = run_ids
 
 
 class TenantScopeError(StoreError):

@@ -11,11 +11,13 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Select, func, or_, select
 
+from tandem_store import archives
+from tandem_store.archives import MonthArchive
 from tandem_store.clock import now_ms
 from tandem_store.database import partitions
 from tandem_store.database.damaged_rows import stored_month
 from tandem_store.database.read_only import ReadOnly
-from tandem_store.mapping.compression import WITH_DICTIONARY
+from tandem_store.mapping.compression import FORGOTTEN, WITH_DICTIONARY
 from tandem_store.month import Month
 from tandem_store.tables import months, runs
 
@@ -38,14 +40,19 @@ class MonthSummary(MonthState):
     runs: int
     #: How many of the runs have a document that was compacted.
     compacted: int
+    #: Of how many of the runs the content was forgotten.
+    forgotten: int
     #: Bytes of the compressed documents, without indexes; 0 for a detached month.
     bytes: int
+    #: Where a detached month is; None for one that is attached.
+    archive: MonthArchive | None = None
 
 
 class _Documents(NamedTuple):
-    """The documents of a month: how many were compacted, and the bytes of all."""
+    """The documents of a month: how many were compacted or forgotten, and the bytes of all."""
 
     compacted: int
+    forgotten: int
     bytes: int
 
 
@@ -71,17 +78,24 @@ class MonthReader(ReadOnly):
     def list(self) -> tuple[MonthSummary, ...]:
         """Return every month, oldest first; runs and bytes are counted now."""
         held = self._runs()
+        detached = {one.month: one for one in self.archives() if one.is_detached}
         return tuple(
             MonthSummary(
                 month=known.month,
                 state=known.state,
                 runs=held.get(known.month, 0),
                 compacted=documents.compacted,
+                forgotten=documents.forgotten,
                 bytes=documents.bytes,
+                archive=detached.get(known.month),
             )
             for known in self.states()
             for documents in [self._documents(known)]
         )
+
+    def archives(self) -> tuple[MonthArchive, ...]:
+        """Return the archives of detached and dropped months, and those that were begun only."""
+        return tuple(archives.all_of(self._connection))
 
     def _states(self, query: Select[Any]) -> Iterator[MonthState]:
         for row in self._connection.execute(query.order_by(months.c.month)).all():
@@ -93,14 +107,16 @@ class MonthReader(ReadOnly):
 
     def _documents(self, known: MonthState) -> _Documents:
         if known.state == "detached":
-            return _Documents(0, 0)
+            return _Documents(0, 0, 0)
         table = partitions.document_table(self._connection, known.month)
         query = select(
             func.count().filter(table.c.encoding == WITH_DICTIONARY),
+            func.count().filter(table.c.encoding == FORGOTTEN),
             func.coalesce(func.sum(func.length(table.c.document)), 0),
         )
-        compacted, size = self._connection.execute(query.where(table.c.month == known.month)).one()
-        return _Documents(compacted, int(size))
+        row = self._connection.execute(query.where(table.c.month == known.month)).one()
+        compacted, forgotten, size = row
+        return _Documents(compacted, forgotten, int(size))
 
 
 def coming(ahead: int = AHEAD) -> tuple[Month, ...]:

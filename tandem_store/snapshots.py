@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, select
 
+from tandem_store.batches import batched
 from tandem_store.database.dialect import insert_unless_there
 from tandem_store.database.prepared import Prepared
 from tandem_store.mapping import STORED_VERSION, Snapshot, compress
@@ -17,7 +18,11 @@ from tandem_store.tables import automation_snapshots, runs
 BATCH: Final = 500
 
 
-_DIGEST_AND_ID: Final = select(automation_snapshots.c.digest, automation_snapshots.c.id)
+#: Locked on PostgreSQL as a reference to the row locks it, so that nobody deletes it before the run
+#: that refers to it is written.
+_DIGEST_AND_ID: Final = select(
+    automation_snapshots.c.digest, automation_snapshots.c.id
+).with_for_update(read=True, key_share=True)
 _ID_OF_ONE: Final = Prepared(
     _DIGEST_AND_ID.where(automation_snapshots.c.digest == bindparam("digest"))
 )
@@ -63,6 +68,16 @@ def _row(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def forget_unused(connection: Connection) -> None:
-    """Delete the snapshots that no run has, as a run that was replaced leaves them behind."""
+    """Delete the snapshots that no run has, as a run that was replaced leaves them behind.
+
+    One that another transaction has just found, for a run that it is about to write, stays.
+    """
     used = select(runs.c.snapshot_id).where(runs.c.snapshot_id == automation_snapshots.c.id)
-    connection.execute(delete(automation_snapshots).where(~used.exists()))
+    unused = (
+        select(automation_snapshots.c.id).where(~used.exists()).with_for_update(skip_locked=True)
+    )
+    for batch in batched(connection.scalars(unused).all(), BATCH):
+        # Asked again: since the question was begun, somebody may have committed such a run.
+        connection.execute(
+            delete(automation_snapshots).where(automation_snapshots.c.id.in_(batch), ~used.exists())
+        )

@@ -17,6 +17,7 @@ from typing import Final, Self, TypeVar
 from sqlalchemy import URL, Connection, ScalarResult
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
+from tandem_store import archives
 from tandem_store.automations import AutomationReader, Automations
 from tandem_store.database import revisions, urls
 from tandem_store.database.engines import create_engines
@@ -24,6 +25,7 @@ from tandem_store.database.locks.commit_lock import log_affected_library
 from tandem_store.database.transactions import Transactions
 from tandem_store.database.urls import database_url, sqlite_path
 from tandem_store.errors import TenantScopeError
+from tandem_store.holds import HoldReader, Holds
 from tandem_store.ledger.reader import LedgerReader
 from tandem_store.ledger.writer import Ledger
 from tandem_store.month import Month
@@ -35,6 +37,11 @@ from tandem_store.runs import RunReader, Runs
 _T = TypeVar("_T")
 
 _log: Final = logging.getLogger(__name__)
+
+_ARCHIVE: Final = (
+    "This is the archive of a month, which is only read. To change what is in it, bring the month "
+    "back into its store first: tandem-store --db STORE months attach FILE"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,11 @@ class ReadTransaction:
         return QuarantineReader(self.connection)
 
     @property
+    def holds(self) -> HoldReader:
+        """What must stay in the store."""
+        return HoldReader(self.connection)
+
+    @property
     def ledger(self) -> LedgerReader:
         """The copies that imports found, and the outcome of each."""
         return LedgerReader(self.connection)
@@ -127,6 +139,11 @@ class Transaction(ReadTransaction):
     def quarantine(self) -> Quarantine:
         """What could not be imported as it was."""
         return Quarantine(self.connection)
+
+    @property
+    def holds(self) -> Holds:
+        """What must stay in the store."""
+        return Holds(self.connection)
 
     @property
     def ledger(self) -> Ledger:
@@ -199,8 +216,9 @@ class Store:
 
         Raises:
             StoreLockedError: 30 seconds were not enough.
-            StoreError: the thread is in a writing transaction already, the store is closed, its
-                file was removed or replaced; or the block caught a failure that undid everything.
+            StoreError: the thread is in a writing transaction already; the store is closed, or the
+                archive of a month; its file was removed or replaced; or the block caught a failure
+                that undid everything.
 
         >>> with store.begin() as tx:
         ...     tx.runs.add(run)
@@ -288,10 +306,13 @@ def open_store(url: str | URL) -> Store:
     ...     tx.runs.count()
     0
     """
-    store = Store(Transactions(create_engines(url)))
+    transactions = Transactions(create_engines(url))
+    store = Store(transactions)
     try:
         with store.read() as tx:
             revisions.refuse_unless_current(tx.connection)
+            if archives.is_archive(tx.connection):
+                transactions.refuse_writes(_ARCHIVE)
     except BaseException:
         store.close()
         raise

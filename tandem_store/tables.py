@@ -237,7 +237,7 @@ archives: Final = Table(
     Column("runs", BigInteger, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("begun_at_ms", BigInteger, nullable=False),
-    # Null until the rows have left, so that an interrupted attempt can be told from a finished one.
+    # Null until the rows have left: what an interrupted attempt leaves behind has none.
     Column("detached_at_ms", BigInteger),
     Column("drop_due_at_ms", BigInteger),
     Column("dropped_at_ms", BigInteger),

@@ -8,13 +8,25 @@ what the months hold.
 from __future__ import annotations
 
 import logging
+import shlex
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table, bindparam, delete, func, insert, inspect, select
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    inspect,
+    select,
+    update,
+)
 from sqlalchemy.schema import CreateTable, DropTable
 
 from tandem_store import tables
@@ -71,6 +83,29 @@ def document_table(connection: Connection, month: Month) -> Table:
     return table_of(month) if _is_sqlite(connection) else tables.run_documents
 
 
+def how_to_attach(location: str) -> str:
+    """Return what to do about a detached month, in two sentences."""
+    return (
+        f"Its archive is {location}, which every command can read by --db. To bring the month "
+        f"back: tandem-store months attach {shlex.quote(location)}"
+    )
+
+
+def detached_error(connection: Connection, month: Month) -> MonthDetachedError:
+    """Return the error for a month that is detached, which names its archive."""
+    archives = tables.archives.c
+    location = connection.execute(
+        select(archives.location)
+        .where(archives.month == month, archives.detached_at_ms.is_not(None))
+        .order_by(archives.id.desc())
+        .limit(1)
+    ).scalar()
+    what = f"The month {month} was detached."
+    if location is None:
+        return MonthDetachedError(f"{what} Attach its archive: tandem-store months attach FILE")
+    return MonthDetachedError(f"{what} {how_to_attach(location)}", archive=location)
+
+
 def refuse_unless_attached(connection: Connection, month: Month) -> None:
     """Raise an error if the documents of a month cannot be asked for.
 
@@ -84,9 +119,17 @@ def refuse_unless_attached(connection: Connection, month: Month) -> None:
             f"The store has no month {month}. See which there are with: tandem-store months list"
         )
     if row[1] == "detached":
-        raise MonthDetachedError(
-            f"The month {month} is detached: its documents are not in the store."
-        )
+        raise detached_error(connection, month)
+
+
+def has_no_table(connection: Connection, month: Month) -> bool:
+    """Return whether PostgreSQL has no table of a month any more, whatever the transaction sees.
+
+    What is in a table depends on when the transaction began, but which tables there are does not.
+    """
+    if _is_sqlite(connection):
+        return False
+    return connection.scalar(select(func.to_regclass(table_name(month)))) is None
 
 
 def existing(connection: Connection) -> list[Month]:
@@ -141,6 +184,85 @@ def ensure_if_possible(connection: Connection, month: Month) -> None:
                 _make_in_own_transactions(connection.engine, missing)
 
 
+def lock_for_removal(connection: Connection, patience_ms: int) -> None:
+    """Keep everybody from writing runs, and on PostgreSQL from reading them, until the commit.
+
+    An SQLite transaction that writes keeps other writers away anyway.
+
+    Raises ``StoreLockedError`` if somebody is in the way for longer than ``patience_ms``. Then the
+    transaction must be rolled back.
+    """
+    if _is_sqlite(connection):
+        return
+    _set_lock_timeout(connection, patience_ms)
+    # Both, because a table that refers to another is not dropped without a lock on that. The runs
+    # first, as everybody else: whoever has used them may go on, and is waited for.
+    for table in (tables.runs, tables.run_documents):
+        connection.exec_driver_sql(f"LOCK TABLE {table.name} IN ACCESS EXCLUSIVE MODE")
+
+
+def remove(connection: Connection, month: Month) -> None:
+    """Drop the table of a month with all of its documents, and list the month as detached.
+
+    The caller has called ``lock_for_removal``, and removes the runs afterwards: PostgreSQL drops no
+    table on which checks are waiting for the commit.
+    """
+    if not _is_sqlite(connection):
+        name, parent = table_name(month), tables.run_documents.name
+        connection.exec_driver_sql(f"ALTER TABLE {parent} DETACH PARTITION {name}")
+    connection.execute(DropTable(table_of(month)))
+    _update(connection, month, state="detached", detached_at_ms=now_ms())
+
+
+def begin_to_put_back(connection: Connection, month: Month) -> Table:
+    """Make the table of a detached month again, and return it, to be filled by this transaction."""
+    if _is_sqlite(connection):
+        _create_table(connection, month)
+    else:
+        _create_like_parent(connection, month)
+    return table_of(month)
+
+
+def put_back(connection: Connection, month: Month) -> None:
+    """List a month as attached whose table the transaction has filled, with the runs of it.
+
+    On PostgreSQL this waits for all who are writing runs, and later ones wait for the end of the
+    transaction; if they are in the way, it tries again.
+
+    Raises ``StoreLockedError`` if they are in the way for too long.
+    """
+    if not _is_sqlite(connection):
+        for patience_ms in _PATIENCE_MS:
+            with suppress(StoreLockedError), connection.begin_nested():
+                _set_lock_timeout(connection, patience_ms)
+                _attach(connection, month)
+                break
+            time.sleep(patience_ms / 2_000)
+        else:
+            _attach(connection, month)
+    _update(connection, month, state="attached", attached_at_ms=now_ms(), detached_at_ms=None)
+
+
+def unlist(connection: Connection, month: Month) -> None:
+    """Remove a month, which has no table, from the list of months."""
+    connection.execute(delete(tables.months).where(tables.months.c.month == month))
+
+
+def is_listed(connection: Connection, month: Month) -> bool:
+    """Return whether the store has a month, attached or detached."""
+    return _STATE_OF_ONE.first(connection, {"month": month}) is not None
+
+
+def is_detached(connection: Connection, month: Month) -> bool:
+    """Return whether a month is listed as detached."""
+    row = _STATE_OF_ONE.first(connection, {"month": month})
+    return row is not None and row[1] == "detached"
+
+
+def _update(connection: Connection, month: Month, **values: Any) -> None:
+    connection.execute(update(tables.months).where(tables.months.c.month == month).values(values))
+
+
 def drop_empty(connection: Connection, months: Iterable[Month]) -> None:
     """Drop the tables of months that hold nothing, which the caller has checked."""
     for month in months:
@@ -159,10 +281,7 @@ def _missing(connection: Connection, wanted: set[Month]) -> list[Month]:
     else:
         rows = _STATES.all(connection, {"months": list(wanted)})
     if detached := sorted(month for month, state in rows if state == "detached"):
-        raise MonthDetachedError(
-            f"The month {detached[0]} is detached and this version cannot attach it again. "
-            "Restore the database from a backup in which it is attached."
-        )
+        raise detached_error(connection, detached[0])
     return sorted(wanted - {month for month, _ in rows})
 
 
@@ -212,21 +331,33 @@ def _make_partitions(
 ) -> tuple[Month, ...]:
     advisory.lock_until_commit(connection, advisory.MONTHS, "another session that is making months")
     if patience_ms is not None:
-        timeout = func.set_config("lock_timeout", f"{patience_ms}ms", True)
-        connection.execute(select(timeout))
+        _set_lock_timeout(connection, patience_ms)
     return _make(connection, _missing(connection, wanted), _attach_partition)
+
+
+def _set_lock_timeout(connection: Connection, patience_ms: int) -> None:
+    timeout = func.set_config("lock_timeout", f"{patience_ms}ms", True)
+    connection.execute(select(timeout))
 
 
 def _attach_partition(connection: Connection, month: Month) -> None:
     # Not CREATE TABLE ... PARTITION OF, which locks the parent against everyone. This locks the
     # parent against others that attach, and the runs, to which the foreign key refers, against
     # writers.
-    name, parent = table_name(month), tables.run_documents.name
     if month in existing(connection):
         return  # Only missing in the list of months; `doctor` checks its bounds.
-    connection.exec_driver_sql(f"CREATE TABLE {name} (LIKE {parent} INCLUDING ALL)")
+    _create_like_parent(connection, month)
+    _attach(connection, month)
+
+
+def _create_like_parent(connection: Connection, month: Month) -> None:
+    parent = tables.run_documents.name
+    connection.exec_driver_sql(f"CREATE TABLE {table_name(month)} (LIKE {parent} INCLUDING ALL)")
+
+
+def _attach(connection: Connection, month: Month) -> None:
     connection.exec_driver_sql(
-        f"ALTER TABLE {parent} ATTACH PARTITION {name} "
+        f"ALTER TABLE {tables.run_documents.name} ATTACH PARTITION {table_name(month)} "
         f"FOR VALUES FROM ({month.key}) TO ({month.key + 1})"
     )
 

@@ -55,6 +55,8 @@ class Transactions:
         self._makes_months = makes_months
         self._path = sqlite_path(engines.write.url)
         self._closed = False
+        #: Why nothing may be written, if nothing may.
+        self._read_only: str | None = None
         #: The last month that was made, so that the database is asked once a month.
         self._current_month: Month | None = None
         #: The writing transactions by the threads that began them. They may end in others.
@@ -81,10 +83,16 @@ class Transactions:
         """Open a transaction that cannot write."""
         return _Block(self, make_view, _Resources(writes=False, makes_months=False))
 
+    def refuse_writes(self, why: str) -> None:
+        """From now on, refuse to open a transaction for writing; ``why`` is the sentence."""
+        self._read_only = why
+
     def acquire(self, resources: _Resources) -> Connection:
         """Acquire what a transaction needs; whatever happens, ``release`` must be called."""
         self._refuse_if_closed()
         if resources.writes:
+            if self._read_only is not None:
+                raise StoreError(self._read_only)
             if resources.thread in self._writing:
                 raise StoreError(
                     "This thread is in the middle of a writing transaction of this store already. "

@@ -29,6 +29,8 @@ ENCODING: Final = "zstd"
 RUN_ENCODING: Final = "zstd-1"
 #: What documents that need a dictionary of the database have in that column.
 WITH_DICTIONARY: Final = "zstd-dict"
+#: What the document of a run has there whose content was forgotten; it is empty.
+FORGOTTEN: Final = "forgotten"
 #: The most bytes of one document, before it is compressed: four times the largest record that is
 #: imported, so that a run can grow after its import. A blob that holds more was not written
 #: by ``compress``.

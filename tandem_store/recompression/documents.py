@@ -24,7 +24,7 @@ from tandem_store.copying.parts import Batch, Key, StorePart
 from tandem_store.database import partitions, space
 from tandem_store.errors import NotAStoreError
 from tandem_store.mapping import compression
-from tandem_store.mapping.compression import WITH_DICTIONARY, dictionary_number
+from tandem_store.mapping.compression import FORGOTTEN, WITH_DICTIONARY, dictionary_number
 from tandem_store.month import Month
 from tandem_store.tables import stored_table
 
@@ -58,7 +58,7 @@ class Documents:
 
     @property
     def _is_left(self) -> ColumnElement[bool]:
-        return self._here & (self.table.c.encoding != WITH_DICTIONARY)
+        return self._here & self.table.c.encoding.not_in([WITH_DICTIONARY, FORGOTTEN])
 
     def size(self, connection: Connection) -> int:
         """Return the bytes of all documents of the month."""

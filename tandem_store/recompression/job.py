@@ -18,7 +18,7 @@ from sqlalchemy import URL, Connection, Row
 from tandem_store import dictionaries
 from tandem_store.copying.parts import Batch, Key
 from tandem_store.database import partitions, space
-from tandem_store.database.locks.jobs import compact_lock
+from tandem_store.database.locks.jobs import months_lock
 from tandem_store.database.urls import database_url
 from tandem_store.month import Month
 from tandem_store.progress import Progress, ignore_progress
@@ -64,7 +64,7 @@ def compact_months(
     """
     began = time.monotonic()
     target = database_url(url)
-    with compact_lock(target), open_store(target) as store:
+    with months_lock(target), open_store(target) as store:
         report = _Job(target, store, batch, progress or ignore_progress).run(wanted)
     report.seconds = time.monotonic() - began
     return report

@@ -6,6 +6,7 @@ Nothing here commits.
 """
 
 from tandem_store.runs.claims import Claim
+from tandem_store.runs.detached_runs import DetachedMonth
 from tandem_store.runs.documents import StoredRun, Versioned
 from tandem_store.runs.listing import Page
 from tandem_store.runs.reader import RunReader
@@ -16,6 +17,7 @@ from tandem_store.runs.writer import Runs
 __all__ = [
     "Claim",
     "DamagedRun",
+    "DetachedMonth",
     "Page",
     "RunReader",
     "RunStatistics",

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import ColumnElement, bindparam
 from sqlalchemy.exc import IntegrityError
 
-from tandem_store import records
+from tandem_store import holds, records
 from tandem_store.database import dialect
 from tandem_store.errors import ConflictError, NotFoundError, quote_id
 from tandem_store.mapping import RunRows
 from tandem_store.records import TERMINAL_STATUSES, RunStatus
-from tandem_store.runs import claims, storage
+from tandem_store.runs import claims, detached_runs, storage
 from tandem_store.runs.claims import Claim
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.documents import StoredRun, Versioned, document
@@ -41,6 +41,7 @@ _ATTEMPTS: Final = 3
 def add(context: RunsContext, run: RunRecord) -> int:
     """Store a new run and return its revision."""
     rows = admitted(run, context.scope).rows
+    _refuse_detached(context, [run.run_id])
     storage.ensure_months(context.connection, {rows.month})
     for _ in range(_ATTEMPTS):
         with all_or_nothing(context.connection):
@@ -65,6 +66,7 @@ def _added(context: RunsContext, new: Iterable[RunRecord]) -> list[int]:
     if len(times) < len(ids):
         twice = times.most_common(1)[0][0]
         raise ConflictError(f"The run {quote_id(twice)} is given twice. Add it once.")
+    _refuse_detached(context, ids)
     storage.ensure_months(context.connection, {run.month for run in ready})
     for _ in range(_ATTEMPTS):
         try:
@@ -172,6 +174,7 @@ def finish(context: RunsContext, claim: Claim, change: Change, *, allow_unknown:
 def delete(context: RunsContext, run_id: str) -> None:
     """Remove a run and its document."""
     stored_at = _located(context, run_id, lock=True)
+    holds.refuse_held_run(context.connection, run_id)
     storage.ensure_months(context.connection, [stored_at.month])
     with all_or_nothing(context.connection):
         storage.remove(context.connection, run_id, stored_at.month, revision=stored_at.revision)
@@ -231,8 +234,16 @@ def _as_it_was_read(tenancy: Tenancy, *, claimed: bool) -> tuple[ColumnElement[b
 def _located(context: RunsContext, run_id: str, *, lock: bool = False) -> StoredAt:
     stored_at = storage.locate(context, run_id, lock=lock)
     if stored_at is None:
+        detached_runs.refuse_if_detached(context, run_id)
         raise _gone(run_id)
     return stored_at
+
+
+def _refuse_detached(context: RunsContext, run_ids: Sequence[str]) -> None:
+    """Raise an error if an id belongs to a run of a detached month."""
+    for run_id in sorted(detached_runs.updated_times(context.connection, run_ids)):
+        detached_runs.refuse_if_detached(context, run_id)
+        raise _taken(context, run_id)  # another tenant's, of which no more is said
 
 
 def _stored_fields(context: RunsContext, run_id: str) -> frozenset[str]:

@@ -6,12 +6,13 @@ added under it again, and is brought up to date when that one is deleted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from tandem_store.database import dialect
+from tandem_store.database.bulk import insert_rows
 from tandem_store.database.prepared import Prepared, Values
 from tandem_store.tables import deleted_runs, runs
 
@@ -53,6 +54,17 @@ def end(connection: Connection, run_id: str, revision: int) -> None:
     again = connection.execute(update(deleted_runs).where(itself).values(values))
     if not again.rowcount:
         connection.execute(insert(deleted_runs).values(run_id=run_id, **values))
+
+
+def end_many(connection: Connection, revisions: Mapping[str, int], *, deleted_at_ms: int) -> None:
+    """Note the last revisions of runs that are given up together, by their ids."""
+    run_ids = list(revisions)
+    connection.execute(delete(deleted_runs).where(deleted_runs.c.run_id.in_(run_ids)))
+    rows = [
+        {"run_id": run_id, "revision": revision, "deleted_at_ms": deleted_at_ms}
+        for run_id, revision in revisions.items()
+    ]
+    insert_rows(connection, deleted_runs, rows)
 
 
 def _last_revisions(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:

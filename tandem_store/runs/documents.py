@@ -14,7 +14,9 @@ from tandem_store.database import partitions
 from tandem_store.database.damaged_rows import DAMAGE, damaged_run, stored_month
 from tandem_store.database.prepared import Prepared, Values
 from tandem_store.errors import (
+    ContentForgottenError,
     LegacyFormatError,
+    MonthDetachedError,
     NotAStoreError,
     RecordTooNewError,
     StoreError,
@@ -22,7 +24,9 @@ from tandem_store.errors import (
 )
 from tandem_store.jsontext import loads
 from tandem_store.mapping import STORED_VERSION, ReadRecord, read_record, snapshot_document
+from tandem_store.mapping.compression import FORGOTTEN
 from tandem_store.month import Month
+from tandem_store.runs import detached_runs
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.selection import Tenancy
 from tandem_store.tables import automation_snapshots, runs
@@ -59,7 +63,8 @@ class ReadRun(NamedTuple):
 class StoredRun:
     """A run as it is stored, whatever version wrote it.
 
-    ``document`` and ``snapshot`` are JSON, decompressed.
+    ``document`` and ``snapshot`` are JSON, decompressed. The document is empty if the content of
+    the run was forgotten; then the columns are all that is left of it.
     """
 
     columns: dict[str, Any]
@@ -89,11 +94,19 @@ class StoredRun:
         """The month that the document is in."""
         return stored_month(self.columns["month"], f"The run {self.columns['run_id']!r}")
 
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether the content of the run was forgotten."""
+        return not self.document
+
     def raw(self) -> Any:
         """Return the document's JSON value, which can be read even if the record cannot.
 
-        Raises ``NotAStoreError`` if it is damaged.
+        Raises:
+            ContentForgottenError: it was forgotten.
+            NotAStoreError: it is damaged.
         """
+        self._refuse_if_forgotten()
         try:
             return loads(self.document)
         except LegacyFormatError as error:
@@ -102,7 +115,7 @@ class StoredRun:
     def fields(self) -> frozenset[str]:
         """Return the record's own fields in the document, whether this version knows them or not.
 
-        Raises ``NotAStoreError`` if it is damaged.
+        Raises as ``raw`` does.
         """
         try:
             return frozenset(self.raw()["record"])
@@ -117,9 +130,11 @@ class StoredRun:
         """Return the record with what it was read from.
 
         Raises:
+            ContentForgottenError: its content was forgotten.
             RecordTooNewError: a newer version wrote it.
             NotAStoreError: it is damaged, or its columns, document and snapshot do not agree.
         """
+        self._refuse_if_forgotten()
         if self.schema_version > STORED_VERSION:
             raise RecordTooNewError(
                 f"The run {quote_id(self.run_id)} was written in version {self.schema_version}; "
@@ -137,15 +152,22 @@ class StoredRun:
     def check(self) -> str | None:
         """Return what is wrong with the run, as a sentence; None if it can be read completely.
 
-        A record that a newer version wrote counts as sound.
+        A record that a newer version wrote, or whose content was forgotten, counts as sound.
         """
         try:
             Versioned(self.record(), self.revision)
-        except RecordTooNewError:
+        except (ContentForgottenError, RecordTooNewError):
             return None
         except StoreError as error:
             return str(error)
         return None
+
+    def _refuse_if_forgotten(self) -> None:
+        if self.is_forgotten:
+            raise ContentForgottenError(
+                f"The content of the run {quote_id(self.run_id)} was forgotten with that of its "
+                f"month, {self.month}. Its status, times, tokens and cost are still listed."
+            )
 
     def _number(self, column: str) -> int:
         value = self.columns[column]
@@ -162,18 +184,26 @@ def document(context: RunsContext, run_id: str) -> StoredRun | None:
 
     The month says which table to read, and the second statement reads all parts at once: outside a
     snapshot, on PostgreSQL, columns and document could otherwise be of different revisions.
+
+    Raises ``MonthDetachedError`` if the run left with its month.
     """
     connection, tenancy = context.connection, context.tenancy
     values = context.values(run_id=run_id)
     for _ in range(ATTEMPTS):
         found = _month_of(tenancy).first(connection, values)
         if found is None:
+            detached_runs.refuse_if_detached(context, run_id)
             return None
         where = stored_month(found[0], f"The run {run_id!r}")
         table = partitions.document_table(connection, where)
         row = _one(table, tenancy).first(connection, {**values, "month": where})
         if row is not None:
             return _stored(connection, row, run_id)
+    if partitions.has_no_table(connection, where):
+        raise MonthDetachedError(
+            f"The month {where} was detached while this transaction was open. Begin another one, "
+            "which sees where it is."
+        )
     raise _missing(run_id, where)
 
 
@@ -230,6 +260,8 @@ def _stored(connection: Connection, row: Values, asked_for: str | None = None) -
     if asked_for is not None and run_id != asked_for:
         # A damaged index led to another row.
         raise damaged_run(asked_for, month, "was asked for, and another run was found")
+    if encoding == FORGOTTEN:
+        return StoredRun(columns, b"", None)
     try:
         return StoredRun(
             document=dictionaries.decompress(connection, document, encoding),

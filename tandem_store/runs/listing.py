@@ -15,9 +15,10 @@ from tandem_store.database.prepared import Prepared, Values
 from tandem_store.errors import RecordTooNewError
 from tandem_store.mapping import STORED_VERSION
 from tandem_store.records import RunFilter, RunStatus, RunSummary, StopKind
+from tandem_store.runs import detached_runs
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.pagination import Cursors, Position, Side, ordered, values_of
-from tandem_store.runs.selection import Shape
+from tandem_store.runs.selection import Shape, Tenancy
 from tandem_store.stored_text import AsStored
 from tandem_store.tables import runs
 
@@ -109,6 +110,21 @@ def _neighbours(
 
 def _beside(row: Values, side: Side) -> Position:
     return Position(row[_CREATED], AsStored(row[_ID]), side)
+
+
+def summary(context: RunsContext, run_id: str) -> RunSummary | None:
+    """Return one run as lists show it, or None if there is no run with this id."""
+    found = _one(context.tenancy).first(context.connection, context.values(run_id=run_id))
+    if found is None:
+        detached_runs.refuse_if_detached(context, run_id)
+        return None
+    return _summary(found)
+
+
+@lru_cache(_STATEMENTS)
+def _one(tenancy: Tenancy) -> Prepared:
+    itself = runs.c.run_id == bindparam("run_id")
+    return Prepared(select(*_COLUMNS).where(itself, *tenancy.conditions()))
 
 
 def count(context: RunsContext, run_filter: RunFilter | None) -> int:

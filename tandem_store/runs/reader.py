@@ -9,16 +9,26 @@ from sqlalchemy import Connection
 
 from tandem_store.database.read_only import ReadOnly
 from tandem_store.month import Month
-from tandem_store.runs import claims, documents, id_search, listing, statistics, storage, stream
+from tandem_store.runs import (
+    claims,
+    detached_runs,
+    documents,
+    id_search,
+    listing,
+    statistics,
+    storage,
+    stream,
+)
 from tandem_store.runs.claims import Claim
 from tandem_store.runs.context import RunsContext
+from tandem_store.runs.detached_runs import DetachedMonth
 from tandem_store.runs.documents import StoredRun, Versioned
 from tandem_store.runs.listing import Page
 from tandem_store.runs.statistics import RunStatistics
 from tandem_store.runs.stream import DamagedRun
 
 if TYPE_CHECKING:
-    from tandem_store.records import RunFilter, RunRecord, TenantScope
+    from tandem_store.records import RunFilter, RunRecord, RunSummary, TenantScope
 
 
 class RunReader(ReadOnly):
@@ -36,6 +46,8 @@ class RunReader(ReadOnly):
         """Return the complete run, or None if there is no run with this id.
 
         Raises:
+            MonthDetachedError: its month was detached; the error names the archive.
+            ContentForgottenError: its content was forgotten; ``summary`` has what is left.
             RecordTooNewError: a newer version wrote it; ``document`` reads it even so.
             NotAStoreError: it is damaged, or its columns, document and snapshot do not agree.
 
@@ -56,8 +68,21 @@ class RunReader(ReadOnly):
         stored = self.document(run_id)
         return None if stored is None else Versioned(stored.record(), stored.revision)
 
+    def summary(self, run_id: str) -> RunSummary | None:
+        """Return what lists show of a run, or None if there is no run with this id.
+
+        Raises ``MonthDetachedError`` if its month was detached.
+
+        >>> with filled.read() as tx:
+        ...     tx.runs.summary("run-2").revision
+        1
+        """
+        return listing.summary(self._context, run_id)
+
     def document(self, run_id: str) -> StoredRun | None:
         """Return the run as stored, whatever version wrote it, or None if there is no such run.
+
+        Raises ``MonthDetachedError`` if its month was detached.
 
         >>> with filled.read() as tx:
         ...     tx.runs.document("run-2").raw()["record"]["checkpoint"]["completed_nodes"]
@@ -77,7 +102,7 @@ class RunReader(ReadOnly):
         return stream.documents(self._context, run_ids)
 
     def exists(self, run_id: str) -> bool:
-        """Return whether there is a run with this id.
+        """Return whether there is a run with this id, in a month that is attached.
 
         >>> with filled.read() as tx:
         ...     tx.runs.exists("run-2"), tx.runs.exists("nobody")
@@ -89,7 +114,8 @@ class RunReader(ReadOnly):
         """Return at most ``limit`` ids that begin so, in the order of their code points.
 
         The prefix of the engine's ids may be left out: ``7815`` finds
-        ``automation-v2-run-7815de76-...`` too. An empty beginning finds nothing.
+        ``automation-v2-run-7815de76-...`` too. An empty beginning finds nothing. Ids of runs in
+        detached months are found as well.
 
         >>> with filled.read() as tx:
         ...     tx.runs.find_ids("run-", limit=2)
@@ -127,6 +153,15 @@ class RunReader(ReadOnly):
         return listing.list(
             self._context, run_filter, limit=limit, cursor=cursor, newest_first=newest_first
         )
+
+    def detached(self) -> tuple[DetachedMonth, ...]:
+        """Return the detached months, oldest first, and how many runs are not listed for each.
+
+        >>> with filled.read() as tx:
+        ...     tx.runs.detached()
+        ()
+        """
+        return detached_runs.detached(self._context)
 
     def count(self, run_filter: RunFilter | None = None) -> int:
         """Return how many runs pass the filter.
@@ -211,11 +246,19 @@ class RunReader(ReadOnly):
         """
         return claims.claims(self._context)
 
-    def stats(self, run_filter: RunFilter | None = None) -> tuple[RunStatistics, ...]:
+    def stats(
+        self, run_filter: RunFilter | None = None, *, attached_only: bool = False
+    ) -> tuple[RunStatistics, ...]:
         """Return runs, tokens and cost (US dollars) by month and status, oldest month first.
+
+        The runs of detached and dropped months are counted too, unless ``attached_only``: of those
+        the store keeps totals by day of creation, automation, tenant, status and trigger.
+
+        Raises ``InvalidFilterError`` if the filter asks what those totals do not know, and there
+        are any.
 
         >>> with filled.read() as tx:
         ...     [(entry.month.label, entry.status, entry.runs) for entry in tx.runs.stats()]
         [('2026-05', 'completed', 2), ('2026-05', 'failed', 1)]
         """
-        return statistics.stats(self._context, run_filter)
+        return statistics.stats(self._context, run_filter, attached_only=attached_only)

@@ -210,7 +210,7 @@ def _tenant(name: str) -> BindParameter[Any]:
 def _is_listed(of: ColumnRef) -> ColumnElement[bool]:
     # Such a run cannot be written through this package, but may be there all the same, and the
     # engine never listed one. The status comes first: it decides most rows.
-    return or_(of(runs.c.status).in_(_TERMINAL), runs.c.trigger_type != RECOVERED_CONTEXT_RUN)
+    return or_(of(runs.c.status).in_(_TERMINAL), of(runs.c.trigger_type) != RECOVERED_CONTEXT_RUN)
 
 
 class _lowered(FunctionElement[str]):  # noqa: N801 - named as SQL functions are

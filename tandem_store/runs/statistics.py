@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Integer, Numeric, Row, cast, func, literal, select
+from sqlalchemy import Row, func, select
 
 from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged, stored_month
 from tandem_store.month import Month
 from tandem_store.records import RunFilter
+from tandem_store.runs import totals
 from tandem_store.runs.context import RunsContext
+from tandem_store.runs.totals import Halves, sum_of_costs, whole
 from tandem_store.tables import runs
 
 _TYPES: Final = RowTypes((runs.c.month, runs.c.status))
-_LOW_BITS: Final = 32
-_DECIMAL: Final = Numeric(asdecimal=False)
+#: Digits of a sum of costs, far below a cent. The digits behind them depend on the order in which
+#: floats are added, and so on what is detached.
+_DECIMALS: Final = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStatistics:
     """The runs of one month in one status.
 
-    ``total_tokens`` is exact, however large; ``estimated_cost_usd`` is in US dollars.
+    ``total_tokens`` is exact, however large; ``estimated_cost_usd`` is in US dollars, rounded to
+    nine digits behind the point. ``detached``
+    is how many of the runs are not in the store any more, because their month was detached or
+    dropped.
     """
 
     month: Month
@@ -30,40 +37,62 @@ class RunStatistics:
     runs: int
     total_tokens: int
     estimated_cost_usd: float
+    detached: int = 0
 
 
-def stats(context: RunsContext, run_filter: RunFilter | None) -> tuple[RunStatistics, ...]:
+def stats(
+    context: RunsContext, run_filter: RunFilter | None, *, attached_only: bool
+) -> tuple[RunStatistics, ...]:
     """Return one entry for each month and status that has runs, in that order, oldest first."""
-    tokens, selection = runs.c.total_tokens, context.selection(run_filter)
-    # Summed in two halves, because SQLite's sum() fails beyond 63 bits and total() is a float.
+    entries = {(one.month, one.status): one for one in _attached(context, run_filter)}
+    if not attached_only:
+        for row in totals.by_month_and_status(context, run_filter):
+            entry = _entry(row, detached=True)
+            there = entries.get((entry.month, entry.status))
+            # A month that was dropped may have runs again.
+            entries[entry.month, entry.status] = entry if there is None else _sum(there, entry)
+    return tuple(entries[key] for key in sorted(entries))
+
+
+def _attached(context: RunsContext, run_filter: RunFilter | None) -> Iterator[RunStatistics]:
+    selection = context.selection(run_filter)
     query = (
         select(
             runs.c.month,
             runs.c.status,
             func.count().label("runs"),
-            func.sum(tokens.bitwise_rshift(literal(_LOW_BITS, Integer))).label("high"),
-            func.sum(tokens.bitwise_and((1 << _LOW_BITS) - 1)).label("low"),
-            # As decimals: two large floats would overflow, which is an error on PostgreSQL.
-            func.sum(cast(runs.c.estimated_cost_usd, _DECIMAL)).label("cost"),
+            *Halves.of(runs.c.total_tokens, "total_tokens"),
+            sum_of_costs(runs.c.estimated_cost_usd).label("estimated_cost_usd"),
         )
         .where(*selection.shape().conditions())
         .group_by(runs.c.month, runs.c.status)
-        .order_by(runs.c.month, runs.c.status)
     )
     rows = context.connection.execute(query, selection.values())
-    return tuple(_entry(row) for row in rows)
+    return (_entry(row) for row in rows)
 
 
-def _entry(row: Row[Any]) -> RunStatistics:
+def _sum(one: RunStatistics, other: RunStatistics) -> RunStatistics:
+    return RunStatistics(
+        month=one.month,
+        status=one.status,
+        runs=one.runs + other.runs,
+        total_tokens=one.total_tokens + other.total_tokens,
+        estimated_cost_usd=round(one.estimated_cost_usd + other.estimated_cost_usd, _DECIMALS),
+        detached=one.detached + other.detached,
+    )
+
+
+def _entry(row: Row[Any], *, detached: bool = False) -> RunStatistics:
     month = stored_month(row.month, "A run")
     try:
         _TYPES.refuse_others(row)
         return RunStatistics(
             month=month,
             status=row.status,
-            runs=row.runs,
-            total_tokens=(int(row.high or 0) << _LOW_BITS) + int(row.low or 0),
-            estimated_cost_usd=float(row.cost or 0.0),
+            runs=int(row.runs),
+            total_tokens=whole(row.total_tokens_high, row.total_tokens_low),
+            estimated_cost_usd=round(float(row.estimated_cost_usd or 0.0), _DECIMALS),
+            detached=int(row.runs) if detached else 0,
         )
     except DAMAGE as error:
         raise damaged(f"A run of month {month}", f"cannot be counted: {error}") from error

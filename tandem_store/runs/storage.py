@@ -25,7 +25,7 @@ from tandem_store.errors import StoreError
 from tandem_store.mapping import STORED_VERSION, RunRows
 from tandem_store.mapping.compression import RUN_ENCODING
 from tandem_store.month import Month
-from tandem_store.runs import deleted_ids
+from tandem_store.runs import deleted_ids, detached_runs
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.selection import Tenancy
 from tandem_store.tables import runs
@@ -199,8 +199,8 @@ def _removing(table: Table) -> Prepared:
 
 
 def taken_ids(connection: Connection, run_ids: Sequence[str]) -> set[str]:
-    """Return those of the ids that are in use."""
-    taken: set[str] = set()
+    """Return those of the ids that are in use, also by runs of detached months."""
+    taken = set(detached_runs.updated_times(connection, run_ids))
     for first in range(0, len(run_ids), snapshots.BATCH):
         batch = run_ids[first : first + snapshots.BATCH]
         taken |= {run_id for (run_id,) in _TAKEN.all(connection, {"run_ids": batch})}

@@ -24,7 +24,7 @@ class Runs(RunReader):
 
     Methods that write a run raise ``UnstorableError`` if it is malformed, its ids or numbers do not
     fit the columns, or it is a ``recovered_context_run`` that has not ended; and
-    ``MonthDetachedError`` if its month is detached.
+    ``MonthDetachedError`` if the run, or the month that it belongs to, was detached.
     """
 
     def add(self, run: RunRecord) -> int:
@@ -146,7 +146,9 @@ class Runs(RunReader):
         prepared for the deleted run is not accepted for the new one. The definition snapshot, which
         other runs may share, stays.
 
-        Raises ``NotFoundError`` if there is no run with this id.
+        Raises:
+            NotFoundError: there is no run with this id.
+            HeldError: a hold keeps it.
 
         >>> with store.begin() as tx:
         ...     _ = tx.runs.add(run)

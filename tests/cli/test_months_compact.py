@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tandem_store import open_store
-from tandem_store.database.locks.jobs import compact_lock
+from tandem_store.database.locks.jobs import months_lock
 from tandem_store.doctor import examine
 from tests.recompression.conftest import over_file as over_file
 from tests.recompression.conftest import over_url as over_url
@@ -78,7 +78,7 @@ def test_what_cannot_be_compacted_is_refused(
 
 def test_a_second_job_is_refused(over_url: str) -> None:
     """With the code for a lock."""
-    with compact_lock(over_url):
+    with months_lock(over_url):
         assert command("--db", over_url, "months", "compact").exit_code == 6
 
 

@@ -118,6 +118,8 @@ class TestDamage:
                 # It drops no column that an index needs.
                 for index in inspect(tx.connection).get_indexes("runs"):
                     tx.connection.execute(text(f"DROP INDEX {index['name']}"))
+            for view in ("totals_by_day", "runs_readable"):  # nor PostgreSQL one that a view has
+                tx.connection.execute(text(f"DROP VIEW {view}"))
             tx.connection.execute(text(what))
 
         with pytest.raises(NotAStoreError, match="tandem-store doctor") as caught:

@@ -106,7 +106,7 @@ def test_a_detached_month_is_refused(engines: Engines) -> None:
         partitions.ensure(connection, [AUGUST])
         connection.execute(update(tables.months).values(state="detached"))
 
-    with pytest.raises(MonthDetachedError, match="2026-08 is detached"):
+    with pytest.raises(MonthDetachedError, match="2026-08 was detached"):
         with engines.write.begin() as connection:
             partitions.ensure(connection, [JULY, AUGUST])
 

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from tandem_store import MonthDetachedError, NotFoundError, StoreLockedError, open_store, tables
 from tandem_store.copying import copy_store
 from tandem_store.copying.parts import Batch
-from tandem_store.database.locks.jobs import compact_lock
+from tandem_store.database.locks.jobs import months_lock
 from tandem_store.database.partitions import document_table
 from tandem_store.doctor import examine
 from tandem_store.month import Month
@@ -152,7 +152,7 @@ def test_a_detached_month_is_refused_if_it_is_named(store_url: str) -> None:
         connection.execute(update(tables.months).values(state="detached"))
 
     assert plan_compacting(store_url) == []
-    with pytest.raises(MonthDetachedError, match="2020-01 is detached"):
+    with pytest.raises(MonthDetachedError, match="2020-01 was detached"):
         compact_months(store_url, [JANUARY])
 
 
@@ -260,7 +260,7 @@ def test_a_dictionary_that_one_document_needs_stays(over_url: str) -> None:
 
 def test_one_job_at_a_time(over_url: str) -> None:
     """Two would train and write the same twice. Services and imports are not kept away."""
-    with compact_lock(over_url), pytest.raises(StoreLockedError, match="already"):
+    with months_lock(over_url), pytest.raises(StoreLockedError, match="already"):
         compact_months(over_url)
 
 

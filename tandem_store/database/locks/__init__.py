@@ -4,7 +4,7 @@
 lock           SQLite                 PostgreSQL (advisory)             held
 =============  =====================  ================================  ==========================
 bulk load      ``FILE.import.lock``   ``advisory.import_key(schema)``   by an import or a copy
-compacting     ``FILE.compact.lock``  ``advisory.compact_key(schema)``  while months are compacted
+months         ``FILE.compact.lock``  ``advisory.months_key(schema)``   while a job works on months
 upgrade        ``FILE.lock``          ``advisory.UPGRADE``              by Alembic
 making months  the write lock         ``advisory.MONTHS``               until the commit
 commit         ``FILE.commit.lock``   none                              during COMMIT, old libraries

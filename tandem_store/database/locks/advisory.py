@@ -34,8 +34,8 @@ def import_key(schema: str) -> Key:
     return _named(f"import {schema}")
 
 
-def compact_key(schema: str) -> Key:
-    """Return the key that is held while months of a schema are compacted."""
+def months_key(schema: str) -> Key:
+    """Return the key that is held by a job on months of a schema."""
     return _named(f"compact {schema}")
 
 

@@ -1,4 +1,4 @@
-"""Locks of long jobs on a store: one bulk load, one compacting and one upgrade at a time."""
+"""Locks of long jobs on a store: one bulk load, one job on months and one upgrade at a time."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def bulk_load_lock(url: str | URL, *, busy: str) -> AbstractContextManager[None]
     return _job_lock(url, "import", advisory.import_key, busy)
 
 
-def compact_lock(url: str | URL) -> AbstractContextManager[None]:
-    """Let one process at a time compact months. Everybody else may go on.
+def months_lock(url: str | URL) -> AbstractContextManager[None]:
+    """Let one process at a time compact, detach, attach or drop months. Everybody else may go on.
 
     Raises ``StoreLockedError`` if another one does so.
     """
-    busy = "Months of this store are being compacted already; wait for the end of that."
-    return _job_lock(url, "compact", advisory.compact_key, busy)
+    busy = "Another process is working on months of this store already; wait for its end."
+    return _job_lock(url, "compact", advisory.months_key, busy)
 
 
 @contextmanager

@@ -1,0 +1,174 @@
+"""Holds: runs, and automations with all of their runs, that must stay in the store.
+
+What takes content away asks here first: deleting a run, and detaching, forgetting or dropping a
+month.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+)
+
+from tandem_store.clock import now_ms
+from tandem_store.database.damaged_rows import shortened
+from tandem_store.database.prepared import Prepared
+from tandem_store.database.read_only import ReadOnly
+from tandem_store.errors import ConflictError, HeldError, NotFoundError, StoreError, quote_id
+from tandem_store.month import Month
+from tandem_store.tables import archives, automations, detached_runs, holds, runs
+
+RUN: Final = "run"
+AUTOMATION: Final = "automation"
+#: How many ids an error has, and how many of them its message names.
+_LISTED: Final = 1_000
+_NAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One hold; ``kind`` is ``run`` or ``automation``, ``name`` the id of it.
+
+    ``created_at_ms`` is in milliseconds since 1970, UTC.
+    """
+
+    kind: str
+    name: str
+    why: str
+    created_at_ms: int
+
+
+class HoldReader(ReadOnly):
+    """The holds as the connection's transaction sees them; cannot write."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self) -> tuple[Hold, ...]:
+        """Return every hold, the oldest first."""
+        order = holds.c.created_at_ms, holds.c.kind, holds.c.name
+        rows = self._connection.execute(select(holds).order_by(*order))
+        return tuple(Hold(row.kind, row.name, row.why, row.created_at_ms) for row in rows)
+
+
+class Holds(HoldReader):
+    """The holds, for reading and writing; the connection's owner commits."""
+
+    def hold_run(self, run_id: str, why: str) -> None:
+        """Keep a run in the store, or, if its month is detached, its archive from being dropped.
+
+        Raises:
+            NotFoundError: there is no such run.
+            ConflictError: it is held already.
+            ValueError: ``why`` is blank.
+        """
+        known = or_(
+            exists().where(runs.c.run_id == run_id),
+            exists().where(detached_runs.c.run_id == run_id),
+        )
+        self._hold(RUN, run_id, why, known)
+
+    def hold_automation(self, automation_id: str, why: str) -> None:
+        """Keep every run of an automation, those to come too.
+
+        Raises:
+            NotFoundError: there is neither a definition nor a run of such an automation.
+            ConflictError: it is held already.
+            ValueError: ``why`` is blank.
+        """
+        known = or_(
+            *(
+                exists().where(table.c.automation_id == automation_id)
+                for table in (automations, runs, detached_runs)
+            )
+        )
+        self._hold(AUTOMATION, automation_id, why, known)
+
+    def release(self, kind: str, name: str) -> None:
+        """End a hold. Raises ``NotFoundError`` if there is none."""
+        released = self._connection.execute(
+            delete(holds).where(holds.c.kind == kind, holds.c.name == name)
+        )
+        if not released.rowcount:
+            raise NotFoundError(
+                f"The {kind} {quote_id(name)} is not held. See what is with: tandem-store hold list"
+            )
+
+    def _hold(self, kind: str, name: str, why: str, known: ColumnElement[bool]) -> None:
+        if not why.strip():
+            raise ValueError("A hold needs a reason that others can read.")
+        if not self._connection.scalar(select(known)):
+            raise NotFoundError(f"There is no {kind} {quote_id(name)}.")
+        itself = (holds.c.kind == kind, holds.c.name == name)
+        before = self._connection.scalar(select(holds.c.why).where(*itself))
+        if before is not None:
+            raise ConflictError(
+                f"The {kind} {quote_id(name)} is held already: {shortened(before)}. To change the "
+                f"reason, release it first: tandem-store hold release {kind} ID"
+            )
+        row = {"kind": kind, "name": name, "why": why, "created_at_ms": now_ms()}
+        self._connection.execute(insert(holds).values(row))
+
+
+def _is_held(table: Table) -> ColumnElement[bool]:
+    """Return the condition for a row with the ids of a run and its automation to be held."""
+    return exists().where(
+        or_(
+            and_(holds.c.kind == RUN, holds.c.name == table.c.run_id),
+            and_(holds.c.kind == AUTOMATION, holds.c.name == table.c.automation_id),
+        )
+    )
+
+
+_ANY: Final = Prepared(select(holds.c.name).limit(1))
+_RUN_IS_HELD: Final = Prepared(
+    select(runs.c.run_id).where(runs.c.run_id == bindparam("run_id"), _is_held(runs))
+)
+
+
+def refuse_held_run(connection: Connection, run_id: str) -> None:
+    """Raise ``HeldError`` if a hold keeps a run of the store."""
+    if _ANY.first(connection, {}) is None:
+        return
+    if _RUN_IS_HELD.first(connection, {"run_id": run_id}) is not None:
+        raise _held((run_id,), 1, f"The run {quote_id(run_id)} is held")
+
+
+def refuse_held_month(connection: Connection, month: Month) -> None:
+    """Raise ``HeldError`` if a hold keeps a run of a month, which may be detached."""
+    attached = select(runs.c.run_id).where(runs.c.month == month, _is_held(runs))
+    detached = (
+        select(detached_runs.c.run_id)
+        .join_from(detached_runs, archives)
+        .where(archives.c.month == month, _is_held(detached_runs))
+    )
+    held = attached.union(detached).subquery()
+    count = connection.execute(select(func.count()).select_from(held)).scalar_one()
+    if not count:
+        return
+    query = select(held.c.run_id).order_by(held.c.run_id).limit(_LISTED)
+    run_ids = tuple(connection.execute(query).scalars())
+    noun = "run" if count == 1 else "runs"
+    raise _held(run_ids, count, f"The month {month} has {count:,} held {noun}")
+
+
+def _held(run_ids: tuple[str, ...], count: int, what: str) -> StoreError:
+    named = ", ".join(map(quote_id, run_ids[:_NAMED]))
+    more = f" and {count - _NAMED:,} more" if count > _NAMED else ""
+    return HeldError(
+        f"{what}: {named}{more}. See why with: tandem-store hold list",
+        run_ids=run_ids,
+    )
