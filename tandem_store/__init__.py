@@ -10,11 +10,27 @@ from tandem_store.release import installed_release
 
 if TYPE_CHECKING:
     __version__: str
+    from tandem_store.archiving import (
+        AttachReport,
+        DetachReport,
+        DropReport,
+        ForgetReport,
+        RetentionPlan,
+        RetentionReport,
+        attach_month,
+        detach_month,
+        drop_month,
+        forget_content,
+        plan_retention,
+        retain_months,
+    )
     from tandem_store.backup import BackupReport, RestoreReport, backup_store, restore_store
     from tandem_store.copying import CopyReport, copy_store
     from tandem_store.database.revisions import upgrade
     from tandem_store.errors import (
         ConflictError,
+        ContentForgottenError,
+        HeldError,
         InvalidCursorError,
         InvalidFieldError,
         InvalidFilterError,
@@ -70,15 +86,21 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANY_DEPLOYMENT",
+    "AttachReport",
     "AutomationRunCheckpoint",
     "AutomationSpec",
     "BackupReport",
     "Claim",
     "CompactReport",
     "ConflictError",
+    "ContentForgottenError",
     "CopyReport",
     "DamagedRun",
+    "DetachReport",
+    "DropReport",
     "ExportReport",
+    "ForgetReport",
+    "HeldError",
     "ImportOptions",
     "ImportReport",
     "InvalidCursorError",
@@ -95,6 +117,8 @@ __all__ = [
     "ReadTransaction",
     "RecordTooNewError",
     "RestoreReport",
+    "RetentionPlan",
+    "RetentionReport",
     "RunFilter",
     "RunRecord",
     "RunStatistics",
@@ -119,17 +143,23 @@ __all__ = [
     "VerifyReport",
     "Versioned",
     "__version__",
+    "attach_month",
     "backup_store",
     "compact_months",
     "copy_store",
+    "detach_month",
+    "drop_month",
     "export_csv",
     "export_jsonl",
     "export_legacy",
     "export_parquet",
+    "forget_content",
     "import_state",
     "open_store",
     "plan_compacting",
+    "plan_retention",
     "restore_store",
+    "retain_months",
     "upgrade",
     "verify_state",
 ]
@@ -149,6 +179,7 @@ _MODULES: Final = (
     "tandem_store.backup",
     "tandem_store.recompression",
     "tandem_store.exporter",
+    "tandem_store.archiving",
 )
 
 if not TYPE_CHECKING:

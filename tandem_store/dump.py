@@ -13,6 +13,8 @@ from typing import Any
 from sqlalchemy import select
 
 from tandem_store.jsontext import canonical
+from tandem_store.mapping.digests import COVERED
+from tandem_store.runs import StoredRun
 from tandem_store.store import ReadTransaction, open_store
 from tandem_store.tables import quarantine, stored_table
 
@@ -29,7 +31,9 @@ def dump_lines(url: str) -> Iterator[bytes]:
 
 def lines_of(tx: ReadTransaction) -> Iterator[bytes]:
     """Return the lines of ``dump_lines``, for a store that is open already."""
-    lines = chain(_automations(tx), _claims(tx), _months(tx), _quarantine(tx), _runs(tx))
+    lines = chain(
+        _automations(tx), _claims(tx), _holds(tx), _months(tx), _quarantine(tx), _runs(tx)
+    )
     return map(canonical, lines)
 
 
@@ -51,6 +55,11 @@ def _claims(tx: ReadTransaction) -> Iterator[dict[str, Any]]:
             "epoch": claim.epoch,
             "expires_at_ms": claim.expires_at_ms,
         }
+
+
+def _holds(tx: ReadTransaction) -> Iterator[dict[str, Any]]:
+    for hold in sorted(tx.holds.list(), key=lambda hold: (hold.kind, hold.name)):
+        yield {"kind": "hold", "held": hold.kind, "name": hold.name, "why": hold.why}
 
 
 def _months(tx: ReadTransaction) -> Iterator[dict[str, Any]]:
@@ -84,5 +93,11 @@ def _runs(tx: ReadTransaction) -> Iterator[dict[str, Any]]:
             "revision": stored.revision,
             "month": stored.month.label,
             "schema_version": stored.schema_version,
-            "record": stored.record().to_legacy(),
+            "record": None if stored.is_forgotten else stored.record().to_legacy(),
+            **({"forgotten": _rest(stored)} if stored.is_forgotten else {}),
         }
+
+
+def _rest(stored: StoredRun) -> dict[str, Any]:
+    """Return what is left of a run whose content was forgotten."""
+    return {name: stored.columns[name] for name in COVERED if name not in {"run_id", "month"}}

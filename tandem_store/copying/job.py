@@ -154,7 +154,7 @@ class _Copy:
         for rows in parts.batches(self.source.connection, ours, after, self.batch):
             try:
                 with self.target.begin() as connection:
-                    self.target.add(connection, theirs, rows)
+                    parts.insert(connection, theirs, rows)
             except (DataError, IntegrityError) as error:
                 raise StoreError(
                     f"The target refuses a row of {ours.name}: {error.orig}"

@@ -30,6 +30,7 @@ from sqlalchemy import (
 from tandem_store import tables
 from tandem_store.column_types import MonthKey
 from tandem_store.database import partitions
+from tandem_store.database.bulk import insert_tuples
 from tandem_store.month import Month
 from tandem_store.tables import stored_table
 
@@ -145,6 +146,16 @@ def _size(part: StorePart) -> ColumnElement[Any]:
             if isinstance(column.type, (Text, LargeBinary)):
                 total = total + func.coalesce(func.length(column), 0)
     return total
+
+
+def insert(connection: Connection, part: StorePart, rows: Sequence[Row[Any]]) -> None:
+    """Insert rows of a part, each of which may be rows of several tables side by side."""
+    first = 0
+    for table in part.tables:
+        stop = first + len(table.c)
+        values = [tuple(row[first:stop]) for row in rows]
+        insert_tuples(connection, table, table.c.keys(), values)
+        first = stop
 
 
 def without_quarantined_bytes(part: StorePart) -> StorePart:

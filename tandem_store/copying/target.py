@@ -10,9 +10,8 @@ from typing import Any
 from sqlalchemy import URL, Connection, Row, Table, delete, inspect, select
 
 from tandem_store import tables
-from tandem_store.copying.parts import StorePart
 from tandem_store.database import partitions, revisions, urls, version_table
-from tandem_store.database.bulk import insert_rows, insert_tuples
+from tandem_store.database.bulk import insert_rows
 from tandem_store.database.dialect import number_on
 from tandem_store.database.urls import is_absent
 from tandem_store.errors import StoreError
@@ -51,15 +50,6 @@ class Target:
         with self.begin() as connection:
             connection.execute(delete(tables.months))
             insert_rows(connection, tables.months, [row._asdict() for row in rows])
-
-    def add(self, connection: Connection, part: StorePart, rows: Sequence[Row[Any]]) -> None:
-        """Insert rows of a part, each of which may be rows of several tables side by side."""
-        first = 0
-        for table in part.tables:
-            stop = first + len(table.c)
-            values = [tuple(row[first:stop]) for row in rows]
-            insert_tuples(connection, table, table.c.keys(), values)
-            first = stop
 
     def finish(self) -> None:
         """Open the store to everybody."""

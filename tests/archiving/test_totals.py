@@ -1,0 +1,180 @@
+"""No figure about the past changes, whatever is done to the months."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tandem_store import (
+    InvalidFilterError,
+    RunFilter,
+    StoreError,
+    attach_month,
+    detach_month,
+    drop_month,
+    forget_content,
+    open_store,
+)
+from tandem_store.month import Month
+from tests.archiving.months import (
+    EACH,
+    FEBRUARY,
+    JANUARY_MS,
+    MONTHS,
+    run_id,
+    run_of,
+    totals,
+)
+from tests.support.stored import bare_connection
+
+#: What can be asked of totals, each answered as if every run were there.
+FILTERS = (
+    RunFilter(),
+    RunFilter(status="failed"),
+    RunFilter(automation_id={"auto-1", "nobody"}),
+    RunFilter(trigger_type="manual", org_id="acme"),
+    RunFilter(terminal=True, workspace_id="local"),
+    RunFilter(
+        created_from=datetime(2020, 1, 6, tzinfo=UTC), created_to=datetime(2020, 2, 6, tzinfo=UTC)
+    ),
+)
+STEPS = ("detach", "attach", "forget", "drop")
+
+
+def answers(url: str) -> list[list[tuple[object, ...]]]:
+    """Every filter's statistics."""
+    with open_store(url) as store, store.read() as tx:
+        return [
+            [
+                (one.month, one.status, one.runs, one.total_tokens, one.estimated_cost_usd)
+                for one in tx.runs.stats(run_filter)
+            ]
+            for run_filter in FILTERS
+        ]
+
+
+def by_day(url: str) -> list[tuple[object, ...]]:
+    """Runs and tokens by day, by the view."""
+    query = (
+        "SELECT day, status, sum(runs), sum(total_tokens) FROM totals_by_day "
+        "GROUP BY day, status ORDER BY day, status"
+    )
+    with bare_connection(url) as connection:
+        return [tuple(map(str, row)) for row in connection.execute(query).fetchall()]
+
+
+def take(url: str, step: str, month: Month, folder: Path) -> None:
+    """Do one thing to a month, if it can be done."""
+    with suppress(StoreError):
+        if step == "detach":
+            detach_month(url, month, folder)
+        elif step == "forget":
+            forget_content(url, month)
+        elif step == "drop":
+            drop_month(url, month)
+        else:
+            archive = folder / f"{month}.tandem"
+            attach_month(url, archive)
+            archive.unlink()
+
+
+@contextmanager
+def copied(file: Path) -> Iterator[tuple[str, Path]]:
+    """A copy of the store, and a folder for its archives."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copy(file, folder / "store.db")
+        yield f"sqlite:///{folder / 'store.db'}", folder
+
+
+@settings(max_examples=12)
+@given(steps=st.lists(st.tuples(st.sampled_from(STEPS), st.sampled_from(MONTHS)), max_size=9))
+def test_no_sequence_of_steps_changes_a_figure(
+    months_file: Path, steps: list[tuple[str, Month]]
+) -> None:
+    """Detached, attached, forgotten and dropped in any order, by every filter and by day."""
+    with copied(months_file) as (url, folder):
+        before, days = answers(url), by_day(url)
+        for step, month in steps:
+            take(url, step, month, folder)
+            assert answers(url) == before
+            assert by_day(url) == days
+
+
+def test_the_same_on_either_database(months_url: str, tmp_path: Path) -> None:
+    """One sequence that has everything in it."""
+    before, days = answers(months_url), by_day(months_url)
+    for step, month in zip(
+        ("detach", "detach", "forget", "drop", "attach", "detach"),
+        (*MONTHS[:2], MONTHS[2], *MONTHS[:2], MONTHS[2]),
+        strict=True,
+    ):
+        take(months_url, step, month, tmp_path)
+        assert answers(months_url) == before
+        assert by_day(months_url) == days
+
+
+def test_sums_beyond_64_bits_are_kept(months_url: str, tmp_path: Path) -> None:
+    """In as many rows as they need."""
+    with open_store(months_url) as store, store.begin() as tx:
+        for number in (0, 4):
+            huge = run_of(
+                FEBRUARY,
+                number,
+                total_tokens=2**63 - 1,
+                created_at_ms=JANUARY_MS,
+                automation_id="a",
+            )
+            tx.runs.save(huge, force=True)
+    before = totals(months_url)
+
+    detach_month(months_url, FEBRUARY, tmp_path)
+
+    assert totals(months_url) == before
+    assert sum(tokens for _, tokens, _ in before.values()) > 2**64 - 2
+
+
+def test_what_totals_do_not_know_is_refused(months_url: str, tmp_path: Path) -> None:
+    """Only if there are any; and never if they are not asked for."""
+    noon = datetime(2020, 1, 6, 12, tzinfo=UTC)
+    unknown = (
+        RunFilter(text="2020-01"),
+        RunFilter(stop_kind="cancelled"),
+        RunFilter(updated_from=noon),
+        RunFilter(finished_to=noon),
+        RunFilter(created_from=noon),
+    )
+    with open_store(months_url) as store:
+        with store.read() as tx:
+            attached = [tx.runs.stats(one) for one in unknown]
+        detach_month(months_url, FEBRUARY, tmp_path)
+        with store.read() as tx:
+            for run_filter in unknown:
+                with pytest.raises(InvalidFilterError, match="attached_only"):
+                    tx.runs.stats(run_filter)
+                tx.runs.stats(run_filter, attached_only=True)
+    assert sum(one.runs for one in attached[0]) > 0
+
+
+def test_what_left_is_marked(months_url: str, tmp_path: Path) -> None:
+    """How many of the runs are not in the store, also where some came back."""
+    detach_month(months_url, FEBRUARY, tmp_path)
+    drop_month(months_url, FEBRUARY)
+    with open_store(months_url) as store, store.begin() as tx:
+        tx.runs.add(run_of(FEBRUARY, 0))
+
+    with open_store(months_url) as store, store.read() as tx:
+        february = [one for one in tx.runs.stats() if one.month == FEBRUARY]
+        others = [one for one in tx.runs.stats() if one.month != FEBRUARY]
+    assert sum(one.runs for one in february) == EACH + 1
+    assert sum(one.detached for one in february) == EACH
+    assert all(one.detached == 0 for one in others)
+    assert run_id(FEBRUARY, 0) == "2020-02-0"

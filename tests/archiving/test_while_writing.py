@@ -1,0 +1,71 @@
+"""A service that writes all the while fails in nothing but in writing to the month that leaves."""
+
+from __future__ import annotations
+
+import time
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from tandem_store import MonthDetachedError, attach_month, detach_month, open_store
+from tests.archiving.months import EACH, FEBRUARY, MARCH, run_id, run_of, totals
+from tests.support.stored import dump
+
+ROUNDS = 3
+
+
+def serve(url: str, stop: Any, written: Any, refused: Any, failures: Any) -> None:
+    """Write to two months and read from both until told to stop; count, and keep what failed."""
+    with open_store(url) as store:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            month = (FEBRUARY, MARCH)[number % 2]
+            # Only what no test of this file compares, so that the dump stays.
+            run = run_of(month, 1 + number % (EACH - 1))
+            try:
+                with store.begin() as tx:
+                    tx.runs.save(run, force=True)
+                with store.read() as tx:
+                    tx.runs.get(run.run_id)
+                    tx.runs.list(limit=20)
+                written.value += 1
+            except MonthDetachedError:
+                refused.value += 1
+                if month == MARCH:
+                    failures.put("March was called detached")
+            except Exception as error:
+                failures.put(f"{type(error).__name__}: {error}")
+
+
+def test_beside_a_service_that_writes_all_the_time(months_url: str, tmp_path: Path) -> None:
+    """Detached and attached again and again; what it wrote last is what is there."""
+    context = get_context("spawn")
+    stop, failures = context.Event(), context.Queue()
+    written, refused = context.Value("i", 0), context.Value("i", 0)
+    service = context.Process(target=serve, args=(months_url, stop, written, refused, failures))
+    service.start()
+    try:
+        for number in range(ROUNDS):
+            seen = written.value
+            while written.value < seen + 5:
+                assert service.is_alive()
+                time.sleep(0.01)
+            archive = detach_month(months_url, FEBRUARY, tmp_path / str(number)).archive
+            known = refused.value
+            while refused.value < known + 2:
+                assert service.is_alive()
+                time.sleep(0.01)
+            attach_month(months_url, archive)
+    finally:
+        stop.set()
+        service.join()
+
+    assert service.exitcode == 0
+    assert failures.empty(), failures.get()
+    assert sum(runs for runs, _, _ in totals(months_url).values()) == 3 * EACH
+    with open_store(months_url) as store, store.read() as tx:
+        assert list(tx.runs.damaged()) == []
+        stored = tx.runs.get(run_id(FEBRUARY, 2))
+        assert stored == run_of(FEBRUARY, 2)
+    assert dump(months_url)
