@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, select
 
+from tandem_store.archives import is_archive
 from tandem_store.doctor.context import Context
 from tandem_store.doctor.findings import Finding, Severity, counted
 from tandem_store.month import MILLISECONDS_PER_DAY
-from tandem_store.tables import backups, runs
+from tandem_store.tables import archive_origins, backups, runs
 
 #: Days after which changes should be in a backup.
 _DAYS: Final = 7
@@ -20,9 +21,12 @@ _COMMAND: Final = "tandem-store backup FILE"
 def check(context: Context) -> Iterator[Finding]:
     """Yield a finding if there is no backup, or an old one that the runs have changed since.
 
-    A backup is old after a week; a store without runs needs no backup.
+    A backup is old after a week. A store without runs needs no backup, nor does an archive, which
+    never changes.
     """
     with context.read() as connection:
+        if archive_origins.name in context.tables and is_archive(connection):
+            return
         held = connection.execute(select(func.count()).select_from(runs)).scalar_one()
         newest = select(backups).order_by(backups.c.id.desc()).limit(1)
         last = connection.execute(newest).one_or_none()

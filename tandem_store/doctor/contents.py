@@ -128,6 +128,8 @@ class _Reading:
 
 def _wrong(stored: StoredRun) -> Iterator[tuple[str, str, str]]:
     run_id = stored.columns["run_id"]
+    if stored.is_forgotten:
+        return
     try:
         record = stored.record()
         derived = columns_of(record.to_legacy())

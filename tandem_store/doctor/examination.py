@@ -16,8 +16,8 @@ from tandem_store.clock import now_ms
 from tandem_store.database import revisions, table_check, urls
 from tandem_store.database.engines import create_engines
 from tandem_store.database.urls import database_url
-from tandem_store.doctor import backups as backup_check
 from tandem_store.doctor import (
+    archives,
     blobs,
     contents,
     dictionaries,
@@ -32,6 +32,7 @@ from tandem_store.doctor import (
     tables,
     times,
 )
+from tandem_store.doctor import backups as backup_check
 from tandem_store.doctor.context import Context
 from tandem_store.doctor.decoding import UNREADABLE, reason
 from tandem_store.doctor.findings import Finding, Report, Severity
@@ -69,6 +70,7 @@ CHECKS: Final = (
     Check("times", times.check, _needing("runs")),
     Check("sizes", sizes.check),
     Check("settings", settings.check),
+    Check("archives", archives.check, _needing("archives")),
     Check("backups", backup_check.check, _needing("backups", "runs")),
 )
 #: What reads and decodes everything.

@@ -11,10 +11,12 @@ from typing import Final
 
 from sqlalchemy import Connection, column, func, select, table
 
+from tandem_store.archives import is_archive
 from tandem_store.database import integrity
 from tandem_store.database.sqlite_files import PAGE_SIZE
 from tandem_store.doctor.context import Context, psql
 from tandem_store.doctor.findings import Finding, Severity
+from tandem_store.tables import archive_origins
 
 #: File systems of other machines, on which the locks and the shared memory of SQLite do not work.
 _NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "fuse.sshfs"})
@@ -47,7 +49,8 @@ def check(context: Context) -> Iterator[Finding]:
 
 def _of_file(context: Context, connection: Connection) -> Iterator[Finding]:
     mode = integrity.pragma(connection, "journal_mode")
-    if mode != "wal":
+    is_read_only = archive_origins.name in context.tables and is_archive(connection)
+    if mode != "wal" and not is_read_only:
         yield Finding(
             code="journal_mode",
             severity=Severity.WARNING,

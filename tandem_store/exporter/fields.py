@@ -15,6 +15,7 @@ from tandem_store.clock import aware_datetime
 from tandem_store.errors import InvalidFieldError
 from tandem_store.exporter.pages import pages
 from tandem_store.records import RunFilter, RunSummary
+from tandem_store.runs import StoredRun
 from tandem_store.store import ReadTransaction
 
 #: The columns, in the order of a list as JSON.
@@ -31,7 +32,10 @@ Columns = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ExportedRun:
-    """One run: its columns, and its record as the engine writes it if a field needs it."""
+    """One run: its columns, and its record as the engine writes it if a field needs it.
+
+    A run whose content was forgotten has no record.
+    """
 
     columns: Columns
     record: Any = None
@@ -89,7 +93,18 @@ def runs_with_fields(
 def complete_runs(tx: ReadTransaction, run_filter: RunFilter | None) -> Iterator[ExportedRun]:
     """Yield the runs that pass the filter with their records, the oldest created first."""
     for stored in tx.runs.iterate_documents(run_filter, newest_first=False):
-        yield ExportedRun(stored.columns, stored.record().to_legacy())
+        yield exported(stored)
+
+
+def exported(stored: StoredRun) -> ExportedRun:
+    """Return a run that was read with its document. Raises as ``StoredRun.record`` does."""
+    record = None if stored.is_forgotten else stored.record().to_legacy()
+    return ExportedRun(stored.columns, record)
+
+
+def left_out(tx: ReadTransaction) -> int:
+    """Return how many runs no export has, because their months are detached."""
+    return sum(month.runs for month in tx.runs.detached())
 
 
 def _summaries(tx: ReadTransaction, run_filter: RunFilter | None) -> Iterator[ExportedRun]:

@@ -23,6 +23,8 @@ from tandem_store.exporter.fields import (
     COLUMNS,
     ExportedRun,
     Field,
+    exported,
+    left_out,
     parse_fields,
 )
 from tandem_store.exporter.report import ExportReport
@@ -158,6 +160,8 @@ def _value(one: Field, run: ExportedRun) -> Any:
 
 
 def _output_rows(run: ExportedRun) -> Iterator[dict[str, Any]]:
+    if run.record is None:
+        return
     checkpoint = run.record["checkpoint"]
     for node_id, output in checkpoint["node_outputs"].items():
         yield {
@@ -182,6 +186,7 @@ class _Export:
     def write(self, run_filter: RunFilter | None) -> None:
         """Write all months."""
         total = self.tx.runs.count(run_filter)
+        self.report.detached = left_out(self.tx)
         for table in TABLES:
             (self.folder / table).mkdir()
         for state in self.tx.months.in_use():
@@ -197,7 +202,8 @@ class _Export:
                 for name in TABLES
             }
             for stored in self.tx.runs.month_documents(month, run_filter):
-                run = ExportedRun(stored.columns, stored.record().to_legacy())
+                run = exported(stored)
+                self.report.forgotten += stored.is_forgotten
                 files[_RUNS].add(self.tables.row(run), 0)
                 for row in _output_rows(run):
                     files[_NODE_OUTPUTS].add(row, len(row["output"]))

@@ -26,6 +26,7 @@ from tandem_store.exporter.fields import (
     Field,
     column_fields,
     complete_runs,
+    left_out,
     parse_fields,
     runs_with_fields,
 )
@@ -109,6 +110,11 @@ class _Lines:
     heading: bytes
     line: Callable[[ExportedRun], bytes]
 
+    @property
+    def needs_record(self) -> bool:
+        """Whether more than the columns is written."""
+        return self.fields is None or any(field.is_pointer for field in self.fields)
+
     def runs(self, tx: ReadTransaction, run_filter: RunFilter | None) -> Iterator[ExportedRun]:
         """Yield the runs with what their lines need."""
         if self.fields is None:
@@ -156,7 +162,12 @@ class _Export:
         with open_store(self.url) as store, store.read() as tx:
             total = tx.runs.count(self.run_filter)
             stream.write(self.lines.heading)
+            report.detached = left_out(tx)
             for run in self.lines.runs(tx, self.run_filter):
+                if self.lines.needs_record and run.record is None:
+                    report.forgotten += 1
+                    if self.lines.fields is None:
+                        continue
                 stream.write(self.lines.line(run))
                 report.runs += 1
                 if report.runs % _STEP == 0:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tandem_store.errors import SourceError
+from tandem_store.runs import detached_runs
 from tandem_store.runs.storage import updated_times
 from tandem_store.store import Store
 
@@ -113,6 +114,7 @@ def _newer(batches: Iterator[list[tuple[Any, Any]]], store: Store) -> Iterator[s
         for batch in batches:
             ids = [run_id for run_id, _ in batch if isinstance(run_id, str)]
             stored = updated_times(tx.connection, ids)
+            stored |= detached_runs.updated_times(tx.connection, ids)
             for run_id, updated_at_ms in batch:
                 if not (isinstance(run_id, str) and isinstance(updated_at_ms, int)):
                     raise SourceError("has a row without a text run_id or an integer updated_at_ms")

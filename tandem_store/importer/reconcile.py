@@ -13,7 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tandem_store.importer.choice.choose import Held, Resolution, resolve
+from tandem_store.importer.choice.choose import (
+    Held,
+    Resolution,
+    resolve,
+    resolve_against_absent,
+)
 from tandem_store.importer.choice.entries import entry_of_stored, record_digest
 from tandem_store.importer.choice.restoration import covers_completed, restored
 from tandem_store.importer.copies import Rejected
@@ -24,9 +29,11 @@ from tandem_store.importer.source.kinds import Source
 from tandem_store.importer.source_reader import LostCopyError, SourceReader, file_of
 from tandem_store.ledger import CopyOutcome, Entry, Kind, OutcomeRow, Part, ReasonCode
 from tandem_store.mapping import record_of, rows_of
+from tandem_store.month import Month
 from tandem_store.progress import Progress
 from tandem_store.runs import StoredRun
 from tandem_store.runs.context import RunsContext
+from tandem_store.runs.detached_runs import updated_times
 from tandem_store.runs.storage import insert_runs, locate, replace
 from tandem_store.store import Transaction
 
@@ -37,6 +44,14 @@ _BATCH: Final = 100
 _MESSAGES: Final[dict[str, str]] = {
     ReasonCode.TENANT_CONFLICT: (
         "another tenant's run has the same id; the best copy of that one was stored"
+    ),
+    ReasonCode.MONTH_DETACHED: (
+        "newer than what the store has in the archive of a detached month, or of such a month; "
+        "attach the month, then retry it"
+    ),
+    ReasonCode.CONTENT_FORGOTTEN: (
+        "newer than the run in the store, whose content was forgotten; discard it, or restore the "
+        "content, then retry it"
     ),
     ReasonCode.STUB: (
         "the engine's own stand-in for a run that it could not read; --strict leaves it out"
@@ -98,8 +113,7 @@ class Reconciliation:
     def _decide(self, tx: Transaction, import_id: int, run_id: str, history: list[Entry]) -> None:
         # Locked before it is read: on PostgreSQL a service may be writing this very run.
         locate(RunsContext(tx.connection), run_id, lock=True)
-        case = _Case.of(import_id, tx.runs.document(run_id), history)
-        resolution = resolve(case.copies, case.held, strict=self.strict)
+        case, resolution = self._resolved(tx, import_id, run_id, history)
         # All of the source is read before anything is written, because a copy may be lost.
         quarantined = self._quarantine_rows(import_id, case, resolution)
         record = self._record_to_store(case, resolution)
@@ -110,6 +124,23 @@ class Reconciliation:
             revision = self._store(tx, case, record)
         tx.ledger.decide(case.outcome_rows(resolution, revision))
         tx.quarantine.add(quarantined)
+
+    def _resolved(
+        self, tx: Transaction, import_id: int, run_id: str, history: list[Entry]
+    ) -> tuple[_Case, Resolution]:
+        """Return what there is of a run, and what is decided about it."""
+        detached_at_ms = updated_times(tx.connection, [run_id]).get(run_id)
+        if detached_at_ms is not None:
+            return _absent(import_id, history, detached_at_ms, ReasonCode.MONTH_DETACHED)
+        stored = tx.runs.document(run_id)
+        if stored is not None and stored.is_forgotten:
+            updated_at_ms = stored.columns["updated_at_ms"]
+            return _absent(import_id, history, updated_at_ms, ReasonCode.CONTENT_FORGOTTEN)
+        case = _Case.of(import_id, stored, history)
+        resolution = resolve(case.copies, case.held, strict=self.strict)
+        if case.month_of_new(resolution.winner) in self.session.detached_months:
+            resolution = resolution.without_winner(ReasonCode.MONTH_DETACHED)
+        return case, resolution
 
     def _record_to_store(self, case: _Case, resolution: Resolution) -> dict[str, Any] | None:
         """Return the winner's record with its restored parts.
@@ -198,6 +229,10 @@ class _Case:
         """The index of the copy that the store holds."""
         return None if self.stored is None else len(self.copies) - 1
 
+    def month_of_new(self, winner: int | None) -> Month | None:
+        """Return the month of a winner that the store does not hold; None for any other."""
+        return None if winner in (None, self.in_store) else self.copies[winner].month
+
     def outcome_rows(self, resolution: Resolution, revision: int | None) -> list[OutcomeRow]:
         """Return each copy's outcome for the ledger; ``revision`` is that of the stored run."""
         return [
@@ -212,6 +247,14 @@ class _Case:
             )
             if entry.id
         ]
+
+
+def _absent(
+    import_id: int, history: list[Entry], updated_at_ms: int, reason: ReasonCode
+) -> tuple[_Case, Resolution]:
+    """Return what is decided about a run of which the store has no content."""
+    case = _Case.of(import_id, None, history)
+    return case, resolve_against_absent(case.copies, updated_at_ms, reason)
 
 
 def _with_restored_parts(origin: Entry, stored: StoredRun) -> Entry:

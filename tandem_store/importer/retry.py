@@ -12,7 +12,7 @@ from sqlalchemy import URL
 
 from tandem_store.database import partitions
 from tandem_store.database.locks.jobs import import_lock
-from tandem_store.errors import SourceError
+from tandem_store.errors import MonthDetachedError, SourceError
 from tandem_store.importer.choice.choose import CopyDecision, Held, resolve
 from tandem_store.importer.choice.entries import entry_of_stored
 from tandem_store.importer.copies import Copy, FileToRead
@@ -201,7 +201,14 @@ def _decision(tx: Transaction, copy: Copy) -> CopyDecision:
         raise _StillFaultyError(f"still {copy.rejected.message}")
     run_id = copy.entry.run_id or ""
     locate(RunsContext(tx.connection), run_id, lock=True)
-    stored = tx.runs.document(run_id)
+    if copy.run is not None and partitions.is_detached(tx.connection, copy.run.month):
+        raise _StillFaultyError(f"its month, {copy.run.month}, is detached: attach it first")
+    try:
+        stored = tx.runs.document(run_id)
+    except MonthDetachedError as error:
+        raise _StillFaultyError(str(error)) from error
+    if stored is not None and stored.is_forgotten:
+        raise _StillFaultyError("the content of its run was forgotten")
     copies, held = [copy.entry], None
     if stored is not None:
         record = record_of(stored.columns, stored.document, stored.snapshot)

@@ -44,6 +44,7 @@ class ImportSession:
     """One importer at work. It assigns the ledger's numbers, because no other importer runs.
 
     ``current`` is the import as the ledger has it, ``None`` until there is something to write.
+    ``detached_months`` stay so: no month is detached or attached while an import runs.
     """
 
     store: Store
@@ -51,6 +52,7 @@ class ImportSession:
     strict: bool
     tool_version: str
     current: Import | None = None
+    detached_months: set[Month] = field(default_factory=set)
     _ids: dict[str, int] = field(default_factory=dict)
     _directories: dict[str, int] = field(default_factory=dict)
     _months: set[Month] = field(default_factory=set)
@@ -64,7 +66,9 @@ class ImportSession:
         with self.store.begin() as tx:
             unfinished = tx.ledger.lock_unfinished()
             self._ids = tx.ledger.last_ids()
-            self._months = {known.month for known in tx.months.states()}
+            states = list(tx.months.states())
+        self.detached_months = {one.month for one in states if one.state == "detached"}
+        self._months = {one.month for one in states} - self.detached_months
         mine = next((one for one in unfinished if one.root == self.root), None)
         self.current = mine or self._moved_here(unfinished)
 

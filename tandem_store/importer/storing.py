@@ -74,7 +74,9 @@ class Writer:
             for reading in readings
             if reading.file.known is None
             for copy in reading.copies
-            if copy.run is not None and copy.is_well_formed
+            if copy.run is not None
+            and copy.is_well_formed
+            and copy.run.month not in self.session.detached_months
         ]
         if not self.session.lacks_months({run.month for run in new}):
             return
@@ -151,7 +153,9 @@ class _Batch:
         runs: list[RunRows] = []
         first: list[_NewCopy] = []
         for run, one in good:
-            if run is not None and run.columns["run_id"] not in taken:
+            if run is None or run.month in self.session.detached_months:
+                continue
+            if run.columns["run_id"] not in taken:
                 taken.add(run.columns["run_id"])
                 runs.append(run)
                 first.append(one)

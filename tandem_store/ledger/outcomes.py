@@ -75,6 +75,10 @@ class ReasonCode(StrEnum):
     DAMAGED = "damaged"
     STUB = "stub"
     TENANT_CONFLICT = "tenant_conflict"
+    #: The store has the run, or its month, in an archive.
+    MONTH_DETACHED = "month_detached"
+    #: The store has the run, without its content.
+    CONTENT_FORGOTTEN = "content_forgotten"
     #: The copy was gone from its file before the import had decided about it.
     SOURCE_CHANGED = "source_changed"
 

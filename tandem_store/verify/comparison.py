@@ -21,6 +21,7 @@ from tandem_store.ledger import CopyOutcome, Entry, Part
 from tandem_store.ledger.outcomes import NO_PARTS, NO_REASON
 from tandem_store.mapping import decompress, record_of
 from tandem_store.mapping.compression import RUN_ENCODING
+from tandem_store.month import Month
 from tandem_store.records.reading import read_run
 from tandem_store.runs import StoredRun
 from tandem_store.store import ReadTransaction
@@ -56,6 +57,7 @@ class Comparison:
         self._reader = reader
         self._quarantined = quarantined
         self._ahead: dict[str, StoredRun] = {}
+        self._left: set[Month] | None = None
         self._known = KnownCopies(
             tx.ledger, str(reader.root.resolve()), [copy.entry for copy in batch]
         )
@@ -100,8 +102,20 @@ class Comparison:
         if entry.outcome is CopyOutcome.SKIPPED:
             return Verdict.SKIPPED
         if entry.outcome is CopyOutcome.QUARANTINED:
-            return self._quarantined.of_copy(entry)
-        return self._against_store(copy, entry)
+            found = self._quarantined.of_copy(entry)
+            lost = isinstance(found, Difference)
+            return Verdict.DETACHED if lost and self._has_left(entry) else found
+        try:
+            return self._against_store(copy, entry)
+        except MonthDetachedError:
+            return Verdict.DETACHED
+
+    def _has_left(self, entry: Entry) -> bool:
+        """Whether the month of a copy was detached or dropped."""
+        if self._left is None:
+            archives = self._tx.months.archives()
+            self._left = {one.month for one in archives if not one.is_unfinished}
+        return entry.month in self._left
 
     def _unknown(self, copy: Copy) -> Difference:
         """Describe a copy that no import has seen, and where it differs from the stored run."""
@@ -110,7 +124,7 @@ class Comparison:
         before = self._known.before(copy.entry)
         name = run_id if run_id is not None else before.run_id if before else None
         stored = None if name is None else self._stored(name)
-        if copy.run is None or stored is None:
+        if copy.run is None or stored is None or stored.is_forgotten:
             why = f" ({copy.rejected.message})" if copy.rejected is not None else ""
             return Difference(name or "", what + why, path)
         field = first_difference(_legacy(stored), _legacy(_as_stored(copy)))
@@ -120,9 +134,13 @@ class Comparison:
         run_id = entry.run_id or ""
         stored = self._stored(run_id)
         if stored is None:
+            if self._has_left(entry):
+                return Verdict.DETACHED
             return Difference(run_id, "missing in the store", entry.path)
         if entry.outcome not in WINNERS:
             return Verdict.SAME if self._is_twin(entry) else Verdict.SUPERSEDED
+        if stored.is_forgotten:
+            return Verdict.FORGOTTEN
         if stored.revision != entry.revision:
             return Verdict.SUPERSEDED if self._is_beaten(entry, stored) else Verdict.NEWER_IN_STORE
         different = self._against_winner(copy, entry, stored)

@@ -23,6 +23,8 @@ class Cause(StrEnum):
     IMPORT_INTERRUPTED = "import_interrupted"
     #: Runs of which the engine's own database has a newer state, or the only one.
     NEWER_IN_ENGINE_DB = "newer_in_engine_db"
+    #: Copies whose runs left with their months, or lost their content, so nothing was compared.
+    NOT_COMPARED = "not_compared"
     #: Quarantined copies that were too large to keep: only the source has their bytes.
     ONLY_IN_SOURCE = "only_in_source"
     #: Quarantined copies, whose bytes the store has, and of which nobody has decided.

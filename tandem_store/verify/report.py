@@ -25,6 +25,10 @@ class Verdict(StrEnum):
     ONLY_IN_SOURCE = "only_in_source"
     #: Was in quarantine, until somebody discarded it.
     DISCARDED = "discarded"
+    #: Left with its month, which was detached or dropped.
+    DETACHED = "detached"
+    #: The store has the run, without its content.
+    FORGOTTEN = "forgotten"
     #: Somebody wrote to the store since.
     NEWER_IN_STORE = "newer_in_store"
 
@@ -95,6 +99,7 @@ class VerifyReport:
             Cause.GONE: len(self.gone),
             Cause.IMPORT_INTERRUPTED: int(self.is_interrupted),
             Cause.NEWER_IN_ENGINE_DB: len(self.newer_in_engine_db),
+            Cause.NOT_COMPARED: self._both(Verdict.DETACHED) + self._both(Verdict.FORGOTTEN),
             Cause.ONLY_IN_SOURCE: self._both(Verdict.ONLY_IN_SOURCE),
             Cause.QUARANTINED: self._both(Verdict.QUARANTINED),
             Cause.NO_BACKUP: int(self.backup is None),
@@ -122,6 +127,8 @@ class VerifyReport:
             "newer_in_store": self.newer_in_store,
             "quarantined": self.quarantined,
             "discarded": self._both(Verdict.DISCARDED),
+            "detached": self._both(Verdict.DETACHED),
+            "forgotten": self._both(Verdict.FORGOTTEN),
             "only_in_source": self._both(Verdict.ONLY_IN_SOURCE),
             "definitions": self._definitions(),
             "differences": [_difference(one) for one in self.differences],

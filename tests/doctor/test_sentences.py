@@ -58,6 +58,8 @@ def _write_a_list(url: str) -> None:
 def _drop_column(url: str) -> None:
     """A column is gone."""
     with tampering(url, references=False) as connection:
+        for view in ("totals_by_day", "runs_readable"):  # which would prevent it
+            connection.execute(text(f"DROP VIEW {view}"))
         connection.execute(text("ALTER TABLE runs DROP COLUMN detail"))
 
 

@@ -50,6 +50,8 @@ def test_json_is_a_report(full_url: str, folder: Path) -> None:
         "fields": ["run_id"],
         "runs": 4,
         "bytes": file.stat().st_size,
+        "forgotten": 0,
+        "detached": 0,
         "seconds": told["seconds"],
     }
 

@@ -30,6 +30,7 @@ from tandem_store.atomic_file import (
     publish_folder,
 )
 from tandem_store.database.locks.files import file_lock
+from tandem_store.exporter.fields import left_out
 from tandem_store.exporter.pages import pages
 from tandem_store.exporter.state_directory.hot_file import HotFile
 from tandem_store.exporter.state_directory.journal import Journal, WrittenFile, opened
@@ -145,6 +146,7 @@ class _Export:
 
     def _write_runs(self, run_filter: RunFilter | None) -> None:
         total = self.tx.runs.count(run_filter)
+        self.report.detached = left_out(self.tx)
         path = self.state / _HOT
         with HotFile(path, self.automations, now_ms=clock.now_ms()) as hot:
             for page in pages(self.tx, run_filter, _BATCH):
@@ -160,7 +162,12 @@ class _Export:
             if hot.takes(is_terminal=run.is_terminal, updated_at_ms=run.updated_at_ms)
         }
         needed = [run_id for run_id, file in kept.items() if file is None or run_id in in_hot]
-        records = {one.run_id: one.record() for one in self.tx.runs.documents(needed)}
+        stored = list(self.tx.runs.documents(needed))
+        for one in stored:
+            if one.is_forgotten:
+                kept.pop(one.run_id)
+                self.report.forgotten += 1
+        records = {one.run_id: one.record() for one in stored if not one.is_forgotten}
         revisions = {run.run_id: run.revision for run in page}
         for run_id, file in kept.items():
             run = records.get(run_id)

@@ -29,7 +29,8 @@ class LegacyExportReport:
 
     ``runs`` is how many were exported; each has a file of its own, and ``hot`` of them are in the
     hot file too. ``already_there`` of the files are from an interrupted call. ``quarantined`` is
-    how many items of the quarantine are in the store only.
+    how many items of the quarantine are in the store only. Left out are ``forgotten`` runs, whose
+    content is gone, and ``detached`` ones, whatever the filter, whose months are in archives.
     """
 
     target: str
@@ -39,6 +40,8 @@ class LegacyExportReport:
     bytes: int = 0
     already_there: int = 0
     quarantined: int = 0
+    forgotten: int = 0
+    detached: int = 0
     limited: list[LimitedRun] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -57,6 +60,8 @@ class LegacyExportReport:
             "bytes": self.bytes,
             "already_there": self.already_there,
             "quarantined": self.quarantined,
+            "forgotten": self.forgotten,
+            "detached": self.detached,
             "limited": [one.to_json() for one in self.limited],
             "seconds": self.seconds,
         }

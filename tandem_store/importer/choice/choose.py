@@ -52,6 +52,20 @@ class Resolution:
                 decisions[at] = CopyDecision(decisions[at].outcome, reason)
         return dataclasses.replace(self, decisions=decisions)
 
+    def without_winner(self, reason: ReasonCode) -> Resolution:
+        """Return the same, but with the winner quarantined for a reason, and no donors."""
+        quarantined = CopyDecision(CopyOutcome.QUARANTINED, Reason(reason))
+        decisions = [
+            quarantined if at == self.winner else _as_loser(decision)
+            for at, decision in enumerate(self.decisions)
+        ]
+        return Resolution(None, {}, decisions)
+
+
+def _as_loser(decision: CopyDecision) -> CopyDecision:
+    is_donor = decision.outcome is CopyOutcome.RESTORED_FROM
+    return CopyDecision(CopyOutcome.SUPERSEDED) if is_donor else decision
+
 
 def resolve(
     copies: Sequence[Entry], held: Held | None = None, *, strict: bool = False
@@ -63,6 +77,27 @@ def resolve(
     ``strict`` lets only a well-formed copy win. ``held`` is the copy that the store holds.
     """
     return _Choice(copies, held, strict).resolution()
+
+
+def resolve_against_absent(
+    copies: Sequence[Entry], updated_at_ms: int, reason: ReasonCode
+) -> Resolution:
+    """Decide about the copies of a run of which the store has no content, for a reason.
+
+    None of them wins. Those that are not newer than the run was (``updated_at_ms``, milliseconds
+    since 1970, UTC) are superseded by it. What is newer is quarantined, so that nothing is lost.
+    """
+    return Resolution(None, {}, [_without_content(one, updated_at_ms, reason) for one in copies])
+
+
+def _without_content(one: Entry, updated_at_ms: int, reason: ReasonCode) -> CopyDecision:
+    if one.kind is None:
+        return CopyDecision(CopyOutcome.SKIPPED, Reason(ReasonCode.NON_TERMINAL_CONTEXT_RUN))
+    if one.kind is Kind.DAMAGED:
+        return CopyDecision(CopyOutcome.QUARANTINED, Reason(ReasonCode.DAMAGED))
+    is_old = one.updated_at_ms <= updated_at_ms
+    outcome = CopyOutcome.SUPERSEDED if is_old else CopyOutcome.QUARANTINED
+    return CopyDecision(outcome, Reason(reason))
 
 
 @dataclass(frozen=True, slots=True)
