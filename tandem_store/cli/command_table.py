@@ -24,6 +24,9 @@ class CommandEntry(NamedTuple):
 _COMMANDS: Final = "tandem_store.cli.commands"
 ENTRIES: Final[Mapping[str, CommandEntry]] = {
     "backup": CommandEntry(f"{_COMMANDS}.backup:backup", "Back up the store to one verified file."),
+    "automations": CommandEntry(
+        f"{_COMMANDS}.automations:automations", "Hold an automation with all of its runs."
+    ),
     "copy": CommandEntry(f"{_COMMANDS}.copy:copy", "Copy the store to another database."),
     "db": CommandEntry(
         f"{_COMMANDS}.db:db", "Upgrade the database, or check its revision and tables."
@@ -38,11 +41,15 @@ ENTRIES: Final[Mapping[str, CommandEntry]] = {
         f"{_COMMANDS}.export:export",
         "Write runs for other programs, or all files of the engine again.",
     ),
+    "hold": CommandEntry(
+        f"{_COMMANDS}.hold:hold", "List or release holds on runs and automations."
+    ),
     "import": CommandEntry(
         f"{_COMMANDS}.import_command:import_command", "Import a state directory of the engine."
     ),
     "months": CommandEntry(
-        f"{_COMMANDS}.months:months", "List months, create their tables, or compact them."
+        f"{_COMMANDS}.months:months",
+        "List, create, compact, detach, attach or drop months.",
     ),
     "quarantine": CommandEntry(
         f"{_COMMANDS}.quarantine:quarantine",
@@ -51,7 +58,7 @@ ENTRIES: Final[Mapping[str, CommandEntry]] = {
     "restore": CommandEntry(
         f"{_COMMANDS}.restore:restore", "Restore a backup into a new database."
     ),
-    "runs": CommandEntry(f"{_COMMANDS}.runs:runs", "List runs, or show one."),
+    "runs": CommandEntry(f"{_COMMANDS}.runs:runs", "List runs, show one, or hold one."),
     "stats": CommandEntry(
         f"{_COMMANDS}.stats:stats", "Count runs, tokens and estimated cost by month and status."
     ),

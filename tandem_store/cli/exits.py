@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tandem_store.archiving import RetentionStep
     from tandem_store.copying import CopyReport
     from tandem_store.doctor import Report
     from tandem_store.exporter import LegacyExportReport
@@ -57,8 +60,13 @@ def of_compacting(report: CompactReport) -> int:
 
 
 def of_legacy_export(report: LegacyExportReport) -> int:
-    """Return ``INCOMPLETE`` if the engine cannot read or save some of the runs, else ``DONE``."""
-    return INCOMPLETE if report.limited else DONE
+    """Return ``INCOMPLETE`` if the engine cannot read or save some runs, or does not get them."""
+    return INCOMPLETE if report.limited or report.forgotten or report.detached else DONE
+
+
+def of_retention(blocked: Sequence[RetentionStep]) -> int:
+    """Return ``INCOMPLETE`` if months stay that should have left, else ``DONE``."""
+    return INCOMPLETE if blocked else DONE
 
 
 def of_examination(report: Report) -> int:

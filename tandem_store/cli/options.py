@@ -52,6 +52,19 @@ def confirmed(command: Command) -> Command:
     return click.option("--yes", is_flag=True, help="Answer yes to every question.")(command)
 
 
+def why(command: Command) -> Command:
+    """Add ``--why`` as ``why``, which must be given."""
+    return click.option(
+        "--why", metavar="TEXT", required=True, callback=_not_blank, help="The reason, for others."
+    )(command)
+
+
+def _not_blank(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("give a reason that others can read")
+    return value
+
+
 def jobs(command: Command) -> Command:
     """Add ``--jobs`` as ``jobs``; None leaves the number to the size of the source."""
     return click.option(

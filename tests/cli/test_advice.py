@@ -109,7 +109,7 @@ def test_every_command_that_a_text_names_exists(module: str, words: str) -> None
         ("tandem-store stats now --db other.db", "tandem-store stats now --db other.db"),
         ("tandem-store --db other.db stats", "tandem-store --db other.db stats"),
         ("this tandem-store reads up to 1", "this tandem-store reads up to 1"),
-        ("tandem-store months attach 2026-08", "tandem-store months attach 2026-08"),
+        ("tandem-store months undo 2026-08", "tandem-store months undo 2026-08"),
         ("pip install tandem-store", "pip install tandem-store"),
     ],
 )

@@ -160,7 +160,9 @@ def _export_text(
             fields=fields,
             progress=progress,
         )
-    if not to_stdout:
+    if to_stdout:
+        export_summary.note_missing(report)
+    else:
         _show(report, as_json)
 
 

@@ -1,4 +1,7 @@
-"""``tandem-store months``: lists months, creates their tables, and compacts them."""
+"""``tandem-store months``: lists months, creates their tables, and compacts them.
+
+``archiving`` has the commands that take months out and bring them back.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import click
 from tandem_store import open_store
 from tandem_store.cli import exits, options, output
 from tandem_store.cli.command_table import CommandGroup
+from tandem_store.cli.commands import archiving
 from tandem_store.cli.progress import progress_bar
 from tandem_store.cli.views import compact_summary, month_list
 from tandem_store.month import Month
@@ -17,17 +21,21 @@ from tandem_store.recompression import compact_months, plan_compacting
 @click.group(cls=CommandGroup)
 @options.database
 def months(url: str) -> None:
-    """List months, create their tables, or compact them.
+    """List, create, compact, detach, attach or drop months.
 
     A run belongs to the month of its last update.
     """
+
+
+for command in archiving.COMMANDS:
+    months.add_command(command)
 
 
 @months.command("list", short_help="List the months.")
 @options.database
 @options.as_json
 def list_months(url: str, as_json: bool) -> None:
-    """List the months, oldest first: state, runs, how many are compacted, size of documents."""
+    """List the months, oldest first: state, runs, size, and where detached ones are."""
     with open_store(url) as store, store.read() as tx:
         found = tx.months.list()
     if as_json:

@@ -1,4 +1,4 @@
-"""``tandem-store runs``: lists runs and shows one."""
+"""``tandem-store runs``: lists runs, shows one, and holds one."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from typing import Any
 
 import click
 
-from tandem_store import open_store
+from tandem_store import ContentForgottenError, open_store
 from tandem_store.cli import options, output, run_filters
 from tandem_store.cli.command_table import CommandGroup
 from tandem_store.cli.run_ids import find_run, find_run_id
-from tandem_store.cli.views import run_details, run_list, run_origins
+from tandem_store.cli.views import hold_list, run_details, run_list, run_origins
+from tandem_store.cli.views.detached_months import note_detached_months
 from tandem_store.cli.views.unfinished_imports import note_unfinished_imports
+from tandem_store.holds import RUN
 
 
 @click.group(cls=CommandGroup)
 @options.database
 def runs(url: str) -> None:
-    """List runs, or show one."""
+    """List runs, show one, or hold one."""
 
 
 @runs.command("list", short_help="List runs, the newest first.")
@@ -41,18 +43,21 @@ def list_runs(
     """List runs by the time of their creation, the newest first.
 
     On a terminal the list has short ids and ages, and reasons are cut to fit. Anywhere else, such
-    as in a pipe, nothing is shortened.
+    as in a pipe, nothing is shortened. Runs of detached months are left out; a note says how many.
     """
     query = run_filters.Query.of(conditions, cursor, now=datetime.now(UTC))
     with open_store(url) as store, store.read() as tx:
         note_unfinished_imports(tx)
         page = tx.runs.list(query.filter, limit=limit, cursor=query.cursor)
+        detached = tx.runs.detached()
     next_cursor = query.next_cursor(page.next_cursor)
     if as_json:
         items = [run_list.to_json(run) for run in page.items]
-        output.print_json({"items": items, "next_cursor": next_cursor})
+        left_out = [{"month": one.month.label, "runs": one.runs} for one in detached]
+        output.print_json({"items": items, "next_cursor": next_cursor, "left_out": left_out})
     else:
         run_list.show(page.items, next_cursor, absolute=absolute)
+        note_detached_months(detached)
 
 
 @runs.command("show", short_help="Show one run.")
@@ -69,6 +74,8 @@ def show_run(
 ) -> None:
     """Show one run. With --json, print the complete record as the engine writes it.
 
+    If the content of the run was forgotten, what is left of it is shown.
+
     ID may be the beginning of a run's id, if only one run begins so; the prefix automation-v2-run-
     may be left out.
     """
@@ -77,14 +84,49 @@ def show_run(
     if origin:
         _show_origins(url, run_id, as_json)
         return
-    with open_store(url) as store, store.read() as tx:
-        run = find_run(tx, run_id)
+    try:
+        with open_store(url) as store, store.read() as tx:
+            run = find_run(tx, run_id)
+    except ContentForgottenError as error:
+        if node is not None:
+            raise
+        _show_rest(url, run_id, str(error), as_json)
+        return
     if node is not None:
         run_details.show_output(run, node, as_json)
     elif as_json:
         output.print_json(run.to_legacy())
     else:
         run_details.show(run, run_id, all_events=events)
+
+
+def _show_rest(url: str, given: str, why: str, as_json: bool) -> None:
+    """Show what is left of a run whose content was forgotten."""
+    with open_store(url) as store, store.read() as tx:
+        run = tx.runs.summary(find_run_id(tx, given))
+    assert run is not None  # it was found just now
+    if as_json:
+        output.print_json({**run_list.to_json(run), "forgotten": True})
+    else:
+        output.print_note(f"Note: {why}")
+        run_details.show_summary(run)
+
+
+@runs.command("hold", short_help="Keep a run in the store.")
+@click.argument("run_id", metavar="ID")
+@options.database
+@options.why
+@options.as_json
+def hold_run(run_id: str, url: str, why: str, as_json: bool) -> None:
+    """Keep the run ID in the store.
+
+    Its month cannot be detached, forgotten or dropped, and no service can delete the run, until the
+    hold is released. ID may be the beginning of a run's id, if only one run begins so.
+    """
+    with open_store(url) as store, store.begin() as tx:
+        found = find_run_id(tx, run_id)
+        tx.holds.hold_run(found, why)
+    hold_list.show_placed(RUN, found, why, as_json)
 
 
 def _show_origins(url: str, given: str, as_json: bool) -> None:

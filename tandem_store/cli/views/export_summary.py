@@ -27,6 +27,20 @@ def show(report: ExportReport) -> None:
     output.print_message(
         f"Exported {what}, {size(report.bytes)}, in {_took(report.seconds)}: {report.target}"
     )
+    note_missing(report)
+
+
+def note_missing(report: ExportReport | LegacyExportReport) -> None:
+    """Print on stderr what the store has no content of any more."""
+    if report.forgotten:
+        output.print_note(
+            f"Note: the content of {counted(report.forgotten, 'run')} was forgotten and is missing."
+        )
+    if report.detached:
+        output.print_note(
+            f"Note: {counted(report.detached, 'run')} of detached months are missing. To see "
+            "where they are: tandem-store months list"
+        )
 
 
 def show_legacy(report: LegacyExportReport) -> None:
@@ -43,6 +57,7 @@ def show_legacy(report: LegacyExportReport) -> None:
             f"{counted(report.quarantined, 'item')} in quarantine stay in the store only: "
             "tandem-store quarantine list"
         )
+    note_missing(report)
     if report.already_there:
         output.print_message(
             f"{counted(report.already_there, 'run')} had been written by an interrupted call."

@@ -23,7 +23,7 @@ from tandem_store.cli.views.values import (
 from tandem_store.jsontext import dumps
 
 if TYPE_CHECKING:
-    from tandem_store import RunRecord
+    from tandem_store import RunRecord, RunSummary
     from tandem_store.records.checkpoint import AutomationLifecycleRecord
 
 #: How many of the last events are shown without ``--events``.
@@ -39,6 +39,27 @@ def show(run: RunRecord, given: str, *, all_events: bool = False) -> None:
     _show_failure(run)
     _show_gate(run)
     _show_events(run, given, everything=all_events)
+
+
+def show_summary(run: RunSummary) -> None:
+    """Print what lists know of a run, of which nothing else is left."""
+    output.print_facts(_rest(run))
+
+
+def _rest(run: RunSummary) -> Iterator[tuple[str, Cell]]:
+    yield "Run", run.run_id
+    yield "Automation", one_line(run.automation_id)
+    yield "Status", status(run.status)
+    if run.detail:
+        yield "Detail", one_line(run.detail)
+    yield "Trigger", one_line(run.trigger_type)
+    tenant = (run.org_id, run.workspace_id, run.deployment_id)
+    yield "Tenant", " / ".join(filter(None, tenant))
+    yield from _times(run)
+    yield "Tokens", _tokens(run)
+    yield "Cost", f"{dollars(run.estimated_cost_usd)} USD"
+    if run.failed_node:
+        yield "Failure", one_line(f"{run.failed_node}: {run.failure_reason or 'no reason'}")
 
 
 def show_output(run: RunRecord, node: str, as_json: bool) -> None:
@@ -74,7 +95,7 @@ def _facts(run: RunRecord) -> Iterator[tuple[str, Cell]]:
     yield "Sizes", _sizes(run)
 
 
-def _times(run: RunRecord) -> Iterator[tuple[str, str]]:
+def _times(run: RunRecord | RunSummary) -> Iterator[tuple[str, str]]:
     now_ms = clock.now_ms()
     yield "Created", f"{timestamp(run.created_at_ms)} ({_ago(run.created_at_ms, now_ms)})"
     yield "Started", timestamp(run.started_at_ms)
@@ -91,7 +112,7 @@ def _ago(at_ms: int, now_ms: int) -> str:
     return text if at_ms > now_ms else f"{text} ago"
 
 
-def _tokens(run: RunRecord) -> str:
+def _tokens(run: RunRecord | RunSummary) -> str:
     parts = (run.prompt_tokens, run.completion_tokens)
     return f"{number(run.total_tokens)} (prompt {number(parts[0])}, completion {number(parts[1])})"
 

@@ -20,6 +20,8 @@ _VERDICTS: Final = {
     Verdict.QUARANTINED: "in quarantine",
     Verdict.ONLY_IN_SOURCE: "in quarantine but only the source has the bytes",
     Verdict.DISCARDED: "discarded from quarantine",
+    Verdict.DETACHED: "detached with their months",
+    Verdict.FORGOTTEN: "with forgotten content",
 }
 #: For each cause: the sentence for one, the sentence for many, and what to do about it.
 _REASONS: Final = {
@@ -45,6 +47,12 @@ _REASONS: Final = {
         "1 run is newer in the engine's own database, or only there",
         "{count} runs are newer in the engine's own database, or only there",
         "let the engine write them to its files, then {import_}",
+    ),
+    Cause.NOT_COMPARED: (
+        "1 copy was not compared, because its run is in an archive or its content was forgotten",
+        "{count} copies were not compared, because their runs are in archives or their content was "
+        "forgotten",
+        "tandem-store months list",
     ),
     Cause.ONLY_IN_SOURCE: (
         "1 quarantined copy is too large for the store, and its bytes are nowhere else",

@@ -1,0 +1,66 @@
+"""What retention is about to do, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tandem_store.archiving import RetentionPlan, RetentionReport, RetentionStep
+from tandem_store.cli import output
+from tandem_store.cli.views.values import counted, number, size
+
+_VERBS = {"detach": "detach into", "drop": "drop, with"}
+
+
+def plan_to_json(plan: RetentionPlan) -> dict[str, Any]:
+    """Return the plan as a JSON object."""
+    return {
+        "steps": [step.to_json() for step in plan.steps],
+        "kept": [month.label for month in plan.kept],
+    }
+
+
+def show_plan(plan: RetentionPlan) -> None:
+    """Print every step with its runs and bytes, and what blocks it."""
+    if not plan.steps:
+        output.print_message(f"Nothing to do; {counted(len(plan.kept), 'month')} kept.")
+        return
+    rows = [
+        (
+            step.month.label,
+            "blocked" if step.blocked_by else _VERBS[step.action],
+            number(step.runs),
+            size(step.bytes),
+            str(step.archive),
+        )
+        for step in plan.steps
+    ]
+    output.print_table(
+        ("MONTH", "STEP", "RUNS", "SIZE", "ARCHIVE"), rows, align="llrrl", cut="ARCHIVE"
+    )
+    for step in plan.blocked:
+        _show_blockers(step)
+    output.print_message(f"{counted(len(plan.kept), 'month')} kept.")
+
+
+def show(report: RetentionReport, plan: RetentionPlan) -> None:
+    """Print what was done, and what was not although it was planned."""
+    runs = sum(one.runs for one in report.detached)
+    if report.detached:
+        output.print_message(
+            f"Detached {counted(len(report.detached), 'month')} with {counted(runs, 'run')}. To "
+            "see where they are: tandem-store months list"
+        )
+    if report.dropped:
+        output.print_message(f"Dropped {counted(len(report.dropped), 'month')}.")
+    for one in report.dropped:
+        if one.left is not None:
+            output.print_message(f"{one.archive} was not removed, because {one.left}.")
+    known = set(map(id, plan.blocked))
+    for step in report.blocked:
+        if id(step) not in known:
+            _show_blockers(step)
+
+
+def _show_blockers(step: RetentionStep) -> None:
+    for blocker in step.blocked_by:
+        output.print_message(f"{step.month} stays: {blocker.what}")
