@@ -22,10 +22,8 @@ from tandem_store.mapping import compression
 from tandem_store.mapping.compression import ENCODING, WITH_DICTIONARY, FindDictionary
 from tandem_store.month import Month
 from tandem_store.tables import dictionaries, month_dictionaries
-from tandem_store.zstd import ZstdDict, ZstdError
+from tandem_store.zstd import ZstdDict
 
-#: The most bytes of a dictionary. Whoever reads with it has it in memory twice.
-LARGEST: Final = 4_000_000
 #: How many dictionaries are kept ready for each engine. Reading one takes milliseconds, using one
 #: that is there takes no longer than a document without a dictionary.
 _KEPT: Final = 8
@@ -85,15 +83,9 @@ def newest(connection: Connection, count: int) -> list[ZstdDict]:
 
 def _checked(row: Row[Any]) -> ZstdDict:
     try:
-        content = compression.decompress(row.content, row.encoding, largest=LARGEST)
-        if sha256(content).digest() != row.digest:
-            raise NotAStoreError("it does not match its digest")
-        dictionary = ZstdDict(content)
-    except (NotAStoreError, TypeError, ValueError, ZstdError) as error:
+        return compression.stored_dictionary(row.id, row.encoding, row.content, row.digest)
+    except NotAStoreError as error:
         raise damaged(f"The dictionary {row.id}", f"cannot be read: {error}") from error
-    if dictionary.dict_id != row.id:
-        raise damaged(f"The dictionary {row.id}", f"has the number {dictionary.dict_id}")
-    return dictionary
 
 
 def compressed(dictionary: ZstdDict) -> bytes:

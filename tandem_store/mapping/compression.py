@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +36,8 @@ FORGOTTEN: Final = "forgotten"
 #: imported, so that a run can grow after its import. A blob that holds more was not written
 #: by ``compress``.
 LARGEST_DOCUMENT: Final = 256 * 1024 * 1024
+#: The most bytes of a dictionary. Whoever reads with it has it in memory twice.
+LARGEST_DICTIONARY: Final = 4_000_000
 #: The level that measured best for documents of some kilobytes, with and without a dictionary.
 _LEVEL: Final = 3
 _REMEDY: Final = (
@@ -120,6 +123,23 @@ def dictionary_number(blob: bytes) -> int:
         return get_frame_info(blob).dictionary_id
     except ZstdError as error:
         raise _damaged(str(error)) from error
+
+
+def stored_dictionary(number: int, encoding: str, content: bytes, digest: bytes) -> ZstdDict:
+    """Return a dictionary of the database from the columns of its row.
+
+    Raises ``NotAStoreError`` if it is damaged.
+    """
+    try:
+        written = decompress(content, encoding, largest=LARGEST_DICTIONARY)
+        if sha256(written).digest() != digest:
+            raise NotAStoreError("it does not match its digest")
+        dictionary = ZstdDict(written)
+    except (TypeError, ValueError, ZstdError) as error:
+        raise NotAStoreError(str(error)) from error
+    if dictionary.dict_id != number:
+        raise NotAStoreError(f"it has the number {dictionary.dict_id}")
+    return dictionary
 
 
 def decompress(

@@ -12,13 +12,13 @@ from itertools import chain
 from typing import Final
 
 from tandem_store import dictionaries
-from tandem_store.mapping.compression import compress_run, compressor_with
+from tandem_store.mapping.compression import LARGEST_DICTIONARY, compress_run, compressor_with
 from tandem_store.zstd import ZstdDict, ZstdError, train_dict
 
 #: A higher level takes five times as long for 5 % less, and 16 as long as this one.
 LEVEL: Final = 17
 #: Bytes of the dictionaries that are tried, for as long as a greater one saves more than it takes.
-SIZES: Final = (112_640, 500_000, 1_000_000, 2_000_000, dictionaries.LARGEST)
+SIZES: Final = (112_640, 500_000, 1_000_000, 2_000_000, LARGEST_DICTIONARY)
 #: Bytes of the compressed documents that a sample has, which are about 60 MB when they are read.
 SAMPLE: Final = 16_000_000
 #: A dictionary is made from at least so many times its size; from less it learns too little.
