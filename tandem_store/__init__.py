@@ -73,6 +73,7 @@ if TYPE_CHECKING:
         TenantScope,
     )
     from tandem_store.runs import Claim, DamagedRun, Page, RunStatistics, Versioned
+    from tandem_store.sql_functions import register_sql_functions
     from tandem_store.store import (
         ReadTransaction,
         Store,
@@ -158,6 +159,7 @@ __all__ = [
     "open_store",
     "plan_compacting",
     "plan_retention",
+    "register_sql_functions",
     "restore_store",
     "retain_months",
     "upgrade",
@@ -188,6 +190,11 @@ if not TYPE_CHECKING:
     def __getattr__(name: str) -> object:
         if name == "__version__":
             return installed_release()
+        if name == "register_sql_functions":
+            # Behind the others it would wait for all of them, and before them they for it.
+            from tandem_store.sql_functions import register_sql_functions
+
+            return register_sql_functions
         return _lazily(name)
 
     def __dir__() -> list[str]:

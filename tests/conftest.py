@@ -21,10 +21,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, Pool, event, make_url
 
-from tandem_store import Store, open_store
+from tandem_store import Store, compact_months, import_state, open_store
 from tandem_store.database import revisions
 from tandem_store.database.engines import Engines, create_engines
 from tandem_store.database.urls import DEFAULT_SCHEMA, database_url
+from tests.recompression.months import JANUARY, fill
+from tests.support import REPOSITORY
 from tests.support.databases import (
     EMPTY,
     KINDS,
@@ -122,6 +124,21 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One migrated SQLite file a session, to be copied."""
     path = tmp_path_factory.mktemp("template") / "store.db"
     revisions.upgrade(file_url(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def history_file(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with the runs of the example and two months that are over, one compacted.
+
+    To be read where it is, or copied.
+    """
+    path = tmp_path_factory.mktemp("history") / "store.db"
+    url = copied_file(sqlite_template, path)
+    import_state(url, REPOSITORY / "examples" / "state")
+    with open_store(url) as store:
+        fill(store)
+    compact_months(url, [JANUARY])
     return path
 
 

@@ -46,6 +46,18 @@ _LOCAL: Final = {"org_id": "local", "workspace_id": "local"}
 _OVERLAY: Final = "snapshot_overlay"
 _RECORD: Final = "record"
 _DIGEST: Final = "columns_digest"
+_KEYS: Final = frozenset((_RECORD, _OVERLAY, _DIGEST))
+
+
+def readable(document: bytes) -> bytes:
+    """Return the JSON of a stored document as people read it: of a run's document, only the record.
+
+    Raises ``ValueError`` if it is not JSON.
+    """
+    value = orjson.loads(document)
+    if isinstance(value, dict) and value.keys() <= _KEYS and isinstance(value.get(_RECORD), dict):
+        return orjson.dumps(value[_RECORD])
+    return document
 
 
 class RunRows(NamedTuple):

@@ -21,12 +21,13 @@ from tandem_store import (
     copy_store,
     import_state,
     open_store,
+    register_sql_functions,
     restore_store,
     upgrade,
     verify_state,
 )
 from tandem_store.runs import RunReader, Runs
-from tests.support.databases import NewStore
+from tests.support.databases import NewDatabase, NewStore, file_of
 from tests.support.run_records import new_run
 from tests.support.state_directories import StateDir
 
@@ -37,6 +38,7 @@ FUNCTIONS = {
         copy_store,
         import_state,
         open_store,
+        register_sql_functions,
         restore_store,
         upgrade,
         verify_state,
@@ -57,13 +59,17 @@ METHODS = {
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))
-def test_the_example_runs(name: str, new_store: NewStore, tmp_path: Path) -> None:
+def test_the_example_runs(
+    name: str, new_store: NewStore, new_store_on: NewDatabase, tmp_path: Path
+) -> None:
     """Against an empty store called ``store`` and one with three runs called ``filled``.
 
-    ``state`` is a state directory with one run, ``folder`` is empty.
+    ``state`` is a state directory with one run, ``folder`` is empty. SQL functions are for SQLite,
+    and ``file`` is the file of the filled store then.
     """
     (example,) = doctest.DocTestFinder(recurse=False).find(METHODS[name], name)
-    url, filled_url = new_store(), new_store()
+    url = new_store()
+    filled_url = new_store_on("sqlite") if name == "register_sql_functions" else new_store()
     state = StateDir(tmp_path / "state")
     state.hot({"run-1": new_run("run-1").to_legacy()})
     with open_store(url) as store, open_store(filled_url) as filled:
@@ -75,6 +81,7 @@ def test_the_example_runs(name: str, new_store: NewStore, tmp_path: Path) -> Non
             "filled": filled,
             "url": url,
             "filled_url": filled_url,
+            "file": file_of(filled_url),
             "state": state.root,
             "folder": tmp_path,
             "run": new_run("run-0", status="queued"),
