@@ -17,7 +17,7 @@ def load(state: Path, database: Path) -> None:
     """Put every shard below ``state`` into the new file ``database``."""
     connection = new_database(database)
     runs = (json.loads(text)["run"] for text in texts(state))
-    sqlite_utils.Database(connection)["runs"].insert_all(
+    sqlite_utils.Database(connection).table("runs").insert_all(
         runs, pk="run_id", batch_size=BATCH, alter=True
     )
     connection.close()
