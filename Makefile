@@ -49,8 +49,9 @@ demo: $(DEMO_STAMP)  ## See what it does, in half a minute: import, verify, look
 	@PATH="$(CURDIR)/$(DEMO_VENV)/bin:$$PATH" DEMO_BIN=$(DEMO_VENV)/bin/ sh examples/demo.sh
 
 .PHONY: picture
-picture: $(STAMP) demo  ## Draw the pictures of the README from a real terminal
+picture: $(STAMP) demo  ## Draw the pictures of the pages from a real terminal, and from Chromium
 	$(BIN)/python examples/picture.py
+	$(BIN)/python examples/datasette_picture.py
 
 .PHONY: docs
 docs: $(STAMP)  ## Write the generated pages: commands, API, tables, map of the modules, benchmarks
