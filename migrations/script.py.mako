@@ -11,6 +11,8 @@ Rules of this folder; delete what does not apply, answer what does.
 * Months are tables of their own on SQLite, and so are detached months on PostgreSQL: what changes
   `run_documents` changes every table named `run_documents_YYYY_MM` as well. Find them with
   `sa.inspect(op.get_bind()).get_table_names()`.
+* Views read the table `runs`. One that drops or renames what they name drops them first, and makes
+  them again: see 0005.
 * One that changes the shape of records walks each month by key in bounded batches and moves the
   rows and their `schema_version` together, so that it can be killed and started again.
 * What `downgrade` loses, it counts and prints first.

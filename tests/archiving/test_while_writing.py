@@ -7,7 +7,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from tandem_store import MonthDetachedError, attach_month, detach_month, open_store
+from sqlalchemy.exc import SQLAlchemyError
+
+from tandem_store import MonthDetachedError, StoreError, attach_month, detach_month, open_store
 from tests.archiving.months import EACH, FEBRUARY, MARCH, run_id, run_of, totals
 from tests.support.stored import dump
 
@@ -34,7 +36,7 @@ def serve(url: str, stop: Any, written: Any, refused: Any, failures: Any) -> Non
                 refused.value += 1
                 if month == MARCH:
                     failures.put("March was called detached")
-            except Exception as error:
+            except (StoreError, SQLAlchemyError) as error:
                 failures.put(f"{type(error).__name__}: {error}")
 
 
