@@ -9,6 +9,8 @@ Revision: 0005, after 0004
 
 from __future__ import annotations
 
+import re
+
 import sqlalchemy as sa
 from alembic import op
 from alembic.util import CommandError
@@ -25,6 +27,10 @@ SURROGATE = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 #: The times of a run, which the view has as times of the database's own kind, or as ISO 8601.
 TIMES = ("created_at", "updated_at", "started_at", "finished_at")
 MILLISECONDS_PER_DAY = 86_400_000
+
+MONTH_TABLE = re.compile(r"run_documents_\d{4}_\d{2}")
+#: What the documents of such runs have as their encoding.
+FORGOTTEN = "forgotten"
 
 #: The columns of ``runs`` that the views have, in the order of ``runs_readable``.
 TEXTS = ("status", "automation_id", "org_id", "workspace_id", "deployment_id", "trigger_type")
@@ -133,7 +139,10 @@ def downgrade() -> None:
 
 
 def refuse_to_lose(bind: sa.Connection) -> None:
-    """Raise an error if months are detached or dropped: only these tables know of them."""
+    """Raise an error if months are detached or dropped, or content was forgotten.
+
+    Only this revision knows of them, and how to read what is left.
+    """
     archives = sa.table("archives", sa.column("month"))
     months = bind.scalars(sa.select(archives.c.month).order_by(archives.c.month)).all()
     if months:
@@ -141,6 +150,19 @@ def refuse_to_lose(bind: sa.Connection) -> None:
             f"The months {', '.join(map(str, months))} were detached, and revision 0004 does not "
             "know that. Attach them first; what was dropped cannot come back."
         )
+    for name in sa.inspect(bind).get_table_names():
+        if MONTH_TABLE.fullmatch(name) and has_forgotten(bind, name):
+            raise CommandError(
+                f"The content of runs in {name} was forgotten, and revision 0004 cannot read what "
+                "is left. Attach an archive that has the content, or delete those runs first."
+            )
+
+
+def has_forgotten(bind: sa.Connection, name: str) -> bool:
+    """Return whether a month has runs whose content was forgotten."""
+    documents = sa.table(name, sa.column("encoding"))
+    query = sa.select(documents.c.encoding).where(documents.c.encoding == FORGOTTEN).limit(1)
+    return bind.execute(query).first() is not None
 
 
 def readable() -> sa.Select:

@@ -13,8 +13,8 @@ from tandem_store.month import Month
 class Content:
     """What a store holds: rows by table, runs by month, and the detached months left out.
 
-    ``left_behind`` are detached months whose documents lie in a PostgreSQL source still; a copy of
-    it does not have them. ``revision`` is the database's.
+    ``left_behind`` are detached months, whose runs are in archives of their own. ``revision`` is
+    the database's.
     """
 
     revision: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ from tandem_store.copying import copy_store, parts
 from tandem_store.copying.comparison import row_sum
 from tandem_store.copying.parts import DEFAULT_BATCH
 from tandem_store.copying.report import RowSum
+from tandem_store.copying.source import detached_months
 from tandem_store.database import portable_files, revisions
 from tandem_store.database.error_translation import because
 from tandem_store.database.portable_files import convert_to_single_file, copy_pages, page_bytes
@@ -119,7 +120,8 @@ def _from_file(url: URL, target: Path, progress: Progress) -> Content:
         copy_pages(source, target, partial(progress, "backing up"))
         with _reading(database_url(str(target))) as copy:
             found = _compared(source, copy, progress)
-    return content_of(revision, found)
+            left_behind = tuple(detached_months(copy))
+    return replace(content_of(revision, found), left_behind=left_behind)
 
 
 @contextmanager

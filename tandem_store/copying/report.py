@@ -33,8 +33,8 @@ class CopyReport:
 
     ``months`` counts the runs of every attached month. ``copied`` is how many rows this call wrote;
     the others were there from an interrupted one. ``finished_before`` says that an earlier call had
-    copied everything and this one only compared. ``left_behind`` are detached months whose
-    documents are in tables of the source that a copy does not take along.
+    copied everything and this one only compared. ``left_behind`` are detached months, whose
+    runs are in archives that a copy does not take along.
     """
 
     tables: dict[str, int] = field(default_factory=dict)

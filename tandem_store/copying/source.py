@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Table, func, select
 from tandem_store import tables
 from tandem_store.copying import parts
 from tandem_store.copying.parts import StorePart
-from tandem_store.database import partitions, revisions, version_table
+from tandem_store.database import revisions, version_table
 from tandem_store.database.damaged_rows import stored_month
 from tandem_store.month import Month
 from tandem_store.tables import stored_table
@@ -46,9 +46,8 @@ class StoreView:
         return {month: rows.get(month, 0) for month in self.attached()}
 
     def left_behind(self) -> list[Month]:
-        """Return the detached months whose tables are in this database still, oldest first."""
-        detached = {row.month for row in self.months() if row.state == "detached"}
-        return [month for month in partitions.existing(self.connection) if month in detached]
+        """Return the detached months, oldest first: their runs are in archives."""
+        return detached_months(self.connection)
 
     def mark(self) -> str:
         """Return the mark that the target has until it is a complete copy of this source.
@@ -77,6 +76,13 @@ def parts_of(connection: Connection, months: Sequence[Month]) -> Iterator[StoreP
     for month in months:
         yield parts.of_month(connection, month)
     yield from map(parts.of_table, map(stored_table, parts.after_runs()))
+
+
+def detached_months(connection: Connection) -> list[Month]:
+    """Return the detached months of a store of any revision, oldest first."""
+    months = tables.months.c
+    query = select(months.month).where(months.state == "detached").order_by(months.month)
+    return [stored_month(month, "A row of the months") for month in connection.scalars(query)]
 
 
 def counts(connection: Connection) -> dict[str, int]:

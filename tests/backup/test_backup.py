@@ -25,7 +25,8 @@ from tandem_store.database import partitions, version_table
 from tandem_store.database.locks.files import file_lock
 from tandem_store.database.urls import DEFAULT_SCHEMA, database_url, sqlite_path
 from tests.backup.contents import names
-from tests.support.databases import NewDatabase, file_of
+from tests.copying.hard_cases import make_older
+from tests.support.databases import file_of
 from tests.support.migrating import downgrade
 from tests.support.program import command
 from tests.support.run_records import new_run
@@ -193,7 +194,7 @@ def test_an_interrupted_one_leaves_nothing(full_url: str, folder: Path) -> None:
 
 def test_an_older_revision_is_backed_up_as_it_is(source_url: str, folder: Path) -> None:
     """One makes a backup before an upgrade, not after."""
-    downgrade(source_url)
+    make_older(source_url)
 
     report = backup_store(source_url, folder / "b.zst")
 
@@ -305,23 +306,9 @@ def test_an_index_that_lacks_a_row_is_damage(source_url: str, folder: Path) -> N
         backup_store(source_url, folder / "b.db")
 
 
-@pytest.mark.postgresql
-def test_says_whose_documents_are_not_in_it(
-    store_url: str, new_database_on: NewDatabase, folder: Path
-) -> None:
-    """Of PostgreSQL, documents of a detached month that lie in the database are left out."""
-    with open_store(store_url) as store:
-        with store.begin() as tx:
-            tx.runs.add(new_run("r"))
-        with store.begin() as tx:
-            tx.runs.delete("r")
-            tx.connection.execute(
-                update(tables.months)
-                .where(tables.months.c.month == 202605)
-                .values(state="detached")
-            )
-
-    done = command("--db", store_url, "backup", folder)
+def test_says_which_archives_are_not_in_it(full_url: str, folder: Path) -> None:
+    """The runs of a detached month are in a file that must be kept, too."""
+    done = command("--db", full_url, "backup", folder)
 
     assert done.exit_code == 0
-    assert "The documents of 2026-05 are not included" in done.stdout
+    assert "Not included are the archives of detached months: 2020-01." in done.stdout

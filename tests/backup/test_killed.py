@@ -18,8 +18,8 @@ from tandem_store.atomic_file import PREFIX
 from tandem_store.backup import backup_store, restore_store, upgrade_after_backup
 from tandem_store.database import revisions
 from tests.backup.contents import names
+from tests.copying.hard_cases import make_older
 from tests.support.databases import NewDatabase
-from tests.support.migrating import downgrade
 from tests.support.stored import dump
 
 #: Does what a command does, each time in a child of its own, which kills itself when it was told
@@ -126,7 +126,7 @@ def test_an_upgrade_that_was_killed_at_its_backup_begins_again(
     source_url: str, tmp_path: Path
 ) -> None:
     """The database is as it was, and the next upgrade makes another backup."""
-    downgrade(source_url)
+    make_older(source_url)
     line = (
         "import os, signal, sys\n"
         "os.link = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"

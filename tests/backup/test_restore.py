@@ -22,8 +22,8 @@ from tandem_store.atomic_file import PREFIX
 from tandem_store.backup import backup_store, restore_store
 from tandem_store.database import revisions, version_table
 from tests.backup.contents import names, rows
+from tests.copying.hard_cases import make_older
 from tests.support.databases import NewDatabase, file_of
-from tests.support.migrating import downgrade
 from tests.support.program import command
 from tests.support.run_records import new_run
 from tests.support.stored import dump
@@ -233,8 +233,7 @@ def test_an_older_backup_is_upgraded(
     source_url: str, target_url: str, folder: Path, name: str
 ) -> None:
     """In the store; the backup stays as it is."""
-    expected = dump(source_url)
-    downgrade(source_url)
+    expected = make_older(source_url)
     backup_store(source_url, folder / name)
     before = (folder / name).read_bytes()
 

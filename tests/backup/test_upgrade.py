@@ -14,6 +14,7 @@ from sqlalchemy import select
 from tandem_store import SchemaBehindError, open_store, tables
 from tandem_store.backup import restore_store
 from tandem_store.database import revisions
+from tests.copying.hard_cases import make_older
 from tests.support.databases import file_of
 from tests.support.migrating import downgrade
 from tests.support.program import command
@@ -23,7 +24,7 @@ from tests.support.stored import dump
 @pytest.fixture
 def old_url(source_url: str) -> str:
     """A full store of the revision before."""
-    downgrade(source_url)
+    make_older(source_url)
     return source_url
 
 

@@ -7,12 +7,23 @@ from typing import Final
 
 from sqlalchemy import update
 
-from tandem_store import AutomationSpec, Store, open_store, tables
+from tandem_store import (
+    AutomationSpec,
+    Month,
+    Store,
+    attach_month,
+    detach_month,
+    forget_content,
+    open_store,
+    tables,
+)
 from tandem_store.importer import ImportOptions, import_state
 from tests.importer.traps import lay_all
 from tests.support.legacy_runs import definition
+from tests.support.migrating import downgrade
 from tests.support.run_records import add_all, new_run
 from tests.support.state_directories import StateDir
+from tests.support.stored import dump
 
 #: In an order of code points that is neither that of UTF-16 nor that of any language.
 _ODD: Final = ("\0", "B", "a", "a\0b", "a b", "é", "\ud7ff", "\uffff", "\U00010000", "\U0001f600")
@@ -21,7 +32,7 @@ _MEGABYTES: Final = "0123456789abcdef" * 200_000
 
 
 def fill(url: str, sample: Path, folder: Path) -> None:
-    """The sample, every trap of the importer, odd ids and values, claims and a detached month."""
+    """The sample, every trap of the importer, odd ids and values, claims, and a detached month."""
     state = StateDir(folder)
     lay_all(state)
     for root in (sample, state.root):
@@ -41,7 +52,7 @@ def fill(url: str, sample: Path, folder: Path) -> None:
             tx.automations.put(AutomationSpec.model_validate(definition("\U0001f600")))
         _revise(store)
         _claim(store)
-        detach(store)
+    detach(url, folder / "archives")
 
 
 def _revise(store: Store) -> None:
@@ -60,17 +71,29 @@ def _claim(store: Store) -> None:
         )
 
 
-def detach(store: Store) -> None:
-    """A detached month as the store has it: a row of ``months``, and no runs."""
-    old = new_run("old", created_at_ms=1_577_836_800_000, updated_at_ms=1_577_836_800_000)
-    with store.begin() as tx:
-        tx.runs.add(old)
-    with store.begin() as tx:
-        tx.runs.delete("old")
-        tx.connection.execute(
-            update(tables.months)
-            .where(tables.months.c.month == 202001)
-            .values(state="detached", detached_at_ms=5)
-        )
-        # Its documents lie elsewhere.
-        tx.connection.exec_driver_sql("DROP TABLE run_documents_2020_01")
+def detach(url: str, folder: Path) -> None:
+    """A month that was detached, one run whose content was forgotten, and a hold."""
+    for number, at in enumerate((1_577_836_800_000, 1_546_300_800_000)):
+        times = {"created_at_ms": at, "updated_at_ms": at, "finished_at_ms": at}
+        with open_store(url) as store, store.begin() as tx:
+            tx.runs.add(new_run(f"old-{number}", **times))
+    detach_month(url, Month(2020, 1), folder)
+    forget_content(url, Month(2019, 1))
+    with open_store(url) as store, store.begin() as tx:
+        tx.holds.hold_run("old-1", "an audit\0")
+
+
+def make_older(url: str) -> bytes:
+    """Bring the store back to an older revision, without what that cannot know.
+
+    Returns the dump of what is left.
+    """
+    with open_store(url) as store, store.read() as tx:
+        (archive,) = tx.months.archives()
+    attach_month(url, archive.location)
+    with open_store(url) as store, store.begin() as tx:
+        tx.holds.release("run", "old-1")
+        tx.runs.delete("old-1")
+    left = dump(url)
+    downgrade(url)
+    return left

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
 
-from tandem_store import Month, open_store, tables
+from tandem_store import Month, attach_month, detach_month, open_store
 from tandem_store.cli import exits
 from tandem_store.copying import copy_store
 from tandem_store.copying.parts import Batch
@@ -140,19 +139,20 @@ def test_months_that_were_made_ahead_do_not_make_a_target_full(
         assert set(store.ensure_months(ahead)) >= set(ahead[1:])
 
 
-def test_says_whose_documents_stay_behind(source_url: str, target_url: str) -> None:
-    """A detached month whose table is still there is named, not forgotten in silence."""
+def test_says_which_archives_stay_behind(source_url: str, target_url: str, tmp_path: Path) -> None:
+    """A detached month is named; the copy knows where it is, and takes it back."""
     with open_store(source_url) as store, store.begin() as tx:
-        tx.runs.add(new_run("x", created_at_ms=67 * YEAR_MS, updated_at_ms=67 * YEAR_MS))
-        tx.runs.delete("x")
-        tx.connection.execute(
-            update(tables.months).where(tables.months.c.month == 203612).values(state="detached")
-        )
+        tx.runs.add(new_run("x", created_at_ms=66 * YEAR_MS, updated_at_ms=66 * YEAR_MS))
+    before = dump(source_url)
+    month = Month.of_ms(66 * YEAR_MS)
+    archive = detach_month(source_url, month, tmp_path).archive
 
     report = copy_store(source_url, target_url)
 
-    assert [month.label for month in report.left_behind] == ["2036-12"]
+    assert month in report.left_behind
     assert dump(target_url) == dump(source_url)
+    attach_month(target_url, archive)
+    assert dump(target_url) == before
 
 
 @pytest.mark.postgresql

@@ -7,12 +7,13 @@ import shlex
 from tandem_store.backup import BackupReport, RestoreReport
 from tandem_store.backup.report import Content
 from tandem_store.cli import output
+from tandem_store.cli.views.detached_months import note_archives
 from tandem_store.cli.views.values import counted, size, timestamp
 
 
 def show_backup(report: BackupReport) -> None:
     """Print where the backup is and what it contains, and what happened to older backups."""
-    _show_detached(report.content)
+    note_archives(report.content.left_behind)
     for path in report.removed:
         output.print_message(f"Removed an older backup: {path}")
     for path in report.altered:
@@ -34,7 +35,7 @@ def show_backup(report: BackupReport) -> None:
 
 def show_restore(report: RestoreReport, store: str) -> None:
     """Print what was restored, and where the store is now."""
-    _show_detached(report.content)
+    note_archives(report.content.left_behind)
     if not report.sealed:
         output.print_message(
             "The file has no valid checksum: it was not made as a backup, or was written to since. "
@@ -48,11 +49,6 @@ def show_restore(report: RestoreReport, store: str) -> None:
     output.print_message(
         f"{_contents(report.content)}, {report.seconds:.1f} s. The store is now at: {store}"
     )
-
-
-def _show_detached(content: Content) -> None:
-    for month in content.left_behind:
-        output.print_message(f"The documents of {month} are not included: the month is detached.")
 
 
 def _contents(content: Content) -> str:

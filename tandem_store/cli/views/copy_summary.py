@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tandem_store.cli import output
+from tandem_store.cli.views.detached_months import note_archives
 from tandem_store.cli.views.values import duration, number
 from tandem_store.copying import CopyReport
 
@@ -16,8 +17,7 @@ def show(report: CopyReport, target: str) -> None:
         months = [(month.label, number(runs)) for month, runs in report.months.items()]
         output.print_table(("MONTH", "RUNS"), months, align="lr")
         output.print_message()
-    for month in report.left_behind:
-        output.print_message(f"The documents of {month} stay in the source: the month is detached.")
+    note_archives(report.left_behind)
     if report.differences:
         _show_differences(report, target)
         return

@@ -6,7 +6,18 @@ from collections.abc import Sequence
 
 from tandem_store.cli import output
 from tandem_store.cli.views.values import counted
+from tandem_store.month import Month
 from tandem_store.runs import DetachedMonth
+
+
+def note_archives(months: Sequence[Month]) -> None:
+    """Print that archives of detached months are not part of a copy or a backup."""
+    if months:
+        listed = ", ".join(month.label for month in months)
+        output.print_message(
+            f"Not included are the archives of detached months: {listed}. Keep them where backups "
+            "are kept."
+        )
 
 
 def note_detached_months(months: Sequence[DetachedMonth]) -> None:
