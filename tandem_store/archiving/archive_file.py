@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, ColumnElement, Connection, Select, Table, literal, or_, select
+from sqlalchemy import URL, ColumnElement, Connection, Select, Table, func, literal, or_, select
 
 from tandem_store import archives, tables
 from tandem_store.archives import ArchiveOrigin
@@ -19,8 +19,9 @@ from tandem_store.clock import now_ms
 from tandem_store.column_types import MonthKey
 from tandem_store.copying import parts
 from tandem_store.copying.parts import DEFAULT_BATCH, StorePart
-from tandem_store.database import revisions, urls, version_table
+from tandem_store.database import partitions, revisions, urls, version_table
 from tandem_store.database.portable_files import convert_to_single_file, first_damage
+from tandem_store.database.sqlite_files import PAGE_SIZE, create
 from tandem_store.errors import NotAStoreError, SchemaBehindError
 from tandem_store.month import Month
 from tandem_store.release import installed_release
@@ -29,6 +30,9 @@ from tandem_store.tables import stored_table
 
 #: What the names of archives end with.
 SUFFIX: Final = ".tandem"
+#: Bytes of documents up to which an archive has small pages, and the bytes of such a page.
+_FEW: Final = 4_000_000
+_SMALL_PAGE: Final = 4_096
 
 
 def name_of(month: Month) -> str:
@@ -62,6 +66,7 @@ class MonthSource:
             made_at_ms=now_ms(),
             tool_version=installed_release(),
         )
+        create(path, page_size=self._page_size())
         revisions.upgrade(str(path))
         with open_any_revision(str(path)) as store, store.begin() as tx:
             tx.months.ensure([self.month])
@@ -70,6 +75,17 @@ class MonthSource:
         convert_to_single_file(path)
         verify(path, count)
         return origin
+
+    def _page_size(self) -> int:
+        """Return the bytes of a page: few for a month with few documents.
+
+        Every table and every index of a store has a page, so a file with none of ours has 850 KB
+        with the pages of a store.
+        """
+        documents = partitions.document_table(self.connection, self.month).c
+        size = select(func.sum(func.length(documents.document)))
+        held = self.connection.scalar(size.where(documents.month == self.month))
+        return _SMALL_PAGE if (held or 0) < _FEW else PAGE_SIZE
 
     def _fill(self, target: Connection, count: Count) -> None:
         for part in self._before_runs():

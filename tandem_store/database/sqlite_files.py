@@ -111,15 +111,20 @@ def to_be_upgraded(url: URL) -> Iterator[URL]:
     new = path.with_name(f".{path.name}.unfinished")
     _remove(new)
     try:
-        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        create(new)
     except OSError as error:
         raise StoreError(f"Cannot make {path}: {error.strerror}.") from error
     try:
-        _become_ours(new)
         yield url.set(database=str(new))
         _rename(new, path)
     finally:
         _remove(new)
+
+
+def create(path: Path, *, page_size: int = PAGE_SIZE) -> None:
+    """Create a file without tables that is marked as ours, and that only its owner may read."""
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    _become_ours(path, page_size)
 
 
 def roll_back_journal(path: Path) -> None:
@@ -163,14 +168,14 @@ def size_and_time(path: Path) -> SizeAndTime:
     return now.st_size, now.st_mtime_ns
 
 
-def _become_ours(path: Path) -> None:
+def _become_ours(path: Path, page_size: int = PAGE_SIZE) -> None:
     with translating(), closing(connect(path, "mode=rw")) as connection:
         if is_ours(connection, path):
             return
         with suppress(PermissionError):
             path.chmod(0o600)
         # VACUUM writes the first page; the others count only before it exists.
-        connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
+        connection.execute(f"PRAGMA page_size={page_size}")
         connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
         connection.execute("VACUUM")
