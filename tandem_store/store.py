@@ -322,6 +322,17 @@ def open_store(url: str | URL) -> Store:
     return store
 
 
+def open_to_remove(url: str | URL) -> Store:
+    """Open a store at the present revision to remove rows together with all that refers to them.
+
+    SQLite checks no references in it: for each run that is deleted it would look into the table of
+    every month, half a second for a thousand runs in a store of ten years.
+
+    Raises ``StoreError`` when the URL is refused.
+    """
+    return Store(Transactions(create_engines(url, foreign_keys=False), makes_months=False))
+
+
 def open_any_revision(url: str | URL) -> Store:
     """Open a database whatever it holds, to copy, back up or restore it; nothing is asked of it.
 

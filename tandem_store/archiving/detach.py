@@ -44,7 +44,7 @@ from tandem_store.jsontext import canonical
 from tandem_store.month import Month
 from tandem_store.progress import Progress, ignore_progress
 from tandem_store.runs import totals
-from tandem_store.store import Store, open_store
+from tandem_store.store import Store, open_store, open_to_remove
 from tandem_store.tables import detached_runs, month_dictionaries, quarantine, runs, stored_table
 
 #: How often the month is written anew because somebody wrote to it meanwhile. After that everybody
@@ -206,7 +206,7 @@ class _Detach:
         """
         for patience_ms in _PATIENCE_MS:
             try:
-                with self.store.begin() as tx:
+                with open_to_remove(self.url) as store, store.begin() as tx:
                     partitions.lock_for_removal(tx.connection, patience_ms)
                     refuse_if_blocked(tx.connection, self.month)
                     leaving = written or self._write(tx.connection, room)
