@@ -39,7 +39,7 @@ from tests.recompression.months import EACH, encodings
 from tests.recompression.months import fill as fill_months
 from tests.support import REPOSITORY
 from tests.support.databases import file_of
-from tests.support.migrating import alembic
+from tests.support.migrating import alembic, downgrade
 from tests.support.rows import add_run
 from tests.support.run_records import new_run
 from tests.support.stored import dump
@@ -136,10 +136,10 @@ class TestUpgrading:
         with open_store(empty_url) as store, store.begin() as tx:
             tx.runs.add_many(runs)
 
-        assert alembic(empty_url, "downgrade", "0001").returncode == 0
+        downgrade(empty_url, "0001")
         with pytest.raises(SchemaBehindError):
             open_store(empty_url)
-        assert alembic(empty_url, "upgrade", "head").returncode == 0
+        assert revisions.upgrade(empty_url) == "0001"
 
         with open_store(empty_url) as store, store.begin() as tx:
             assert list(tx.runs.iterate(newest_first=False)) == runs
@@ -186,7 +186,7 @@ class TestUpgrading:
         """DDL is undone on SQLite as well; the next try starts from where this one did."""
         engines = open_engines(empty_url)
         revisions.upgrade(empty_url)
-        alembic(empty_url, "downgrade", "base")
+        downgrade(empty_url, "base")
         with engines.write.begin() as connection:
             connection.execute(text("CREATE TABLE quarantine (id INTEGER)"))
 
@@ -306,7 +306,7 @@ class TestDowngrading:
         assert down.returncode == 0, down.stderr
         assert f"forgets 1 dictionaries; {2 * EACH} documents" in down.stdout
         assert encodings(empty_url) == {"zstd": EACH}
-        assert alembic(empty_url, "upgrade", "head").returncode == 0
+        assert revisions.upgrade(empty_url) == "0003"
         assert dump(empty_url) == before
 
 
