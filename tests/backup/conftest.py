@@ -8,6 +8,7 @@ import pytest
 
 from tests.copying.conftest import full_url as full_url
 from tests.copying.conftest import hard_cases as hard_cases
+from tests.copying.conftest import hard_database as hard_database
 from tests.copying.conftest import source_url as source_url
 from tests.copying.conftest import target_url as target_url
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 from pathlib import Path
@@ -23,7 +24,7 @@ from tandem_store.backup import backup_store, restore_store
 from tandem_store.database import revisions, version_table
 from tests.backup.contents import names, rows
 from tests.copying.hard_cases import make_older
-from tests.support.databases import NewDatabase, file_of
+from tests.support.databases import NewDatabase, copied_file, file_of
 from tests.support.program import command
 from tests.support.run_records import new_run
 from tests.support.stored import dump
@@ -32,10 +33,20 @@ from tests.support.tampering import tampering
 ZST = "b.db.zst"
 
 
+@pytest.fixture(scope="session")
+def backups(hard_cases: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a backup of the store with every hard case, raw and compressed."""
+    made = tmp_path_factory.mktemp("backups")
+    source = copied_file(hard_cases, made / "source.db")
+    for name in ("b.db", ZST):
+        backup_store(source, made / name)
+    return made
+
+
 @pytest.fixture(params=["b.db", ZST])
-def backup(request: pytest.FixtureRequest, source_url: str, folder: Path) -> Path:
-    """A backup of a store with every hard case, raw and compressed."""
-    return backup_store(source_url, folder / request.param).file
+def backup(request: pytest.FixtureRequest, backups: Path, folder: Path) -> Path:
+    """A backup of a store with every hard case, raw and compressed, the test's own."""
+    return Path(shutil.copy2(backups / request.param, folder))
 
 
 def refused(backup: Path, target: Path, kind: type[StoreError] = StoreError) -> str:

@@ -9,6 +9,7 @@ import pytest
 from tandem_store import open_store
 from tandem_store.database.locks.jobs import months_lock
 from tandem_store.doctor import examine
+from tests.recompression.conftest import over_database as over_database
 from tests.recompression.conftest import over_file as over_file
 from tests.recompression.conftest import over_url as over_url
 from tests.recompression.months import EACH, encodings

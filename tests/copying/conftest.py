@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 
 from tandem_store.copying import copy_store
 from tests.copying.hard_cases import fill
 from tests.support import REPOSITORY
-from tests.support.databases import NewDatabase, copied_file
+from tests.support.databases import EMPTY, copied_file, database_of, server_database
 
 
 @pytest.fixture(scope="session")
@@ -33,11 +35,20 @@ def target_url(empty_url: str) -> str:
     return empty_url
 
 
+@pytest.fixture(scope="session")
+def hard_database(postgresql_server: URL, hard_cases: Path) -> Iterator[str]:
+    """The name of one PostgreSQL store with every hard case, made once a session."""
+    with server_database(postgresql_server, EMPTY) as url:
+        copy_store(str(hard_cases), url)
+        yield database_of(url)
+
+
 @pytest.fixture
-def full_url(database: str, source_url: str, new_database_on: NewDatabase) -> str:
+def full_url(database: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """A store with every hard case, on either database."""
     if database == "sqlite":
-        return source_url
-    url = new_database_on(database)
-    copy_store(source_url, url)
-    return url
+        yield request.getfixturevalue("source_url")
+        return
+    hard: str = request.getfixturevalue("hard_database")
+    with server_database(request.getfixturevalue("postgresql_server"), hard) as url:
+        yield url

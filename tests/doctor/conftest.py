@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 
 from tandem_store.importer import import_state
 from tandem_store.importer.options import ImportOptions
-from tests.support.databases import copied_file
+from tests.support.databases import copied_file, database_of, server_database
 from tests.support.legacy_runs import CREATED_MS, MONTH_MS, definition, full_run
 from tests.support.state_directories import StateDir
 
@@ -45,13 +47,22 @@ def sound_file(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) 
     return path
 
 
+@pytest.fixture(scope="session")
+def sound_database(
+    postgresql_server: URL, postgresql_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The name of a PostgreSQL store without a flaw, to be copied."""
+    with server_database(postgresql_server, postgresql_template) as url:
+        fill(url, tmp_path_factory.mktemp("sound") / "state")
+        yield database_of(url)
+
+
 @pytest.fixture
-def sound_url(
-    database: str, sound_file: Path, tmp_path: Path, request: pytest.FixtureRequest
-) -> str:
+def sound_url(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """A store without a flaw, on either database; on SQLite it is ``store.db`` in ``tmp_path``."""
     if database == "sqlite":
-        return copied_file(sound_file, tmp_path / "store.db")
-    url: str = request.getfixturevalue("store_url")
-    fill(url, tmp_path / "state")
-    return url
+        yield copied_file(request.getfixturevalue("sound_file"), tmp_path / "store.db")
+        return
+    sound: str = request.getfixturevalue("sound_database")
+    with server_database(request.getfixturevalue("postgresql_server"), sound) as url:
+        yield url

@@ -40,6 +40,11 @@ def file_of(url: str) -> Path:
     return Path(url.removeprefix("sqlite:///"))
 
 
+def database_of(url: str) -> str:
+    """The name of the database of a PostgreSQL URL."""
+    return make_url(url).database or ""
+
+
 def copied_file(template: Path, path: Path) -> str:
     """The URL of a copy of an SQLite file, which is 50 times faster than to migrate a new one."""
     shutil.copy2(template, path)
