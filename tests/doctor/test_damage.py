@@ -13,8 +13,9 @@ from sqlalchemy import text
 
 from tandem_store import open_store
 from tandem_store.cli import exits
-from tandem_store.database import revisions
+from tandem_store.database import partitions, revisions
 from tandem_store.doctor import Finding, Report, Severity, examine
+from tandem_store.month import Month
 from tests.doctor import damage
 from tests.doctor.conftest import EACH, fill
 from tests.support.databases import running_server, server_url
@@ -288,6 +289,10 @@ def test_runs_on_overwritten_pages_of_a_server_are_named(tmp_path: Path) -> None
     with running_server() as server:
         url = server_url(server).render_as_string(hide_password=False)
         revisions.upgrade(url)
+        with tampering(url) as connection:
+            partitions.ensure(connection, [Month(2026, 5)])
+            # Else all the documents of the month are on the first page, compressed as they are.
+            connection.execute(text("ALTER TABLE run_documents_2026_05 SET (fillfactor = 10)"))
         fill(url, tmp_path / "state")
         with tampering(url, references=False) as connection:
             folder, name = connection.execute(
