@@ -398,12 +398,13 @@ def test_the_command_that_was_killed_at_any_moment_is_completed(
     draw, found = random.Random(revision), Counter[str | None]()
     line = [sys.executable, "-m", "tandem_store", "--db"]
     began = time.monotonic()
-    subprocess.run([*line, databases.copy(lasting_old_url), "db", "upgrade"], check=True)
+    first = databases.copy(lasting_old_url)
+    subprocess.run([*line, first, "db", "upgrade"], check=True, stdout=subprocess.DEVNULL)
     takes = time.monotonic() - began
     for number in range(20):
         url = databases.copy(lasting_old_url, f"killed-{number}")
         with subprocess.Popen([*line, url, "db", "upgrade"], stdout=subprocess.DEVNULL) as process:
-            time.sleep(draw.uniform(0.3, 1) * takes)
+            time.sleep(draw.uniform(0.5, 1.2) * takes)
             process.send_signal(signal.SIGKILL)
         found[revisions.current(url)] += 1
 
