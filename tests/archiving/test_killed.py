@@ -114,7 +114,7 @@ def failed_at_every(job: Callable[[], object], check: Callable[[], None], *, ste
         with failing_at(number) as sent, suppress(BrokenOffError):
             job()
         if len(sent) < number:
-            assert number > 10
+            assert number > 7
             return
         check()
         number += step
