@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from sqlalchemy import URL, ColumnElement, Connection, Select, Table, func, lite
 from tandem_store import archives, tables
 from tandem_store.archives import ArchiveOrigin
 from tandem_store.archiving.content import Content, Count, digest_of
+from tandem_store.batches import batched
 from tandem_store.clock import now_ms
 from tandem_store.column_types import MonthKey
 from tandem_store.copying import parts
@@ -22,7 +23,7 @@ from tandem_store.copying.parts import DEFAULT_BATCH, StorePart
 from tandem_store.database import partitions, revisions, urls, version_table
 from tandem_store.database.portable_files import convert_to_single_file, first_damage
 from tandem_store.database.sqlite_files import PAGE_SIZE, create
-from tandem_store.errors import NotAStoreError, SchemaBehindError
+from tandem_store.errors import NotAStoreError, SchemaBehindError, StoreError
 from tandem_store.month import Month
 from tandem_store.release import installed_release
 from tandem_store.store import open_any_revision
@@ -33,6 +34,8 @@ SUFFIX: Final = ".tandem"
 #: Bytes of documents up to which an archive has small pages, and the bytes of such a page.
 _FEW: Final = 4_000_000
 _SMALL_PAGE: Final = 4_096
+#: How many ids are asked for in one statement.
+_BATCH: Final = 500
 
 
 def name_of(month: Month) -> str:
@@ -201,6 +204,36 @@ def verify(path: Path, count: Count) -> ArchiveOrigin:
             "altered. Use another copy of the file."
         )
     return origin
+
+
+def adds_nothing(path: Path, connection: Connection, *, store: str) -> bool:
+    """Whether a file is an archive of the store by the name ``store``, which has all of its runs.
+
+    Also for an empty file, which is how a file system without hard links keeps a name.
+    """
+    try:
+        if path.is_file() and not path.stat().st_size:
+            return True
+        with opened(path) as archive:
+            origin = archives.origin_of(archive)
+            theirs = revisions_of(archive)
+    except StoreError:
+        return False
+    ours = revisions_of(connection, theirs)
+    is_there = all(ours.get(run_id, 0) >= revision for run_id, revision in theirs.items())
+    return origin is not None and origin.store == store and is_there
+
+
+def revisions_of(connection: Connection, run_ids: Iterable[str] | None = None) -> dict[str, int]:
+    """Return the revisions of those of the runs that a database has; by default of all."""
+    query = select(tables.runs.c.run_id, tables.runs.c.revision)
+    if run_ids is None:
+        return {row.run_id: row.revision for row in connection.execute(query)}
+    found: dict[str, int] = {}
+    for batch in batched(run_ids, _BATCH):
+        rows = connection.execute(query.where(tables.runs.c.run_id.in_(batch)))
+        found |= {row.run_id: row.revision for row in rows}
+    return found
 
 
 def not_an_archive(path: Path) -> NotAStoreError:

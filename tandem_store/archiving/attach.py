@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, Row, Table, delete, insert, select
 
 from tandem_store import archives, dictionaries
 from tandem_store.archives import ArchiveOrigin
-from tandem_store.archiving.archive_file import at_head, opened, verify
+from tandem_store.archiving.archive_file import at_head, opened, revisions_of, verify
 from tandem_store.archiving.content import Content, digest_of
 from tandem_store.archiving.report import AttachReport
 from tandem_store.atomic_file import os_errors_as_store_errors
@@ -137,8 +137,8 @@ class _Attachment:
 
     def _make_room(self) -> int:
         """Refuse runs that are there, and remove those of which the content was forgotten."""
-        in_store = self._stored_revisions()
-        ours = self._archived_revisions()
+        in_store = revisions_of(self.target, self._content.run_ids)
+        ours = revisions_of(self.source)
         forgotten = self._forgotten(in_store)
         colliding = (
             sorted(
@@ -159,18 +159,6 @@ class _Attachment:
             storage.remove_document(self.target, run_id, self.origin.month)
             self.target.execute(delete(runs).where(runs.c.run_id == run_id))
         return len(forgotten)
-
-    def _stored_revisions(self) -> dict[str, int]:
-        query = select(runs.c.run_id, runs.c.revision)
-        found: dict[str, int] = {}
-        for batch in batched(self._content.run_ids, _BATCH):
-            rows = self.target.execute(query.where(runs.c.run_id.in_(batch)))
-            found |= {row.run_id: row.revision for row in rows}
-        return found
-
-    def _archived_revisions(self) -> dict[str, int]:
-        rows = self.source.execute(select(runs.c.run_id, runs.c.revision))
-        return {row.run_id: row.revision for row in rows}
 
     def _forgotten(self, in_store: Mapping[str, int]) -> set[str]:
         """Return those of the runs in the store that have no content any more."""

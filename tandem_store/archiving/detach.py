@@ -6,7 +6,9 @@ The archive gets its name inside the transaction in which the rows leave, after 
 that nobody wrote to the month since it was read. So a process that is killed has either not begun
 to remove, and the month is in the store as before; or the transaction was committed, and the
 archive is complete. Only the row in ``archives`` is written earlier, so that a file that was left
-behind is known as ours: the next attempt writes over it, and nothing else ever does.
+behind is known as ours: the next attempt removes it, and nothing else ever does. The row alone does
+not show that, because another store may have put an archive under that name since: the file must
+also say that it came from this store, which must have all of its runs.
 """
 
 from __future__ import annotations
@@ -150,10 +152,20 @@ class _Detach:
 
     def _left_behind(self, connection: Connection) -> bool:
         """Whether the file with the archive's name is from an attempt that was interrupted."""
-        return any(
+        begun = any(
             one.is_unfinished and one.location == str(self.goal)
             for one in archives.all_of(connection, self.month)
         )
+        return begun and archive_file.adds_nothing(
+            self.goal, connection, store=archive_file.store_name(self.url)
+        )
+
+    def _free_name(self, connection: Connection) -> None:
+        """Remove what was left behind under the archive's name; see Note [Detaching]."""
+        if os.path.lexists(self.goal):
+            if not self._left_behind(connection):
+                raise name_taken(self.goal)
+            self.goal.unlink()
 
     def _detached(self) -> DetachReport:
         took = 0.0
@@ -212,8 +224,8 @@ class _Detach:
                     leaving = written or self._write(tx.connection, room)
                     if state_of(tx.connection, self.month) != leaving.state:
                         return None
+                    self._free_name(tx.connection)
                     self._remove(tx.connection, leaving)
-                    self.goal.unlink(missing_ok=True)  # see Note [Detaching]
                     publish(leaving.made, self.goal)
             except StoreLockedError:
                 time.sleep(patience_ms / 1_000)

@@ -51,7 +51,7 @@ def _interrupted(archive: MonthArchive) -> Finding:
         severity=Severity.WARNING,
         what=(
             f"Detaching {archive.month} was begun and not finished, unless it goes on now. The "
-            f"month is in the store; a file {archive.location} is of no use."
+            f"month is in the store. Do it again, which also removes what was left of it."
         ),
         command=f"tandem-store months detach {archive.month} --to {folder}",
         month=archive.month.label,

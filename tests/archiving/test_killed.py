@@ -16,6 +16,7 @@ from sqlalchemy import Engine, event
 from tandem_store import (
     MonthDetachedError,
     NotFoundError,
+    StoreError,
     attach_month,
     detach_month,
     drop_month,
@@ -23,7 +24,8 @@ from tandem_store import (
     open_store,
 )
 from tandem_store.doctor import examine
-from tests.archiving.months import EACH, FEBRUARY, JANUARY, MARCH, MONTHS, totals
+from tests.archiving.months import EACH, FEBRUARY, JANUARY, MARCH, MONTHS, run_of, totals
+from tests.support.databases import copied_file
 from tests.support.stored import dump
 
 #: What changes a database.
@@ -207,6 +209,43 @@ def test_a_detaching_that_is_killed_at_its_end_is_done(months_url: str, tmp_path
     with pytest.raises(MonthDetachedError):
         detach_month(months_url, FEBRUARY, tmp_path)
     attach_month(months_url, tmp_path / "2020-02.tandem")
+
+
+def test_the_archive_of_another_store_is_never_taken_for_what_was_left(
+    months_url: str, months_file: Path, tmp_path: Path
+) -> None:
+    """Though it has the very name that an interrupted attempt was going to use."""
+    other, folder = copied_file(months_file, tmp_path / "other.db"), tmp_path / "archives"
+    kill("detach", months_url, folder, "published")
+    (folder / "2020-02.tandem").unlink()
+    with open_store(other) as store, store.begin() as tx:
+        tx.runs.add(run_of(FEBRUARY, 0, run_id="only-there"))
+    theirs = detach_month(other, FEBRUARY, folder).archive
+
+    with pytest.raises(StoreError, match="never written over"):
+        detach_month(months_url, FEBRUARY, folder)
+
+    assert codes(months_url) == {"detach_interrupted"}
+    attach_month(other, theirs)
+    detach_month(months_url, FEBRUARY, tmp_path)
+    assert codes(months_url) == set()
+
+
+def test_an_archive_that_appears_meanwhile_is_not_written_over(
+    months_url: str, months_file: Path, tmp_path: Path
+) -> None:
+    """Two stores that detach the same month into one folder: the second is told."""
+    other = copied_file(months_file, tmp_path / "other.db")
+    done: list[Path] = []
+
+    def meanwhile(*_: object) -> None:
+        if not done:
+            done.append(detach_month(other, FEBRUARY, tmp_path).archive)
+
+    with pytest.raises(StoreError, match="never written over"):
+        detach_month(months_url, FEBRUARY, tmp_path, progress=meanwhile)
+
+    attach_month(other, *done)
 
 
 @pytest.mark.parametrize("moment", ["1", "2", "3"])
