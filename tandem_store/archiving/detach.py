@@ -259,7 +259,10 @@ class _Detach:
 
 @dataclass(frozen=True, slots=True)
 class MonthState:
-    """What a month was like when it was read: every write to one of its runs changes it."""
+    """What a month was like when it was read.
+
+    Every write to one of its runs changes it, and every decision about a quarantined item.
+    """
 
     run_ids: tuple[str, ...]
     item_ids: tuple[int, ...]
@@ -267,12 +270,17 @@ class MonthState:
 
 
 def state_of(connection: Connection, month: Month) -> MonthState:
-    """Return the state of a month, from the rows of its runs alone."""
+    """Return the state of a month, without its documents and the bytes of its items."""
     content = Content.of_month(connection, month)
     stored, digest = stored_table(runs), hashlib.sha256()
     rows = select(stored).where(stored.c.month == month.key).order_by(stored.c.run_id)
     with connection.execute(rows, execution_options={"yield_per": _BATCH}) as found:
         for row in found:
+            digest.update(canonical(list(row)))
+    item = quarantine.c
+    decisions = select(item.id, item.discarded_at_ms).order_by(item.id)
+    for batch in batched(sorted(content.item_ids), _BATCH):
+        for row in connection.execute(decisions.where(item.id.in_(batch))):
             digest.update(canonical(list(row)))
     return MonthState(tuple(content.run_ids), tuple(sorted(content.item_ids)), digest.digest())
 

@@ -185,9 +185,10 @@ def ensure_if_possible(connection: Connection, month: Month) -> None:
 
 
 def lock_for_removal(connection: Connection, patience_ms: int) -> None:
-    """Keep everybody from writing runs, and on PostgreSQL from reading them, until the commit.
+    """Keep everybody from writing runs and to the quarantine until the commit.
 
-    An SQLite transaction that writes keeps other writers away anyway.
+    On PostgreSQL nobody can read them either. An SQLite transaction that writes keeps other
+    writers away anyway.
 
     Raises ``StoreLockedError`` if somebody is in the way for longer than ``patience_ms``. Then the
     transaction must be rolled back.
@@ -195,9 +196,9 @@ def lock_for_removal(connection: Connection, patience_ms: int) -> None:
     if _is_sqlite(connection):
         return
     _set_lock_timeout(connection, patience_ms)
-    # Both, because a table that refers to another is not dropped without a lock on that. The runs
-    # first, as everybody else: whoever has used them may go on, and is waited for.
-    for table in (tables.runs, tables.run_documents):
+    # The documents too, because a table that refers to another is not dropped without a lock on
+    # that. The runs first, as everybody else: whoever has used them may go on, and is waited for.
+    for table in (tables.runs, tables.run_documents, tables.quarantine):
         connection.exec_driver_sql(f"LOCK TABLE {table.name} IN ACCESS EXCLUSIVE MODE")
 
 

@@ -252,6 +252,21 @@ def test_an_altered_archive_is_refused(months_url: str, tmp_path: Path) -> None:
     attach_month(months_url, archive)
 
 
+def test_a_decision_about_an_item_is_not_lost(months_url: str, tmp_path: Path) -> None:
+    """What was discarded while the month was written stays discarded when it comes back."""
+
+    def discard(*_: object) -> None:
+        with open_store(months_url) as store, store.begin() as tx:
+            tx.quarantine.discard([one.id for one in tx.quarantine.list()], now_ms=5)
+
+    archive = detach_month(months_url, FEBRUARY, tmp_path, progress=discard).archive
+    attach_month(months_url, archive)
+
+    with open_store(months_url) as store, store.read() as tx:
+        assert tx.quarantine.list() == []
+        assert [one.discarded for one in tx.quarantine.list(include_discarded=True)] == [True]
+
+
 def test_what_would_collide_is_refused(months_url: str, tmp_path: Path) -> None:
     """Runs that are there already, and those that are in another archive."""
     archive = detach_month(months_url, FEBRUARY, tmp_path).archive
