@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,9 +13,15 @@ from typing import Final
 from sqlalchemy import URL, Connection, Row, select, update
 
 from tandem_store.archiving import archive_file
-from tandem_store.archiving.archive_file import MonthSource
+from tandem_store.archiving.archive_file import (
+    MonthSource,
+    at_head,
+    opened,
+    revisions_of,
+    verify,
+)
 from tandem_store.archiving.blockers import refuse_if_blocked
-from tandem_store.archiving.content import Content, Count
+from tandem_store.archiving.content import Content, Count, digest_of
 from tandem_store.archiving.detach import forget_unneeded, give_space_back, state_of
 from tandem_store.archiving.report import ForgetReport
 from tandem_store.atomic_file import (
@@ -27,11 +34,11 @@ from tandem_store.clock import now_ms
 from tandem_store.database import partitions, space
 from tandem_store.database.locks.jobs import import_lock, months_lock
 from tandem_store.database.urls import database_url
-from tandem_store.errors import StoreLockedError
+from tandem_store.errors import StoreError, StoreLockedError
 from tandem_store.mapping.compression import FORGOTTEN
 from tandem_store.month import Month
 from tandem_store.progress import Progress, ignore_progress
-from tandem_store.store import Store, open_store
+from tandem_store.store import ReadTransaction, Store, open_store
 from tandem_store.tables import runs, stored_table
 
 #: Runs of one transaction, which on SQLite keeps other writers waiting.
@@ -57,7 +64,8 @@ def forget_content(
     does; ``attach_month`` restores the content from it.
 
     SQLite overwrites what it deletes here, and PostgreSQL keeps it until the VACUUM at the end.
-    Backups and copies of the store keep it. After an interruption, the same call goes on.
+    Backups and copies of the store keep it. After an interruption, the same call goes on, also with
+    the archive that it has made.
     ``progress`` is called with the phase, how many runs are done, and how many there are.
 
     Raises:
@@ -122,7 +130,9 @@ class _Forgetting:
         folder.mkdir(parents=True, exist_ok=True)
         goal = folder / archive_file.name_of(self.month)
         if os.path.lexists(goal):
-            raise name_taken(goal)
+            if not self._is_archived_in(goal):
+                raise name_taken(goal)
+            return goal  # by a call that was interrupted before it had forgotten everything
         with workspace(folder) as room:
             with self.store.read() as tx:
                 state = state_of(tx.connection, self.month)
@@ -133,6 +143,28 @@ class _Forgetting:
                     raise StoreLockedError(_CHANGED.format(month=self.month))
             publish(room / goal.name, goal)
         return goal
+
+    def _is_archived_in(self, path: Path) -> bool:
+        """Whether an archive has every run of the month, and all content that is left of it."""
+        with self.store.read() as tx, suppress(StoreError), at_head(path) as readable:
+            verify(readable, lambda _: None)
+            with opened(readable) as archive:
+                left = self._left(tx)
+                return revisions_of(archive) == self._revisions(tx.connection) and digest_of(
+                    archive, left, lambda _: None, check=False
+                ) == digest_of(tx.connection, left, lambda _: None, check=False)
+        return False
+
+    def _revisions(self, connection: Connection) -> dict[str, int]:
+        return revisions_of(connection, Content.of_month(connection, self.month).run_ids)
+
+    def _left(self, tx: ReadTransaction) -> Content:
+        """Return the runs that have content, and the items that were not discarded."""
+        table = partitions.document_table(tx.connection, self.month)
+        has_content = table.c.month == self.month, table.c.encoding != FORGOTTEN
+        run_ids = tx.connection.scalars(select(table.c.run_id).where(*has_content))
+        items = set(Content.of_month(tx.connection, self.month).item_ids)
+        return Content(sorted(run_ids), [one.id for one in tx.quarantine.list() if one.id in items])
 
     def _count(self, total: int) -> Count:
         def count(number: int) -> None:

@@ -23,6 +23,7 @@ from tandem_store import (
     forget_content,
     open_store,
 )
+from tandem_store.archiving import forget
 from tandem_store.doctor import examine
 from tests.archiving.months import EACH, FEBRUARY, MONTHS, run_id, run_of, totals
 from tests.support.databases import NewDatabase, file_of
@@ -34,6 +35,11 @@ def blobs(url: str) -> list[bytes]:
     with bare_connection(url) as connection:
         rows = connection.execute("SELECT document FROM run_documents_2020_02").fetchall()
     return [bytes(row[0]) for row in rows]
+
+
+def runs_in(lines: bytes) -> list[bytes]:
+    """The lines of a dump that are runs."""
+    return [line for line in lines.split(b"\n") if b'"kind":"run"' in line]
 
 
 def test_what_is_listed_stays_and_the_rest_is_answered_by_a_typed_error(months_url: str) -> None:
@@ -96,8 +102,7 @@ def test_the_content_is_restored_from_the_archive(months_url: str, tmp_path: Pat
     assert (report.runs, report.restored) == (EACH, EACH)
     with open_store(months_url) as store, store.read() as tx:
         assert list(tx.runs.damaged()) == []
-    runs = [line for line in before.split(b"\n") if b'"kind":"run"' in line]
-    assert [line for line in dump(months_url).split(b"\n") if b'"kind":"run"' in line] == runs
+    assert runs_in(dump(months_url)) == runs_in(before)
 
     forget_content(months_url, FEBRUARY)
     with open_store(months_url) as store, store.begin() as tx:
@@ -105,6 +110,32 @@ def test_the_content_is_restored_from_the_archive(months_url: str, tmp_path: Pat
     with pytest.raises(StoreError, match="2020-02-2"):
         attach_month(months_url, archive)
     assert discarded != before
+
+
+def test_an_interrupted_call_goes_on_with_its_archive(
+    months_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is the only place that has the content of the runs that are forgotten already."""
+    before = dump(months_url)
+    monkeypatch.setattr(forget, "_BATCH", 5)
+
+    def interrupt(phase: str, *_: object) -> None:
+        if phase == "forgetting":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        forget_content(months_url, FEBRUARY, archive_to=tmp_path, progress=interrupt)
+    report = forget_content(months_url, FEBRUARY, archive_to=tmp_path)
+
+    assert report.runs == EACH - 5
+    assert report.archive is not None
+    attach_month(months_url, report.archive)
+    assert runs_in(dump(months_url)) == runs_in(before)
+
+    with open_store(months_url) as store, store.begin() as tx:
+        tx.runs.save(run_of(FEBRUARY, 2, status="failed"), force=True)
+    with pytest.raises(StoreError, match="never written over"):
+        forget_content(months_url, FEBRUARY, archive_to=tmp_path)
 
 
 def test_a_forgotten_month_can_leave_and_come_back(months_url: str, tmp_path: Path) -> None:
