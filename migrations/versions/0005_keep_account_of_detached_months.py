@@ -27,10 +27,7 @@ SURROGATE = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 #: The times of a run, which the view has as times of the database's own kind, or as ISO 8601.
 TIMES = ("created_at", "updated_at", "started_at", "finished_at")
 MILLISECONDS_PER_DAY = 86_400_000
-
 MONTH_TABLE = re.compile(r"run_documents_\d{4}_\d{2}")
-#: What the documents of such runs have as their encoding.
-FORGOTTEN = "forgotten"
 
 #: The columns of ``runs`` that the views have, in the order of ``runs_readable``.
 TEXTS = ("status", "automation_id", "org_id", "workspace_id", "deployment_id", "trigger_type")
@@ -139,30 +136,37 @@ def downgrade() -> None:
 
 
 def refuse_to_lose(bind: sa.Connection) -> None:
-    """Raise an error if months are detached or dropped, or content was forgotten.
+    """Raise an error if months are detached or dropped, or have forgotten content.
 
-    Only this revision knows of them, and how to read what is left.
+    Only these tables know of detached months; and for revision 0004, a run without content is
+    damaged.
     """
-    archives = sa.table("archives", sa.column("month"))
-    months = bind.scalars(sa.select(archives.c.month).order_by(archives.c.month)).all()
+    archives = sa.table("archives", sa.column("month"), sa.column("detached_at_ms"))
+    left = sa.select(archives.c.month).where(archives.c.detached_at_ms.is_not(None))
+    months = bind.scalars(left.order_by(archives.c.month)).all()
+    forgotten = [name for name in month_tables(bind) if has_forgotten(bind, name)]
+    if forgotten:
+        raise CommandError(
+            f"The content of runs in {', '.join(forgotten)} was forgotten, and revision 0004 does "
+            "not know that. Attach the archive with their content, or delete these runs."
+        )
     if months:
         raise CommandError(
             f"The months {', '.join(map(str, months))} were detached, and revision 0004 does not "
             "know that. Attach them first; what was dropped cannot come back."
         )
-    for name in sa.inspect(bind).get_table_names():
-        if MONTH_TABLE.fullmatch(name) and has_forgotten(bind, name):
-            raise CommandError(
-                f"The content of runs in {name} was forgotten, and revision 0004 cannot read what "
-                "is left. Attach an archive that has the content, or delete those runs first."
-            )
+
+
+def month_tables(bind: sa.Connection) -> list[str]:
+    """Return the names of the tables that have the documents of a month."""
+    return sorted(filter(MONTH_TABLE.fullmatch, sa.inspect(bind).get_table_names()))
 
 
 def has_forgotten(bind: sa.Connection, name: str) -> bool:
-    """Return whether a month has runs whose content was forgotten."""
-    documents = sa.table(name, sa.column("encoding"))
-    query = sa.select(documents.c.encoding).where(documents.c.encoding == FORGOTTEN).limit(1)
-    return bind.execute(query).first() is not None
+    """Return whether a table has a document whose content was forgotten."""
+    encoding = sa.column("encoding")
+    forgotten = sa.select(encoding).select_from(sa.table(name, encoding))
+    return bind.execute(forgotten.where(encoding == "forgotten").limit(1)).first() is not None
 
 
 def readable() -> sa.Select:

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 
 import tandem_store
-from tandem_store import open_store, tables
+from tandem_store import archives, detach_month, forget_content, open_store, tables
 from tandem_store.database import partitions, revisions, version_table
 from tandem_store.database.engines import Engines
 from tandem_store.errors import NotAStoreError, SchemaAheadError, SchemaBehindError, StoreError
@@ -308,6 +308,33 @@ class TestDowngrading:
         assert encodings(empty_url) == {"zstd": EACH}
         assert revisions.upgrade(empty_url) == "0003"
         assert dump(empty_url) == before
+
+    def test_what_an_older_version_does_not_know_is_not_taken_down(
+        self, empty_url: str, tmp_path: Path
+    ) -> None:
+        """Forgotten content and detached months; but an interrupted attempt is in nobody's way."""
+        revisions.upgrade(empty_url)
+        with open_store(empty_url) as store:
+            fill_months(store)
+            with store.read() as tx:
+                first, second = (one.month for one in tx.months.in_use())
+            with store.begin() as tx:
+                archives.begin(
+                    tx.connection, first, location="x", digest=b"\0" * 32, runs=1, size=1
+                )
+        assert alembic(empty_url, "downgrade", "0004").returncode == 0
+        assert alembic(empty_url, "upgrade", "head").returncode == 0
+
+        forget_content(empty_url, first)
+        down = alembic(empty_url, "downgrade", "0004")
+        assert down.returncode != 0
+        assert f"run_documents_{first.suffix} was forgotten" in down.stderr
+        detach_month(empty_url, first, tmp_path)
+        detach_month(empty_url, second, tmp_path)
+        assert "were detached" in alembic(empty_url, "downgrade", "0004").stderr
+
+        with open_store(empty_url) as store, store.read() as tx:
+            assert [one.month for one in tx.runs.detached()] == [first, second]
 
 
 class TestRefusing:
