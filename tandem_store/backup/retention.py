@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import URL, Connection, insert, select
 
+from tandem_store.archives import is_archive
 from tandem_store.backup import file_format
 from tandem_store.backup.report import BackupReport
 from tandem_store.database import revisions
@@ -46,7 +47,10 @@ def store_name(url: URL) -> str:
 
 
 def record(url: URL, report: BackupReport) -> str | None:
-    """Write the backup into the store's list; returns the reason if that cannot be done."""
+    """Write the backup into the store's list; returns the reason if that cannot be done.
+
+    The archive of a month has no such list, because it is never written to.
+    """
     row = {
         "taken_at_ms": report.at_ms,
         "location": str(report.file),
@@ -54,9 +58,13 @@ def record(url: URL, report: BackupReport) -> str | None:
         "digest": bytes.fromhex(report.digest),
     }
     try:
-        with open_any_revision(url) as store, store.begin() as tx:
-            revisions.refuse_unless_current(tx.connection)
-            tx.connection.execute(insert(backups).values(row))
+        with open_any_revision(url) as store:
+            with store.read() as tx:
+                revisions.refuse_unless_current(tx.connection)
+                if is_archive(tx.connection):
+                    return None
+            with store.begin() as tx:
+                tx.connection.execute(insert(backups).values(row))
     except StoreError as error:
         return str(error)
     return None

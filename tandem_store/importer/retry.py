@@ -34,6 +34,9 @@ from tandem_store.runs.storage import insert_runs, locate, replace
 from tandem_store.store import Transaction, open_store
 
 _GONE: Final = "its bytes are not in the source any more"
+_ELSEWHERE: Final = (
+    "it came with the archive of another store, which knows the file that it was in: retry it there"
+)
 
 
 class _StillFaultyError(Exception):
@@ -107,6 +110,8 @@ def _import(tx: Transaction, item: QuarantineItem) -> None:
         raise _StillFaultyError(
             f"still too large: {item.size:,} bytes, and at most {LARGEST_RECORD:,} are read"
         )
+    if item.import_id is None:
+        raise _StillFaultyError(_ELSEWHERE)
     if item.entry_id is None:
         _import_definitions(tx, item, _bytes(tx, item))
     else:

@@ -19,6 +19,7 @@ from tandem_store import (
     StoreError,
     TenantScope,
     attach_month,
+    backup_store,
     detach_month,
     dictionaries,
     drop_month,
@@ -29,6 +30,7 @@ from tandem_store import (
 from tandem_store.archives import origin_of
 from tandem_store.database.urls import database_url, shown
 from tandem_store.doctor import examine
+from tandem_store.importer.retry import retry_quarantined
 from tandem_store.zstd import ZstdDict
 from tests.archiving.months import (
     ACME,
@@ -102,6 +104,9 @@ def test_an_archive_is_a_store_that_is_only_read(months_url: str, tmp_path: Path
     with closing(sqlite3.connect(f"file:{archive}?mode=ro", uri=True)) as bare:
         (count,) = bare.execute("SELECT count(*) FROM runs_readable WHERE month = '2020-02'")
         assert count == (EACH,)
+    written = archive.read_bytes()
+    assert backup_store(str(archive), tmp_path / "backup.db").content.runs == EACH
+    assert archive.read_bytes() == written
     assert not Path(f"{archive}-wal").exists()
     assert examine(str(archive), deep=True).ok
 
@@ -302,8 +307,12 @@ def test_an_archive_can_go_into_another_store(
     with open_store(other) as store, store.read() as tx:
         assert [tx.runs.get_versioned(run_id(FEBRUARY, number)) for number in range(EACH)] == runs
         assert tx.runs.count() == EACH + 1
-        assert len(tx.quarantine.list()) == 1
+        (item,) = tx.quarantine.list()
     assert examine(other, deep=True).ok
+    # The ledger with the copy that it was stays in the store that imported it.
+    (retried,) = retry_quarantined(other, [item.id]).items
+    assert (retried.resolved, retried.discarded) == (False, False)
+    assert "another store" in retried.message
 
 
 @pytest.mark.sqlite
