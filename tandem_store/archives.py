@@ -117,9 +117,9 @@ def finish(connection: Connection, archive_id: int, *, drop_due_at_ms: int | Non
     _set(connection, archive_id, detached_at_ms=now_ms(), drop_due_at_ms=drop_due_at_ms)
 
 
-def drop(connection: Connection, archive_id: int) -> None:
-    """Note that the month was dropped."""
-    _set(connection, archive_id, dropped_at_ms=now_ms())
+def drop(connection: Connection, archive_id: int, *, dropped_at_ms: int) -> None:
+    """Note that the month was dropped, at a time in milliseconds since 1970, UTC."""
+    _set(connection, archive_id, dropped_at_ms=dropped_at_ms)
 
 
 def forget(connection: Connection, archive_id: int) -> None:

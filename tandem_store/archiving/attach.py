@@ -12,9 +12,10 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Row, Table, delete, insert, select
 
 from tandem_store import archives, dictionaries
-from tandem_store.archives import ArchiveOrigin
+from tandem_store.archives import ArchiveOrigin, MonthArchive
 from tandem_store.archiving.archive_file import at_head, opened, revisions_of, verify
 from tandem_store.archiving.content import Content, digest_of
+from tandem_store.archiving.replaced import replaced
 from tandem_store.archiving.report import AttachReport
 from tandem_store.atomic_file import os_errors_as_store_errors
 from tandem_store.batches import batched
@@ -59,7 +60,8 @@ def attach_month(
         StoreError: there is no such file.
         NotAStoreError: the file is not the archive of a month, is damaged, or was altered.
         SchemaAheadError: it is of a newer version of the package.
-        ConflictError: runs of it are in the store, or in another archive of it.
+        ConflictError: runs of it are in the store; its month is in another archive, which is
+            attached first; or some of its runs were dropped with another archive.
         StoreLockedError: an import, or another job on months, is running.
 
     >>> report = detach_month(filled_url, Month.parse("2026-05"), folder / "archives")
@@ -112,10 +114,12 @@ class _Attachment:
     origin: ArchiveOrigin
     count: Callable[[int], None]
     _content: Content = field(init=False)
+    _replaced: list[MonthArchive] = field(init=False)
 
     def run(self) -> int:
         """Move everything, and compare; return how many runs were restored."""
         self._content = Content.of_archive(self.source)
+        self._replaced = replaced(self.target, self.origin, self._content.run_ids)
         restored = self._make_room()
         is_new = not partitions.is_listed(self.target, self.origin.month)
         returns = is_new or partitions.is_detached(self.target, self.origin.month)
@@ -173,18 +177,13 @@ class _Attachment:
 
     def _elsewhere(self) -> list[str]:
         """Return the runs that are in another archive of the store."""
-        here = {one.id for one in self._its_rows()}
+        here = {one.id for one in self._replaced}
         query = select(detached_runs.c.run_id, detached_runs.c.archive_id)
         found: list[str] = []
         for batch in batched(self._content.run_ids, _BATCH):
             rows = self.target.execute(query.where(detached_runs.c.run_id.in_(batch)))
             found += [row.run_id for row in rows if row.archive_id not in here]
         return found
-
-    def _its_rows(self) -> list[archives.MonthArchive]:
-        """Return what the store knows of this very archive; nothing if it is another store's."""
-        known = archives.all_of(self.target, self.origin.month)
-        return [one for one in known if one.digest == self.origin.digest]
 
     def _copy_runs(self, documents: Table) -> None:
         snapshot_ids = self._snapshots()
@@ -264,7 +263,7 @@ class _Attachment:
         return here is not None and here == there
 
     def _forget_archive(self) -> None:
-        for known in self._its_rows():
+        for known in self._replaced:
             gone = detached_runs.c.archive_id == known.id
             self.target.execute(delete(detached_runs).where(gone))
             totals.remove(self.target, known.id)

@@ -92,7 +92,8 @@ def _give_up(connection: Connection, archive: MonthArchive) -> None:
     for rows in _detached(connection, archive.id):
         deleted_ids.end_many(connection, rows, deleted_at_ms=now_ms)
     connection.execute(delete(detached_runs).where(detached_runs.c.archive_id == archive.id))
-    archives.drop(connection, archive.id)
+    # The same moment, by which the ids that were dropped are known (``archiving.replaced``).
+    archives.drop(connection, archive.id, dropped_at_ms=now_ms)
     partitions.unlist(connection, archive.month)
 
 

@@ -43,7 +43,7 @@ from tests.archiving.months import (
     run_of,
     totals,
 )
-from tests.support.databases import NewDatabase, file_of
+from tests.support.databases import NewDatabase, copied_file, file_of
 from tests.support.stored import dump
 from tests.support.tampering import tampering
 
@@ -287,6 +287,27 @@ def test_what_would_collide_is_refused(months_url: str, tmp_path: Path) -> None:
         tx.connection.execute(update(tables.archives).values(digest=b"\1" * 32))
     with pytest.raises(ConflictError, match="already"):
         attach_month(months_url, other)
+
+
+def test_a_month_is_in_one_archive_at_a_time(
+    months_url: str, months_file: Path, tmp_path: Path
+) -> None:
+    """Another store's waits until ours is back, or dropping ours would take both away."""
+    other = copied_file(months_file, tmp_path / "other.db")
+    with open_store(other) as store, store.begin() as tx:
+        for number in range(EACH):
+            tx.runs.delete(run_id(FEBRUARY, number))
+        tx.runs.add(run_of(FEBRUARY, 1, run_id="theirs"))
+    theirs = detach_month(other, FEBRUARY, tmp_path / "theirs").archive
+    ours = detach_month(months_url, FEBRUARY, tmp_path / "ours").archive
+
+    with pytest.raises(ConflictError, match=r"ours/2020-02\.tandem"):
+        attach_month(months_url, theirs)
+    attach_month(months_url, ours)
+    attach_month(months_url, theirs)
+
+    with open_store(months_url) as store, store.read() as tx:
+        assert tx.runs.count() == len(MONTHS) * EACH + 1
 
 
 def test_an_archive_can_go_into_another_store(

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tandem_store import (
+    ConflictError,
     InvalidFilterError,
     RunFilter,
     StoreError,
@@ -120,6 +121,29 @@ def test_the_same_on_either_database(months_url: str, tmp_path: Path) -> None:
         take(months_url, step, month, tmp_path)
         assert answers(months_url) == before
         assert by_day(months_url) == days
+
+
+def test_no_run_is_counted_twice_when_older_archives_come_back(
+    months_url: str, tmp_path: Path
+) -> None:
+    """After their month was dropped with another archive; of some of its runs, none comes back."""
+    before = answers(months_url)
+    content = forget_content(months_url, FEBRUARY, archive_to=tmp_path / "content").archive
+    detach_month(months_url, FEBRUARY, tmp_path)
+    drop_month(months_url, FEBRUARY)
+
+    assert content is not None
+    attach_month(months_url, content)
+    assert answers(months_url) == before
+
+    with open_store(months_url) as store, store.begin() as tx:
+        tx.runs.add(run_of(FEBRUARY, 1, run_id="later"))
+    before = answers(months_url)
+    detach_month(months_url, FEBRUARY, tmp_path)
+    drop_month(months_url, FEBRUARY)
+    with pytest.raises(ConflictError, match="count twice"):
+        attach_month(months_url, content)
+    assert answers(months_url) == before
 
 
 def test_sums_beyond_64_bits_are_kept(months_url: str, tmp_path: Path) -> None:
