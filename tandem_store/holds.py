@@ -110,6 +110,7 @@ class Holds(HoldReader):
     def _hold(self, kind: str, name: str, why: str, known: ColumnElement[bool]) -> None:
         if not why.strip():
             raise ValueError("A hold needs a reason that others can read.")
+        _lock(self._connection, "ROW EXCLUSIVE")
         if not self._connection.scalar(select(known)):
             raise NotFoundError(f"There is no {kind} {quote_id(name)}.")
         itself = (holds.c.kind == kind, holds.c.name == name)
@@ -131,6 +132,20 @@ def _is_held(table: Table) -> ColumnElement[bool]:
             and_(holds.c.kind == AUTOMATION, holds.c.name == table.c.automation_id),
         )
     )
+
+
+def keep_from_holding(connection: Connection) -> None:
+    """Let nobody place a hold until the commit, by a transaction that takes something away.
+
+    Whoever is just placing one is waited for. Then ask ``refuse_held_run`` or ``_month``.
+    """
+    _lock(connection, "SHARE")
+
+
+def _lock(connection: Connection, mode: str) -> None:
+    # SQLite has one writer at a time anyway.
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql(f"LOCK TABLE {holds.name} IN {mode} MODE")
 
 
 _ANY: Final = Prepared(select(holds.c.name).limit(1))

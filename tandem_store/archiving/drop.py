@@ -45,6 +45,7 @@ def drop_month(url: str | URL, month: Month) -> DropReport:
     with months_lock(target), open_store(target) as store:
         with store.begin() as tx:
             archive = _archive_to_drop(tx.connection, month)
+            holds.keep_from_holding(tx.connection)
             holds.refuse_held_month(tx.connection, month)
             if archive.is_detached:
                 _give_up(tx.connection, archive)

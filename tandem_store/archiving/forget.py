@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy import URL, Connection, Row, select, update
 
+from tandem_store import holds
 from tandem_store.archiving import archive_file
 from tandem_store.archiving.archive_file import (
     MonthSource,
@@ -176,20 +177,31 @@ class _Forgetting:
     def _forget_some(self) -> int:
         with self.store.begin() as tx:
             overwrite_what_is_deleted(tx.connection)
-            # Asked each time: somebody may have held one of the runs meanwhile.
-            refuse_if_blocked(tx.connection, self.month)
             rows = self._remembered(tx.connection)
+            # Asked each time, of what is locked: somebody may have held one of the runs meanwhile,
+            # or taken it up again.
+            holds.keep_from_holding(tx.connection)
+            refuse_if_blocked(tx.connection, self.month)
             self._empty(tx.connection, rows)
         return len(rows)
 
     def _remembered(self, connection: Connection) -> Sequence[Row[str, int, int]]:
-        """Return some documents that have content, locked."""
+        """Return some documents that have content; their runs are locked."""
         table = stored_table(partitions.document_table(connection, self.month))
-        query = select(table.c.run_id, table.c.month, table.c.schema_version).where(
-            table.c.month == self.month.key, table.c.encoding != FORGOTTEN
+        run = stored_table(runs).c
+        # By the runs, as whoever writes one: with the documents first, each would wait for the
+        # other.
+        query = (
+            select(table.c.run_id, table.c.month, table.c.schema_version)
+            .join_from(table, stored_table(runs), run.run_id == table.c.run_id)
+            .where(
+                table.c.month == self.month.key,
+                run.month == self.month.key,
+                table.c.encoding != FORGOTTEN,
+            )
         )
-        order = query.order_by(table.c.run_id).limit(_BATCH).with_for_update()
-        return list(connection.execute(order))
+        order = query.order_by(table.c.run_id).limit(_BATCH)
+        return list(connection.execute(order.with_for_update(of=run.run_id)))
 
     def _empty(self, connection: Connection, rows: Sequence[Row[str, int, int]]) -> None:
         table = stored_table(partitions.document_table(connection, self.month))

@@ -174,6 +174,7 @@ def finish(context: RunsContext, claim: Claim, change: Change, *, allow_unknown:
 def delete(context: RunsContext, run_id: str) -> None:
     """Remove a run and its document."""
     stored_at = _located(context, run_id, lock=True)
+    holds.keep_from_holding(context.connection)
     holds.refuse_held_run(context.connection, run_id)
     storage.ensure_months(context.connection, [stored_at.month])
     with all_or_nothing(context.connection):

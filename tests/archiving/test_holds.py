@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import click
@@ -144,6 +145,32 @@ def test_a_hold_on_a_detached_run_keeps_its_archive(months_url: str, tmp_path: P
     report = retain_months(months_url, plan_retention(months_url))
     assert [one.month for one in report.dropped] == [FEBRUARY]
     assert not archive.exists()
+
+
+@pytest.mark.parametrize("job", ["delete", "forget", "drop"])
+def test_whoever_takes_it_waits_for_a_hold_that_is_just_being_placed(
+    months_url: str, tmp_path: Path, job: str
+) -> None:
+    """Otherwise both would succeed, and what is held would be gone."""
+    with ThreadPoolExecutor(1) as other, open_store(months_url) as store:
+        if job == "drop":
+            detach_month(months_url, FEBRUARY, tmp_path)
+        takes: dict[str, Callable[[], object]] = {
+            "delete": lambda: _delete(months_url),
+            "forget": lambda: forget_content(months_url, FEBRUARY),
+            "drop": lambda: drop_month(months_url, FEBRUARY),
+        }
+        with store.begin() as tx:
+            tx.holds.hold_run(HELD, "an audit")
+            taking = other.submit(takes[job])
+            assert wait([taking], timeout=0.3).done == set()
+        with pytest.raises(HeldError):
+            taking.result()
+
+
+def _delete(url: str) -> None:
+    with open_store(url) as store, store.begin() as tx:
+        tx.runs.delete(HELD)
 
 
 def test_a_hold_has_a_reason_and_something_that_is_held(months_url: str) -> None:
