@@ -10,7 +10,12 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from tandem_store.errors import NotAStoreError, StoreError, StoreLockedError
+from tandem_store.errors import (
+    MonthDetachedError,
+    NotAStoreError,
+    StoreError,
+    StoreLockedError,
+)
 
 #: The largest number that a column holds; the smallest is the negative of it, less one.
 _LARGEST: Final = 2**63 - 1
@@ -35,6 +40,10 @@ _TOO_LARGE: Final = "A value or a question is larger than the database takes. Ma
 _TOO_MANY: Final = "More values were asked for than the database takes. Ask for fewer at once."
 _NUMBER: Final = (
     f"A number is too large for the database, which takes at most {_LARGEST:,}. Use a smaller one."
+)
+_LEFT: Final = (
+    "The month of a run was detached while this transaction was open. Begin another one, which "
+    "sees where it is."
 )
 _TOO_LONG: Final = (
     "The PostgreSQL server ended what took longer than its {setting} allows. Do less at once, or "
@@ -115,6 +124,8 @@ _POSTGRESQL: Final[tuple[tuple[str, type[StoreError], str], ...]] = (
         "The connection to the PostgreSQL server failed or was lost. Check server, host and port.",
     ),
 )
+#: A broken check; that of a partition has no name.
+_NO_PARTITION: Final = "23514"
 #: Stands for failures without a code: mostly, the server was never reached.
 _NO_STATE: Final = "08001"
 _NO_DATABASE: Final = re.compile(r'FATAL: +database ".*" does not exist')
@@ -133,6 +144,8 @@ def translate(error: BaseException) -> StoreError | None:
     # By name, because the PostgreSQL driver may not be installed.
     if original is not None and type(original).__module__.partition(".")[0] == "psycopg":
         state = _sqlstate(original)
+        if state == _NO_PARTITION and not _constraint(original):
+            return MonthDetachedError(because(_LEFT, str(original)))
         if state == _NO_STATE and (known := _by_words(original)):
             return known
         return _match(_POSTGRESQL, state, original)
@@ -188,6 +201,11 @@ def _sqlstate(error: BaseException) -> str:
     if state is None and type(error).__name__ in {"OperationalError", "ConnectionTimeout"}:
         return _NO_STATE
     return state or ""
+
+
+def _constraint(error: BaseException) -> str | None:
+    """Return the name of the constraint that PostgreSQL found broken."""
+    return getattr(getattr(error, "diag", None), "constraint_name", None)
 
 
 def _match(

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import pytest
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from tandem_store import MonthDetachedError, StoreError, attach_month, detach_month, open_store
+from tandem_store import (
+    MonthDetachedError,
+    StoreError,
+    attach_month,
+    detach_month,
+    forget_content,
+    open_store,
+)
+from tandem_store.mapping import RunRows
+from tandem_store.runs import storage
+from tandem_store.runs.context import RunsContext
 from tests.archiving.months import EACH, FEBRUARY, MARCH, run_id, run_of, totals
 from tests.support.stored import dump
 
@@ -38,6 +51,39 @@ def serve(url: str, stop: Any, written: Any, refused: Any, failures: Any) -> Non
                     failures.put("March was called detached")
             except (StoreError, SQLAlchemyError) as error:
                 failures.put(f"{type(error).__name__}: {error}")
+
+
+@pytest.mark.postgresql  # on SQLite, who writes has the file to itself
+def test_a_run_that_is_added_while_its_month_leaves(
+    months_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its transaction has looked whether the month is there: by the same typed error."""
+    real = storage.insert_run
+
+    def detached_first(connection: Connection, run: RunRows) -> int | None:
+        detach_month(months_url, FEBRUARY, tmp_path)
+        return real(connection, run)
+
+    monkeypatch.setattr(storage, "insert_run", detached_first)
+    with open_store(months_url) as store:
+        with pytest.raises(MonthDetachedError), store.begin() as tx:
+            tx.runs.add(run_of(FEBRUARY, 0, run_id="late"))
+        with store.read() as tx:
+            assert not tx.runs.exists("late")
+
+
+@pytest.mark.postgresql  # on SQLite, who writes has the file to itself
+def test_forgetting_beside_writers_of_the_same_runs(
+    months_url: str,
+) -> None:
+    """It waits for who has a run, instead of each waiting for the other."""
+    with ThreadPoolExecutor(1) as other, open_store(months_url) as store:
+        with store.begin() as tx:
+            storage.locate(RunsContext(tx.connection), run_id(FEBRUARY, 2), lock=True)
+            forgetting = other.submit(forget_content, months_url, FEBRUARY)
+            assert wait([forgetting], timeout=0.5).done == set()
+            tx.runs.save(run_of(FEBRUARY, 2), force=True)
+        assert forgetting.result().runs == EACH
 
 
 def test_beside_a_service_that_writes_all_the_time(months_url: str, tmp_path: Path) -> None:
