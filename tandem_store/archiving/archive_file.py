@@ -236,6 +236,11 @@ def revisions_of(connection: Connection, run_ids: Iterable[str] | None = None) -
     return found
 
 
+def refuse_name(path: Path) -> StoreError:
+    """Return the error for an archive whose name another file has."""
+    return StoreError(f"{path} is there already, and is never written over; name another folder.")
+
+
 def not_an_archive(path: Path) -> NotAStoreError:
     """Return the error for a store that is no archive."""
     return NotAStoreError(

@@ -30,7 +30,6 @@ from tandem_store.archiving.blockers import refuse_if_blocked
 from tandem_store.archiving.content import Content
 from tandem_store.archiving.report import DetachReport
 from tandem_store.atomic_file import (
-    name_taken,
     os_errors_as_store_errors,
     publish,
     refuse_unless_room,
@@ -148,7 +147,7 @@ class _Detach:
             raise StoreError(f"The month {self.month} has no runs, so there is nothing to detach.")
         refuse_if_blocked(connection, self.month)
         if os.path.lexists(self.goal) and not self._left_behind(connection):
-            raise name_taken(self.goal)
+            raise archive_file.refuse_name(self.goal)
 
     def _left_behind(self, connection: Connection) -> bool:
         """Whether the file with the archive's name is from an attempt that was interrupted."""
@@ -164,7 +163,7 @@ class _Detach:
         """Remove what was left behind under the archive's name; see Note [Detaching]."""
         if os.path.lexists(self.goal):
             if not self._left_behind(connection):
-                raise name_taken(self.goal)
+                raise archive_file.refuse_name(self.goal)
             self.goal.unlink()
 
     def _detached(self) -> DetachReport:

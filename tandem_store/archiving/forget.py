@@ -26,7 +26,6 @@ from tandem_store.archiving.content import Content, Count, digest_of
 from tandem_store.archiving.detach import forget_unneeded, give_space_back, state_of
 from tandem_store.archiving.report import ForgetReport
 from tandem_store.atomic_file import (
-    name_taken,
     os_errors_as_store_errors,
     publish,
     workspace,
@@ -132,7 +131,7 @@ class _Forgetting:
         goal = folder / archive_file.name_of(self.month)
         if os.path.lexists(goal):
             if not self._is_archived_in(goal):
-                raise name_taken(goal)
+                raise archive_file.refuse_name(goal)
             return goal  # by a call that was interrupted before it had forgotten everything
         with workspace(folder) as room:
             with self.store.read() as tx:

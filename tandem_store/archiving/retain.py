@@ -28,6 +28,9 @@ from tandem_store.store import open_store
 #: The folder for archives if none is named: beside an SQLite file, else in the current folder.
 FOLDER: Final = "tandem-store-archives"
 
+#: The most months that can be kept: a thousand years of them.
+MOST_KEPT: Final = 12_000
+
 DETACH: Final = "detach"
 DROP: Final = "drop"
 
@@ -109,14 +112,14 @@ def plan_retention(
     beside an SQLite file, or in the current folder. Months that an earlier call detached with
     ``drop_after`` are dropped when that time is over; without ``keep``, only they are.
 
-    Raises ``ValueError`` if ``keep`` is less than 1 or ``drop_after`` is negative.
+    Raises ``ValueError`` if ``keep`` is not 1 to 12,000 or ``drop_after`` is negative.
 
     >>> plan = plan_retention(filled_url, keep=1)
     >>> [(step.action, step.month.label, step.runs) for step in plan.steps]
     [('detach', '2026-05', 3)]
     """
-    if keep is not None and keep < 1:
-        raise ValueError("keep is at least 1: the current month always stays")
+    if keep is not None and not 1 <= keep <= MOST_KEPT:
+        raise ValueError(f"keep is 1, for the current month alone, to {MOST_KEPT:,}")
     if drop_after is not None and drop_after < timedelta():
         raise ValueError("drop_after is not negative")
     target = database_url(url)

@@ -146,7 +146,8 @@ def _updated(
     if not allow_unknown:
         refuse_new_fields(after, unknown_fields(before))
     stored_at = StoredAt(stored.month, stored.revision, before.status)
-    if not _swap(context, rows, stored_at, claim, snapshot_id=_same_snapshot(stored, rows)):
+    same = _same_snapshot(stored, rows)
+    if not _swap(context, rows, stored_at, claim, snapshot_id=same, unless_forgotten=True):
         return None
     _log_if_left(run_id, before.status, after.status)
     reopened = before.is_terminal and not after.is_terminal
@@ -204,6 +205,7 @@ def _swap(
     claim: Claim | None = None,
     *,
     snapshot_id: int | None = None,
+    unless_forgotten: bool = False,
 ) -> bool:
     """Write a run over the one that was read; returns False if that is not there any more."""
     connection = context.connection
@@ -222,6 +224,7 @@ def _swap(
             only_if=_as_it_was_read(context.tenancy, claimed=claim is not None),
             values=values,
             snapshot_id=snapshot_id,
+            unless_forgotten=unless_forgotten,
         )
 
 

@@ -21,9 +21,9 @@ from tandem_store.database import dialect, partitions
 from tandem_store.database.bulk import insert_rows
 from tandem_store.database.damaged_rows import stored_month
 from tandem_store.database.prepared import Prepared
-from tandem_store.errors import StoreError
+from tandem_store.errors import ContentForgottenError, StoreError, quote_id
 from tandem_store.mapping import STORED_VERSION, RunRows
-from tandem_store.mapping.compression import RUN_ENCODING
+from tandem_store.mapping.compression import FORGOTTEN, RUN_ENCODING
 from tandem_store.month import Month
 from tandem_store.runs import deleted_ids, detached_runs
 from tandem_store.runs.context import RunsContext
@@ -130,12 +130,16 @@ def replace(
     only_if: tuple[ColumnElement[bool], ...] = (),
     values: Mapping[str, Any] = _NONE,
     snapshot_id: int | None = None,
+    unless_forgotten: bool = False,
 ) -> bool:
     """Write a run over the one with its id, moving the document if the month has changed.
 
     Returns False, and writes nothing, if the stored row does not satisfy ``only_if``, whose
     parameters have ``values``. It must be the same object at each call: its statement is kept.
-    ``snapshot_id`` is the row of the run's snapshot, if the caller knows it.
+    ``snapshot_id`` is the row of the run's snapshot, if the caller knows it. With
+    ``unless_forgotten``, content that was forgotten since the run was read does not come back.
+
+    Raises ``ContentForgottenError`` then.
     """
     if snapshot_id is None:
         snapshot_id = _snapshot_id(run, _snapshot_ids(connection, [run]))
@@ -144,7 +148,7 @@ def replace(
     moves = run.month != old_month
     if not _replacing(only_if, moves=moves).write(connection, {**new, **values}):
         return False
-    _replace_document(connection, run, old_month)
+    _replace_document(connection, run, old_month, unless_forgotten=unless_forgotten)
     return True
 
 
@@ -157,22 +161,44 @@ def _replacing(only_if: tuple[ColumnElement[bool], ...], *, moves: bool) -> Prep
     return Prepared(statement.values({name: bindparam(f"new_{name}") for name in columns}))
 
 
-def _replace_document(connection: Connection, run: RunRows, old_month: Month) -> None:
+def _replace_document(
+    connection: Connection, run: RunRows, old_month: Month, *, unless_forgotten: bool
+) -> None:
     table, row = partitions.document_table(connection, run.month), document_row(run)
-    if run.month == old_month:
+    stays = run.month == old_month
+    if stays:
         new = {f"new_{name}": value for name, value in row.items()}
-        if _replacing_document(table).write(connection, new):
+        if _replacing_document(table, unless_forgotten=unless_forgotten).write(connection, new):
             return
-    else:
+    if unless_forgotten:
+        _refuse_forgotten(connection, row["run_id"], old_month)
+    if not stays:
         remove_document(connection, row["run_id"], old_month)
     insert_rows(connection, table, [row])
 
 
+def _refuse_forgotten(connection: Connection, run_id: str, month: Month) -> None:
+    # The row of the run is locked by now, and whoever forgets locks it first.
+    table = partitions.document_table(connection, month)
+    values = {"run_id": run_id, "month": month}
+    if _forgotten(table).first(connection, values) is not None:
+        raise ContentForgottenError(
+            f"The content of the run {quote_id(run_id)} was forgotten while it was updated."
+        )
+
+
 @lru_cache(_STATEMENTS)
-def _replacing_document(table: Table) -> Prepared:
+def _forgotten(table: Table) -> Prepared:
+    key = [table.c[name] == bindparam(name) for name in _DOCUMENT_KEY]
+    return Prepared(select(table.c.run_id).where(*key, table.c.encoding == FORGOTTEN))
+
+
+@lru_cache(_STATEMENTS)
+def _replacing_document(table: Table, *, unless_forgotten: bool) -> Prepared:
     key = [table.c[name] == bindparam(f"new_{name}") for name in _DOCUMENT_KEY]
     others = [column.name for column in table.c if column.name not in _DOCUMENT_KEY]
-    statement = update(table).where(*key)
+    has_content = [table.c.encoding != FORGOTTEN] if unless_forgotten else []
+    statement = update(table).where(*key, *has_content)
     return Prepared(statement.values({name: bindparam(f"new_{name}") for name in others}))
 
 

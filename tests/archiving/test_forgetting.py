@@ -9,6 +9,7 @@ import pytest
 from tandem_store import (
     ContentForgottenError,
     NotFoundError,
+    RunRecord,
     StoreError,
     attach_month,
     backup_store,
@@ -225,3 +226,18 @@ def test_a_copy_of_a_dropped_archive_brings_the_month_back(months_url: str, tmp_
 
     assert totals(months_url) == stats
     assert dump(months_url) == before
+
+
+@pytest.mark.postgresql
+def test_an_update_that_was_under_way_does_not_bring_content_back(months_url: str) -> None:
+    """It had read the run before; what it would write is what was forgotten."""
+
+    def forget_meanwhile(run: RunRecord) -> RunRecord:
+        forget_content(months_url, FEBRUARY)
+        return run.changed(detail="read before")
+
+    with open_store(months_url) as store:
+        with pytest.raises(ContentForgottenError), store.begin() as tx:
+            tx.runs.update(run_id(FEBRUARY, 2), forget_meanwhile)
+
+    assert blobs(months_url) == [b""] * EACH

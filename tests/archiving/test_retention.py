@@ -109,7 +109,8 @@ def test_archives_lie_beside_the_store_unless_told_otherwise(months_url: str) ->
 @pytest.mark.sqlite
 def test_impossible_wishes_are_refused(months_url: str) -> None:
     """Before anything is read."""
-    with pytest.raises(ValueError, match="at least 1"):
-        plan_retention(months_url, keep=0)
+    for keep in (0, 12_001):
+        with pytest.raises(ValueError, match="keep is 1"):
+            plan_retention(months_url, keep=keep)
     with pytest.raises(ValueError, match="negative"):
         plan_retention(months_url, keep=1, drop_after=timedelta(days=-1))

@@ -18,6 +18,7 @@ from tandem_store.archiving import (
     retain_months,
 )
 from tandem_store.archiving.drop import archive_of_month
+from tandem_store.archiving.retain import MOST_KEPT
 from tandem_store.cli import exits, options, output
 from tandem_store.cli.progress import progress_bar
 from tandem_store.cli.times import Moment
@@ -150,7 +151,7 @@ def forget(
 @click.option(
     "--keep",
     metavar="N",
-    type=click.IntRange(1, 12_000),
+    type=click.IntRange(1, MOST_KEPT),
     help="Keep the N newest months, the current one among them, and detach the others.",
 )
 @click.option(
