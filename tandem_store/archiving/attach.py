@@ -77,7 +77,7 @@ def attach_month(
         open_store(target) as store,
         at_head(path) as readable,
     ):
-        steps = _Steps(notify)
+        steps = _Steps(notify, runs=_runs_in(readable))
         origin = verify(readable, steps.count)
         with opened(readable) as source, store.begin() as tx:
             attachment = _Attachment(source, tx.connection, origin, steps.count)
@@ -94,15 +94,21 @@ def attach_month(
 
 @dataclass(slots=True)
 class _Steps:
-    """Reports how far it came: what is read, written, and read back is counted each time."""
+    """Reports how far it came: each run is read, written, and read back."""
 
     progress: Progress
+    runs: int
     done: int = 0
-    total: int = 0
 
     def count(self, runs_read: int) -> None:
         self.done += runs_read
-        self.progress("attaching", self.done, max(self.done, self.total))
+        self.progress("attaching", self.done, max(self.done, 3 * self.runs))
+
+
+def _runs_in(path: Path) -> int:
+    with opened(path) as connection:
+        origin = archives.origin_of(connection)
+    return 0 if origin is None else origin.runs
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Insert,
+    Numeric,
     Table,
     cast,
     extract,
@@ -49,6 +50,26 @@ def _plain(element: unindexed, compiler: SQLCompiler, **how: Any) -> str:
 @compiles(unindexed, "sqlite")
 def _with_plus(element: unindexed, compiler: SQLCompiler, **how: Any) -> str:
     return f"+{compiler.process(element.clauses, **how)}"
+
+
+class all_digits(FunctionElement[Any]):  # noqa: N801 - named as SQL functions are
+    """A float as a number that sums do not round.
+
+    PostgreSQL makes a decimal of a float with 15 digits, and of its text with all that it has.
+    """
+
+    inherit_cache = True
+    type = Numeric(asdecimal=False)
+
+
+@compiles(all_digits)
+def _as_number(element: all_digits, compiler: SQLCompiler, **how: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **how)} AS NUMERIC)"
+
+
+@compiles(all_digits, "postgresql")
+def _by_its_text(element: all_digits, compiler: SQLCompiler, **how: Any) -> str:
+    return f"CAST(CAST({compiler.process(element.clauses, **how)} AS TEXT) AS NUMERIC)"
 
 
 def insert_unless_there(dialect_name: str, table: Table) -> Insert:

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from tandem_store.database.bulk import insert_rows
+from tandem_store.database.dialect import all_digits
 from tandem_store.errors import InvalidFilterError
 from tandem_store.month import MILLISECONDS_PER_DAY, Month
 from tandem_store.records import RunFilter
@@ -73,6 +74,11 @@ def whole(high: Any, low: Any) -> int:
 def sum_of_costs(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return the sum of costs, as a decimal: floats could overflow, an error on PostgreSQL."""
     return func.sum(cast(column, _DECIMAL))
+
+
+def _sum_of_sums(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the sum of what was summed before, with all of its digits."""
+    return func.sum(all_digits(column))
 
 
 def keep(connection: Connection, month: Month, archive_id: int) -> None:
@@ -129,7 +135,7 @@ def by_month_and_status(context: RunsContext, run_filter: RunFilter | None) -> l
             month_totals.c.status,
             func.sum(month_totals.c.runs).label("runs"),
             *Halves.of(month_totals.c.total_tokens, "total_tokens"),
-            sum_of_costs(month_totals.c[_COST]).label(_COST),
+            _sum_of_sums(month_totals.c[_COST]).label(_COST),
         )
         .join_from(month_totals, archives)
         .where(*selection.shape().conditions(_kept))

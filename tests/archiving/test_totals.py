@@ -166,6 +166,19 @@ def test_sums_beyond_64_bits_are_kept(months_url: str, tmp_path: Path) -> None:
     assert sum(tokens for _, tokens, _ in before.values()) > 2**64 - 2
 
 
+def test_large_costs_keep_their_digits(months_url: str, tmp_path: Path) -> None:
+    """A float has 17 digits at most, and a decimal of PostgreSQL that is made of one 15."""
+    with open_store(months_url) as store, store.begin() as tx:
+        for number, cost in ((0, 4_000_000.25), (4, 123.000_000_123)):
+            run = run_of(FEBRUARY, number, estimated_cost_usd=cost, created_at_ms=JANUARY_MS)
+            tx.runs.save(run.changed(automation_id="a"), force=True)
+    before = totals(months_url)
+
+    detach_month(months_url, FEBRUARY, tmp_path)
+
+    assert totals(months_url) == before
+
+
 def test_what_totals_do_not_know_is_refused(months_url: str, tmp_path: Path) -> None:
     """Only if there are any; and never if they are not asked for."""
     noon = datetime(2020, 1, 6, 12, tzinfo=UTC)

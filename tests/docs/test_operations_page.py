@@ -26,7 +26,7 @@ _HELD, _ASKED_FOR = "8e0a5b1c-held", "5d4f3e2a-forgotten"
 def fill(url: str) -> None:
     """Two years of runs, of which one month has what the page holds."""
     runs = []
-    for month in range(24):
+    for month in (*range(6), 20, 21, 22):
         at = _JANUARY_MS + month * _MONTH_MS
         times = {"created_at_ms": at, "updated_at_ms": at, "finished_at_ms": at}
         runs.append(new_run(f"run-{month}", automation_snapshot=definition("shared"), **times))
@@ -66,4 +66,4 @@ def test_its_commands_and_its_snippet_run(
         states = {one.month: one.state for one in tx.months.in_use()}
         assert (states[Month(2024, 5)], states[Month(2025, 10)]) == ("detached", "attached")
         assert Month(2024, 2) not in states
-        assert sum(one.runs for one in tx.runs.stats()) == 27
+        assert sum(one.runs for one in tx.runs.stats()) == 12
