@@ -23,24 +23,37 @@ from tests.support.stored import bare_connection, dump
 ENTRIES: Final = "SELECT count(*) FROM import_entries"
 #: Each tenth run is in the hot file as well, stripped and newer, so that there is much to settle.
 HOT_EVERY: Final = 10
-#: Small batches, so that an import of a few hundred shards has moments to be killed at.
+#: Small batches, so that an import of a few hundred shards has moments to be killed at. It stops
+#: when the ledger has so many rows, and waits to be killed: whoever watches it may be slow.
 SMALL_BATCHES: Final = """
-import sys
+import os, signal, sys
 from pathlib import Path
-from tandem_store.importer import ImportOptions, import_state
-import_state(sys.argv[1], Path(sys.argv[2]), ImportOptions(jobs=2, batch=10))
+from tandem_store.importer import ImportOptions, import_state, storing
+url, state, at = sys.argv[1:]
+write, written = storing._Batch.write, 0
+def counted(batch):
+    global written
+    write(batch)
+    written += len(batch._copies)
+flush = storing.Writer.flush
+def stopping(writer):
+    flush(writer)
+    if written >= int(at):
+        os.kill(os.getpid(), signal.SIGSTOP)
+storing._Batch.write, storing.Writer.flush = counted, stopping
+import_state(url, Path(state), ImportOptions(jobs=2, batch=10))
 """
 
 
-Command = Callable[[str, Path], list[str]]
+Command = Callable[[str, Path, int], list[str]]
 
 
-def in_small_batches(url: str, state: Path) -> list[str]:
-    """The command that imports by the library, ten copies a transaction."""
-    return [sys.executable, "-c", SMALL_BATCHES, url, str(state)]
+def in_small_batches(url: str, state: Path, at: int) -> list[str]:
+    """The command that imports by the library, ten copies a transaction, and stops on its way."""
+    return [sys.executable, "-c", SMALL_BATCHES, url, str(state), str(at)]
 
 
-def command_line(url: str, state: Path) -> list[str]:
+def command_line(url: str, state: Path, _at: int = 0) -> list[str]:
     """The command that an operator types."""
     importing = ["--db", url, "import", str(state), "--jobs", "2"]
     return [sys.executable, "-m", "tandem_store", *importing]
@@ -88,7 +101,8 @@ def assert_same_dump_after_kills(
 
     for moment in range(1, moments + 1):
         url = new_store()
-        survived = kill(command(url, state), url, at=moment * total // (moments + 1))
+        at = moment * total // (moments + 1)
+        survived = kill(command(url, state, at), url, at=at)
         assert 0 < survived < total, f"moment {moment}: {survived} of {total} rows"
 
         resume(url, state)
