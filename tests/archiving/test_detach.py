@@ -24,6 +24,7 @@ from tandem_store import (
     dictionaries,
     drop_month,
     open_store,
+    plan_retention,
     tables,
     upgrade,
 )
@@ -390,3 +391,28 @@ def test_the_tenant_of_the_fixture_is_there(months_url: str) -> None:
         run = tx.runs.get(run_id(FEBRUARY, 3))
     assert run is not None
     assert run.tenant_context.org_id == ACME["org_id"]
+
+
+@pytest.mark.sqlite
+def test_an_interrupted_import_keeps_every_month(months_url: str, tmp_path: Path) -> None:
+    """It may bring more runs of the month; the message names the command that finishes it."""
+    with tampering(months_url) as connection:
+        connection.execute(update(tables.imports).values(state="settling"))
+
+    with pytest.raises(StoreError, match="was interrupted.*tandem-store import"):
+        detach_month(months_url, FEBRUARY, tmp_path)
+
+    plan = plan_retention(months_url, keep=1, archive_to=tmp_path)
+    assert {one.blocked_by[0].code for one in plan.steps} == {"import_interrupted"}
+
+
+@pytest.mark.sqlite
+def test_an_altered_snapshot_keeps_its_month(months_url: str, tmp_path: Path) -> None:
+    """It can be read, and is not what its digest says."""
+    with tampering(months_url) as connection:
+        snapshots = tables.automation_snapshots
+        altered = {"encoding": "json", "document": b'{"automation_id": "another"}'}
+        connection.execute(update(snapshots).values(altered))
+
+    with pytest.raises(NotAStoreError, match="digest|do not agree|cannot be read"):
+        detach_month(months_url, FEBRUARY, tmp_path)

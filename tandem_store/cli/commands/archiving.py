@@ -79,7 +79,7 @@ def attach(archive: str, url: str, as_json: bool) -> None:
         archiving_summary.show_attached(report)
 
 
-@click.command("drop", short_help="Give up a detached month for good.")
+@click.command("drop", short_help="Delete a detached month and its archive.")
 @_month
 @options.database
 @click.option("--dry-run", is_flag=True, help="Only show what would be dropped.")
@@ -109,7 +109,7 @@ def drop(month: Month, url: str, dry_run: bool, yes: bool, as_json: bool) -> Non
         archiving_summary.show_dropped(report)
 
 
-@click.command("forget-content", short_help="Delete the documents of a month, keep its books.")
+@click.command("forget-content", short_help="Delete the documents of a month; its runs stay listed.")
 @_month
 @options.database
 @click.option("--archive-to", metavar="DIR", help="Write the month to an archive in DIR before.")

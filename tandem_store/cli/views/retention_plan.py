@@ -22,7 +22,7 @@ def plan_to_json(plan: RetentionPlan) -> dict[str, Any]:
 def show_plan(plan: RetentionPlan) -> None:
     """Print every step with its runs and bytes, and what blocks it."""
     if not plan.steps:
-        output.print_message(f"Nothing to do; {counted(len(plan.kept), 'month')} kept.")
+        output.print_message("Nothing to do.")
         return
     rows = [
         (
@@ -39,7 +39,8 @@ def show_plan(plan: RetentionPlan) -> None:
     )
     for step in plan.blocked:
         _show_blockers(step)
-    output.print_message(f"{counted(len(plan.kept), 'month')} kept.")
+    if plan.kept:
+        output.print_message(f"Newer, and kept: {counted(len(plan.kept), 'month')}.")
 
 
 def show(report: RetentionReport, plan: RetentionPlan) -> None:
