@@ -97,7 +97,14 @@ class MonthDetachedError(StoreError):
 
 
 class ContentForgottenError(StoreError):
-    """The content of this run was forgotten: only what is listed of it is left."""
+    """The content of this run was forgotten: only what is listed of it is left.
+
+    ``run_id`` is the run.
+    """
+
+    def __init__(self, message: str, *, run_id: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
 
 
 class HeldError(StoreError):

@@ -6,6 +6,7 @@ month.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,7 +28,7 @@ from tandem_store.clock import now_ms
 from tandem_store.database.damaged_rows import shortened
 from tandem_store.database.prepared import Prepared
 from tandem_store.database.read_only import ReadOnly
-from tandem_store.errors import ConflictError, HeldError, NotFoundError, StoreError, quote_id
+from tandem_store.errors import ConflictError, HeldError, NotFoundError, quote_id
 from tandem_store.month import Month
 from tandem_store.tables import archives, automations, detached_runs, holds, runs
 
@@ -98,13 +99,20 @@ class Holds(HoldReader):
         self._hold(AUTOMATION, automation_id, why, known)
 
     def release(self, kind: str, name: str) -> None:
-        """End a hold. Raises ``NotFoundError`` if there is none."""
+        """End a hold; ``kind`` is ``run`` or ``automation``.
+
+        Raises:
+            NotFoundError: there is no such hold.
+            ValueError: there is no such kind.
+        """
+        if kind not in {RUN, AUTOMATION}:
+            raise ValueError(f"a hold is on a run or an automation, not on {kind!r}")
         released = self._connection.execute(
             delete(holds).where(holds.c.kind == kind, holds.c.name == name)
         )
         if not released.rowcount:
             raise NotFoundError(
-                f"The {kind} {quote_id(name)} is not held. See what is with: tandem-store hold list"
+                f"The {kind} {quote_id(name)} is not held. To see what is: tandem-store hold list"
             )
 
     def _hold(self, kind: str, name: str, why: str, known: ColumnElement[bool]) -> None:
@@ -118,7 +126,8 @@ class Holds(HoldReader):
         if before is not None:
             raise ConflictError(
                 f"The {kind} {quote_id(name)} is held already: {shortened(before)}. To change the "
-                f"reason, release it first: tandem-store hold release {kind} ID"
+                "reason, release it first: "
+                f"tandem-store hold release {kind} {shlex.quote(name)}"
             )
         row = {"kind": kind, "name": name, "why": why, "created_at_ms": now_ms()}
         self._connection.execute(insert(holds).values(row))
@@ -159,7 +168,9 @@ def refuse_held_run(connection: Connection, run_id: str) -> None:
     if _ANY.first(connection, {}) is None:
         return
     if _RUN_IS_HELD.first(connection, {"run_id": run_id}) is not None:
-        raise _held((run_id,), 1, f"The run {quote_id(run_id)} is held")
+        holding = _holding(connection, runs, runs.c.run_id == run_id)
+        what = f"The run {quote_id(run_id)} is held"
+        raise HeldError(f"{what}. {_reasons(holding)}", run_ids=(run_id,))
 
 
 def refuse_held_month(connection: Connection, month: Month) -> None:
@@ -176,14 +187,34 @@ def refuse_held_month(connection: Connection, month: Month) -> None:
         return
     query = select(held.c.run_id).order_by(held.c.run_id).limit(_LISTED)
     run_ids = tuple(connection.execute(query).scalars())
-    noun = "run" if count == 1 else "runs"
-    raise _held(run_ids, count, f"The month {month} has {count:,} held {noun}")
-
-
-def _held(run_ids: tuple[str, ...], count: int, what: str) -> StoreError:
     named = ", ".join(map(quote_id, run_ids[:_NAMED]))
     more = f" and {count - _NAMED:,} more" if count > _NAMED else ""
-    return HeldError(
-        f"{what}: {named}{more}. See why with: tandem-store hold list",
-        run_ids=run_ids,
+    noun = "run" if count == 1 else "runs"
+    what = f"The month {month} has {count:,} held {noun}: {named}{more}"
+    in_month = select(archives.c.id).where(archives.c.month == month)
+    holding = [
+        *_holding(connection, runs, runs.c.month == month),
+        *_holding(connection, detached_runs, detached_runs.c.archive_id.in_(in_month)),
+    ]
+    raise HeldError(f"{what}. {_reasons(holding)}", run_ids=run_ids)
+
+
+def _holding(connection: Connection, table: Table, where: ColumnElement[bool]) -> list[Hold]:
+    """Return the holds that keep the rows of a table."""
+    on_run = and_(holds.c.kind == RUN, holds.c.name == table.c.run_id)
+    on_automation = and_(holds.c.kind == AUTOMATION, holds.c.name == table.c.automation_id)
+    query = select(holds).where(exists().where(where, or_(on_run, on_automation)))
+    rows = connection.execute(query.order_by(holds.c.kind, holds.c.name).limit(_NAMED))
+    return [Hold(row.kind, row.name, row.why, row.created_at_ms) for row in rows]
+
+
+def _reasons(holding: list[Hold]) -> str:
+    """Return why, and how the first hold is ended."""
+    because = "; ".join(
+        f"the {one.kind} {quote_id(one.name)} ({shortened(one.why)})" for one in holding
+    )
+    first = holding[0]
+    return (
+        f"Held are: {because}. To end a hold: "
+        f"tandem-store hold release {first.kind} {shlex.quote(first.name)}"
     )

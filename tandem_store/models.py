@@ -110,8 +110,8 @@ class RunDocument(Model):
     """Shape of the document: 1."""
     encoding: Mapped[str]
     """How the document is compressed: ``zstd-1`` for zstd with the dictionary of the package,
-    ``zstd-dict`` with one from ``dictionaries``, ``zstd`` without one as before revision 0004, or
-    ``json`` for not at all."""
+    ``zstd-dict`` with one from ``dictionaries``, ``zstd`` without one as before revision 0004,
+    ``json`` for not at all; ``forgotten`` if the content was deleted and the document is empty."""
     document: Mapped[bytes]
     """JSON with the fields of the record that are no columns, and a digest of those columns."""
 

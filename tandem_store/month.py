@@ -95,6 +95,13 @@ class Month:
         return type(self), (self.year, self.month)
 
 
+def require_month(value: object) -> Month:
+    """Return a month; raises ``TypeError`` for anything else, such as its text."""
+    if isinstance(value, Month):
+        return value
+    raise TypeError(f"a month is a Month, such as Month.parse('2026-08'), not {value!r}")
+
+
 @lru_cache(maxsize=4_096)
 def _month_of_day(day: int) -> Month:
     """Return the month of a day since 1970; an import asks for few days many times."""

@@ -158,7 +158,15 @@ def opened(path: Path) -> Iterator[Connection]:
 
 @contextmanager
 def at_head(path: Path) -> Iterator[Path]:
-    """Yield the archive, or, if it is of an older revision, a copy of it that was upgraded."""
+    """Yield the archive, or, if it is of an older revision, a copy of it that was upgraded.
+
+    Raises ``StoreError`` if there is no file.
+    """
+    if not path.exists():
+        raise StoreError(
+            f"There is no file {path}. See where each archive was written with: "
+            "tandem-store months list"
+        )
     found = _revision(path)
     if found == revisions.HEAD:
         yield path
@@ -236,9 +244,19 @@ def revisions_of(connection: Connection, run_ids: Iterable[str] | None = None) -
     return found
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder for an archive; raises ``StoreError`` if its name is that of a file."""
+    if folder.exists() and not folder.is_dir():
+        raise StoreError(f"{folder} is a file. Name a folder for the archive.")
+    folder.mkdir(parents=True, exist_ok=True)
+
+
 def refuse_name(path: Path) -> StoreError:
     """Return the error for an archive whose name another file has."""
-    return StoreError(f"{path} is there already, and is never written over; name another folder.")
+    return StoreError(
+        f"{path} is there already, and is never written over. Name another folder; or remove the "
+        "file, if it is an archive that was attached and a backup has the month."
+    )
 
 
 def not_an_archive(path: Path) -> NotAStoreError:

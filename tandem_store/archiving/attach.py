@@ -161,6 +161,11 @@ class _Attachment:
         if colliding:
             named = ", ".join(map(quote_id, colliding[:_NAMED]))
             more = f" and {len(colliding) - _NAMED:,} more" if len(colliding) > _NAMED else ""
+            if len(colliding) == len(ours):
+                raise ConflictError(
+                    f"The store has all runs of this archive already: {self.origin.month} is "
+                    "attached. Nothing was changed."
+                )
             raise ConflictError(
                 f"The store has runs of this archive already, so nothing was attached: {named}"
                 f"{more}."

@@ -75,8 +75,8 @@ def _not_ended(connection: Connection, month: Month) -> Blocker | None:
     have = "1 run that has" if count == 1 else f"{count:,} runs that have"
     return Blocker(
         "not_ended",
-        f"The month {month} has {have} not ended: {named}{more}. A run that ends now moves to the "
-        "current month.",
+        f"The month {month} has {have} not ended: {named}{more}. A run that ends moves to the "
+        "current month. To see them: tandem-store runs list --open",
         run_ids,
     )
 

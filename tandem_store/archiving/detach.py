@@ -42,7 +42,7 @@ from tandem_store.database.locks.jobs import import_lock, months_lock
 from tandem_store.database.urls import database_url
 from tandem_store.errors import StoreError, StoreLockedError
 from tandem_store.jsontext import canonical
-from tandem_store.month import Month
+from tandem_store.month import Month, require_month
 from tandem_store.progress import Progress, ignore_progress
 from tandem_store.runs import totals
 from tandem_store.store import Store, open_store, open_to_remove
@@ -96,7 +96,7 @@ def detach_month(
     (3, '2026-05.tandem')
     """
     began, target = time.monotonic(), database_url(url)
-    goal = Path(folder).absolute() / archive_file.name_of(month)
+    goal = Path(folder).absolute() / archive_file.name_of(require_month(month))
     with import_lock(target), months_lock(target), open_store(target) as store:
         job = _Detach(target, store, month, goal, drop_due_at_ms, progress or ignore_progress)
         with os_errors_as_store_errors():
@@ -132,7 +132,7 @@ class _Detach:
             self._refuse(tx.connection)
             size = next(one.bytes for one in tx.months.list() if one.month == self.month)
             before = space.database_bytes(tx.connection)
-        self.goal.parent.mkdir(parents=True, exist_ok=True)
+        archive_file.make_folder(self.goal.parent)
         refuse_unless_room(self.goal.parent, size)
         report = self._detached()
         give_space_back(self.store)

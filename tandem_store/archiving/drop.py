@@ -9,14 +9,14 @@ from typing import Final
 from sqlalchemy import URL, Connection, delete, select
 
 from tandem_store import archives, holds
-from tandem_store.archives import MonthArchive
-from tandem_store.archiving.archive_file import opened
+from tandem_store.archives import ArchiveOrigin, MonthArchive
+from tandem_store.archiving.archive_file import opened, store_name
 from tandem_store.archiving.report import DropReport
 from tandem_store.database import dialect, partitions
 from tandem_store.database.locks.jobs import months_lock
 from tandem_store.database.urls import database_url
 from tandem_store.errors import NotFoundError, StoreError
-from tandem_store.month import Month
+from tandem_store.month import Month, require_month
 from tandem_store.runs import deleted_ids
 from tandem_store.store import open_store
 from tandem_store.tables import detached_runs
@@ -29,7 +29,8 @@ def drop_month(url: str | URL, month: Month) -> DropReport:
 
     The totals of its tokens and cost stay. Its ids may be used again, and a run that is added under
     one goes on with its revisions. A file that is not the archive any more is left alone, and so
-    are copies in other places. After an interruption, the same call goes on.
+    are the archive of the store that this one is a copy of, and copies of the file in other places.
+    After an interruption, the same call goes on.
 
     Raises:
         NotFoundError: the store has no such month.
@@ -42,6 +43,7 @@ def drop_month(url: str | URL, month: Month) -> DropReport:
     (True, False)
     """
     target = database_url(url)
+    require_month(month)
     with months_lock(target), open_store(target) as store:
         with store.begin() as tx:
             archive = _archive_to_drop(tx.connection, month)
@@ -49,12 +51,18 @@ def drop_month(url: str | URL, month: Month) -> DropReport:
             holds.refuse_held_month(tx.connection, month)
             if archive.is_detached:
                 _give_up(tx.connection, archive)
-        return _removed(archive)
+        return _removed(archive, store_name(target))
 
 
-def archive_of_month(connection: Connection, month: Month) -> MonthArchive:
-    """Return the archive of a detached month. Raises as ``drop_month`` does."""
-    return _archive_to_drop(connection, month)
+def plan_drop(url: str | URL, month: Month) -> MonthArchive:
+    """Return the archive of the month that ``drop_month`` would give up; changes nothing.
+
+    Raises as ``drop_month`` does.
+    """
+    with open_store(url) as store, store.read() as tx:
+        archive = _archive_to_drop(tx.connection, require_month(month))
+        holds.refuse_held_month(tx.connection, month)
+    return archive
 
 
 def _archive_to_drop(connection: Connection, month: Month) -> MonthArchive:
@@ -77,15 +85,18 @@ def _archive_to_drop(connection: Connection, month: Month) -> MonthArchive:
 
 def is_the_archive(archive: MonthArchive) -> bool:
     """Whether the file at an archive's place is that archive, by what it says of itself."""
-    path = Path(archive.location)
+    origin = _origin(Path(archive.location))
+    return origin is not None and origin.digest == archive.digest
+
+
+def _origin(path: Path) -> ArchiveOrigin | None:
     if not path.is_file():
-        return False
+        return None
     try:
         with opened(path) as connection:
-            origin = archives.origin_of(connection)
+            return archives.origin_of(connection)
     except StoreError:
-        return False
-    return origin is not None and origin.digest == archive.digest
+        return None
 
 
 def _give_up(connection: Connection, archive: MonthArchive) -> None:
@@ -109,14 +120,18 @@ def _detached(connection: Connection, archive_id: int) -> Iterator[dict[str, int
         rows = connection.execute(query.where(table.run_id > rows[-1].run_id)).all()
 
 
-def _removed(archive: MonthArchive) -> DropReport:
+def _removed(archive: MonthArchive, store: str) -> DropReport:
     path = Path(archive.location)
     report = DropReport(month=archive.month, runs=archive.runs, archive=path)
-    if is_the_archive(archive):
+    origin = _origin(path)
+    if not path.exists():
+        report.left = "it was not there"
+    elif origin is None or origin.digest != archive.digest:
+        report.left = "it is not the archive that the month was detached into"
+    elif origin.store != store:
+        # This store is a copy, or was moved. The original may need the file still.
+        report.left = f"it belongs to the store {origin.store}; remove it if nobody needs it"
+    else:
         path.unlink()
         report.removed = True
-    elif path.exists():
-        report.left = "it is not the archive that the month was detached into"
-    else:
-        report.left = "it was not there"
     return report

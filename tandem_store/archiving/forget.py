@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import URL, Connection, Row, select, update
+from sqlalchemy import URL, Connection, Row, func, select, update
 
 from tandem_store import holds
 from tandem_store.archiving import archive_file
@@ -36,7 +36,7 @@ from tandem_store.database.locks.jobs import import_lock, months_lock
 from tandem_store.database.urls import database_url
 from tandem_store.errors import StoreError, StoreLockedError
 from tandem_store.mapping.compression import FORGOTTEN
-from tandem_store.month import Month
+from tandem_store.month import Month, require_month
 from tandem_store.progress import Progress, ignore_progress
 from tandem_store.store import ReadTransaction, Store, open_store
 from tandem_store.tables import runs, stored_table
@@ -82,6 +82,7 @@ def forget_content(
     3
     """
     began, target = time.monotonic(), database_url(url)
+    require_month(month)
     with (
         os_errors_as_store_errors(),
         import_lock(target),
@@ -91,6 +92,19 @@ def forget_content(
         report = _Forgetting(target, store, month, progress or ignore_progress).run(archive_to)
     report.seconds = time.monotonic() - began
     return report
+
+
+def plan_forgetting(url: str | URL, month: Month) -> int:
+    """Return of how many runs ``forget_content`` would delete the content; changes nothing.
+
+    Raises as ``forget_content`` does.
+    """
+    with open_store(url) as store, store.read() as tx:
+        partitions.refuse_unless_attached(tx.connection, require_month(month))
+        refuse_if_blocked(tx.connection, month)
+        table = partitions.document_table(tx.connection, month)
+        left = select(func.count()).where(table.c.month == month, table.c.encoding != FORGOTTEN)
+        return tx.connection.execute(left).scalar_one()
 
 
 @dataclass(slots=True)
@@ -127,7 +141,7 @@ class _Forgetting:
 
     def _archived(self, folder: Path) -> Path:
         """Write the month to an archive and read it back; nothing is removed before that."""
-        folder.mkdir(parents=True, exist_ok=True)
+        archive_file.make_folder(folder)
         goal = folder / archive_file.name_of(self.month)
         if os.path.lexists(goal):
             if not self._is_archived_in(goal):

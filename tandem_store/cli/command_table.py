@@ -49,7 +49,7 @@ ENTRIES: Final[Mapping[str, CommandEntry]] = {
     ),
     "months": CommandEntry(
         f"{_COMMANDS}.months:months",
-        "List, create, compact, detach, attach or drop months.",
+        "List, create and compact months; detach and attach, forget or drop them.",
     ),
     "quarantine": CommandEntry(
         f"{_COMMANDS}.quarantine:quarantine",

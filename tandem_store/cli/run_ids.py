@@ -44,6 +44,20 @@ def without_prefix(engine_id: str) -> str:
     return engine_id
 
 
+def full_name(names: Iterable[str], given: str) -> str:
+    """Return the only one of the names that begins so, with or without a prefix of the engine.
+
+    Returns what was given if it is one of them, or if there is no such name, or several.
+    """
+    known = list(names)
+    found = [
+        name
+        for name in known
+        if given and (name.startswith(given) or without_prefix(name).startswith(given))
+    ]
+    return found[0] if given not in known and len(found) == 1 else given
+
+
 def find_run(tx: ReadTransaction, given: str) -> RunRecord:
     """Return the run with this id, or else the only one whose id begins with it.
 

@@ -166,7 +166,8 @@ class StoredRun:
         if self.is_forgotten:
             raise ContentForgottenError(
                 f"The content of the run {quote_id(self.run_id)} was forgotten with that of its "
-                f"month, {self.month}. Its status, times, tokens and cost are still listed."
+                f"month, {self.month}. Its status, times, tokens and cost are still listed.",
+                run_id=self.run_id,
             )
 
     def _number(self, column: str) -> int:

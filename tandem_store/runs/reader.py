@@ -104,6 +104,9 @@ class RunReader(ReadOnly):
     def exists(self, run_id: str) -> bool:
         """Return whether there is a run with this id, in a month that is attached.
 
+        The id of a run in a detached month cannot be given to another: ``add`` raises
+        ``MonthDetachedError`` then.
+
         >>> with filled.read() as tx:
         ...     tx.runs.exists("run-2"), tx.runs.exists("nobody")
         (True, False)
@@ -173,18 +176,25 @@ class RunReader(ReadOnly):
         return listing.count(self._context, run_filter)
 
     def iterate(
-        self, run_filter: RunFilter | None = None, *, newest_first: bool = True
+        self,
+        run_filter: RunFilter | None = None,
+        *,
+        newest_first: bool = True,
+        skip_forgotten: bool = False,
     ) -> Iterator[RunRecord]:
         """Yield every run that passes the filter, complete, in the order of ``list``.
 
-        50 runs are in memory at a time. Use it within the transaction. Raises as ``get`` does when
-        it comes to such a run.
+        50 runs are in memory at a time. Use it within the transaction. Runs in detached months are
+        left out. Raises as ``get`` does when it comes to such a run; with ``skip_forgotten``, runs
+        whose content was forgotten are left out, too.
 
         >>> with filled.read() as tx:
         ...     [run.run_id for run in tx.runs.iterate(newest_first=False)]
         ['run-1', 'run-2', 'run-3']
         """
-        return stream.iterate(self._context, run_filter, newest_first=newest_first)
+        return stream.iterate(
+            self._context, run_filter, newest_first=newest_first, skip_forgotten=skip_forgotten
+        )
 
     def iterate_documents(
         self, run_filter: RunFilter | None = None, *, newest_first: bool = True

@@ -183,7 +183,8 @@ def _refuse_forgotten(connection: Connection, run_id: str, month: Month) -> None
     values = {"run_id": run_id, "month": month}
     if _forgotten(table).first(connection, values) is not None:
         raise ContentForgottenError(
-            f"The content of the run {quote_id(run_id)} was forgotten while it was updated."
+            f"The content of the run {quote_id(run_id)} was forgotten while it was updated.",
+            run_id=run_id,
         )
 
 

@@ -29,11 +29,15 @@ _Key = Row[str, Month, int]
 
 
 def iterate(
-    context: RunsContext, run_filter: RunFilter | None, *, newest_first: bool
+    context: RunsContext,
+    run_filter: RunFilter | None,
+    *,
+    newest_first: bool,
+    skip_forgotten: bool,
 ) -> Iterator[RunRecord]:
     """Yield the runs that pass the filter, in the order of listings."""
     found = iterate_documents(context, run_filter, newest_first=newest_first)
-    return (stored.record() for stored in found)
+    return (one.record() for one in found if not (skip_forgotten and one.is_forgotten))
 
 
 def iterate_documents(

@@ -37,6 +37,7 @@ class Runs(RunReader):
         Raises:
             ConflictError: the id is taken; ``found`` is the stored revision. If the run is another
                 tenant's, ``found`` is None and the message does not say whose it is.
+            MonthDetachedError: the id is that of a run in a detached month, or its month is.
 
         >>> with store.begin() as tx:
         ...     tx.runs.add(run)

@@ -23,6 +23,7 @@ from tandem_store import (
     detach_month,
     dictionaries,
     drop_month,
+    forget_content,
     open_store,
     plan_retention,
     tables,
@@ -399,7 +400,7 @@ def test_an_interrupted_import_keeps_every_month(months_url: str, tmp_path: Path
     with tampering(months_url) as connection:
         connection.execute(update(tables.imports).values(state="settling"))
 
-    with pytest.raises(StoreError, match="was interrupted.*tandem-store import"):
+    with pytest.raises(StoreError, match=r"was interrupted.*tandem-store import"):
         detach_month(months_url, FEBRUARY, tmp_path)
 
     plan = plan_retention(months_url, keep=1, archive_to=tmp_path)
@@ -414,5 +415,27 @@ def test_an_altered_snapshot_keeps_its_month(months_url: str, tmp_path: Path) ->
         altered = {"encoding": "json", "document": b'{"automation_id": "another"}'}
         connection.execute(update(snapshots).values(altered))
 
-    with pytest.raises(NotAStoreError, match="digest|do not agree|cannot be read"):
+    with pytest.raises(NotAStoreError, match="not the one it is stored as"):
         detach_month(months_url, FEBRUARY, tmp_path)
+
+
+@pytest.mark.sqlite
+def test_arguments_of_another_kind_are_told(months_url: str, tmp_path: Path) -> None:
+    """A month as text, a folder that is a file, and an archive that is not there."""
+    (tmp_path / "a-file").write_text("text")
+
+    for take in (
+        lambda month: detach_month(months_url, month, tmp_path),
+        lambda month: drop_month(months_url, month),
+        lambda month: forget_content(months_url, month),
+    ):
+        with pytest.raises(TypeError, match=r"Month\.parse"):
+            take("2020-02")
+    with pytest.raises(StoreError, match="is a file"):
+        detach_month(months_url, FEBRUARY, tmp_path / "a-file")
+    with pytest.raises(StoreError, match=r"There is no file .*months list"):
+        attach_month(months_url, tmp_path / "nowhere.tandem")
+    archive = detach_month(months_url, FEBRUARY, tmp_path).archive
+    attach_month(months_url, archive)
+    with pytest.raises(ConflictError, match="2020-02 is attached"):
+        attach_month(months_url, archive)

@@ -241,3 +241,32 @@ def test_an_update_that_was_under_way_does_not_bring_content_back(months_url: st
             tx.runs.update(run_id(FEBRUARY, 2), forget_meanwhile)
 
     assert blobs(months_url) == [b""] * EACH
+
+
+@pytest.mark.sqlite
+def test_a_stream_passes_over_what_was_forgotten_if_asked(months_url: str) -> None:
+    """Without that it ends at the first such run."""
+    forget_content(months_url, FEBRUARY)
+
+    with open_store(months_url) as store, store.read() as tx:
+        assert len(list(tx.runs.iterate(skip_forgotten=True))) == 2 * EACH
+        with pytest.raises(ContentForgottenError) as refused:
+            list(tx.runs.iterate())
+    assert refused.value.run_id.startswith("2020-02-")
+
+
+@pytest.mark.sqlite
+def test_a_copy_of_the_store_leaves_the_archive_of_the_original(
+    months_url: str, tmp_path: Path, new_database_on: NewDatabase
+) -> None:
+    """The original may need it still."""
+    archive = detach_month(months_url, FEBRUARY, tmp_path).archive
+    other = new_database_on("sqlite")
+    copy_store(months_url, other)
+
+    dropped = drop_month(other, FEBRUARY)
+
+    assert not dropped.removed
+    assert "belongs to the store" in (dropped.left or "")
+    assert drop_month(months_url, FEBRUARY).removed
+    assert not archive.exists()

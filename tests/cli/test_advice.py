@@ -89,7 +89,11 @@ def test_every_command_that_a_text_names_exists(module: str, words: str) -> None
 
     # A docstring may name a group that it is about.
     assert not isinstance(command, click.Group) or (command is not program and not rest), words
-    known = {option for parameter in command.params for option in parameter.opts}
+    known = {
+        option
+        for parameter in command.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
     assert {word for word in rest if word.startswith("--")} <= known, words
 
 

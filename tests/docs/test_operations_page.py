@@ -56,7 +56,7 @@ def test_its_commands_and_its_snippet_run(
         done = CliRunner().invoke(program, words(line), env=environment)
         blocked = "retain --keep" in line
         assert done.exit_code == (3 if blocked else 0), (line, done.output)
-        assert not blocked or "2025-10 stays" in done.stdout
+        assert not blocked or "The month 2025-10 has 2 held runs" in done.stdout
     (snippet,) = snippets(_PAGE)
     exec(snippet, {})
 

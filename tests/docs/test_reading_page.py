@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import text
 
-from tandem_store import open_store, register_sql_functions
+from tandem_store import Month, detach_month, open_store, register_sql_functions
 from tests.docs.pages import DOCS, commands, snippets, words
 from tests.support.databases import copied_file
 from tests.support.program import command
@@ -88,11 +88,16 @@ class TestOnSqlite:
         for line in commands(_PAGE):
             done = command(*words(line))
             assert done.exit_code == 0, (line, done.stderr)
+        times = {"created_at_ms": 1_709_251_200_000, "updated_at_ms": 1_709_251_200_000}
+        with open_store("runs.db") as store, store.begin() as tx:
+            tx.runs.add(new_run("an-old-run", **times))
+        detach_month("runs.db", Month(2024, 3), "archives")
         for line in (served := commands(_PAGE, "datasette ")):
             database = Path(line.split()[-1]).stem
-            assert "a-run-id" in run(f"{line} --get /{database}/-/run/a-run-id"), line
+            run_id = "an-old-run" if database == "2024-03" else "a-run-id"
+            assert run_id in run(f"{line} --get /{database}/-/run/{run_id}"), line
 
-        assert len(served) == 2
+        assert len(served) == 3
         assert (folder / "outputs.jsonl").stat().st_size
 
     def test_its_python_runs(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

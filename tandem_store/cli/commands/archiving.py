@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from tandem_store import open_store
 from tandem_store.archiving import (
     RetentionPlan,
     attach_month,
@@ -17,7 +16,8 @@ from tandem_store.archiving import (
     plan_retention,
     retain_months,
 )
-from tandem_store.archiving.drop import archive_of_month
+from tandem_store.archiving.drop import plan_drop
+from tandem_store.archiving.forget import plan_forgetting
 from tandem_store.archiving.retain import MOST_KEPT
 from tandem_store.cli import exits, options, output
 from tandem_store.cli.progress import progress_bar
@@ -90,8 +90,7 @@ def drop(month: Month, url: str, dry_run: bool, yes: bool, as_json: bool) -> Non
 
     Its totals stay in stats. Copies of the archive in other places are left alone.
     """
-    with open_store(url) as store, store.read() as tx:
-        archive = archive_of_month(tx.connection, month)
+    archive = plan_drop(url, month)
     what = f"{month} with {counted(archive.runs, 'run')}, and its archive {archive.location}"
     if not as_json:
         output.print_message(f"To be dropped: {what}.")
@@ -109,10 +108,10 @@ def drop(month: Month, url: str, dry_run: bool, yes: bool, as_json: bool) -> Non
         archiving_summary.show_dropped(report)
 
 
-@click.command("forget-content", short_help="Delete the documents of a month; its runs stay listed.")
+@click.command("forget-content", short_help="Delete the documents of a month, not its list.")
 @_month
 @options.database
-@click.option("--archive-to", metavar="DIR", help="Write the month to an archive in DIR before.")
+@click.option("--archive-to", metavar="DIR", help="Write the month to an archive in DIR first.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be forgotten.")
 @options.confirmed
 @options.as_json
@@ -127,10 +126,8 @@ def forget(
     A month with runs that have not ended, or that are held, stays as it is. If the command is
     interrupted, run it again.
     """
-    with open_store(url) as store, store.read() as tx:
-        found = next((one for one in tx.months.list() if one.month == month), None)
-    runs = 0 if found is None else found.runs - found.forgotten
-    if not as_json and found is not None and found.state == "attached":
+    runs = plan_forgetting(url, month)
+    if not as_json:
         output.print_message(f"To be forgotten: the content of {counted(runs, 'run')} of {month}.")
     if dry_run:
         if as_json:
@@ -191,7 +188,9 @@ def retain(
     Months with runs that have not ended, or that are held, stay. Then the exit code is 3.
     """
     if due == (keep is not None):
-        raise click.UsageError("Give --keep N to detach old months, or --due to only drop.")
+        raise click.UsageError(
+            "Give either --keep N, to detach old months, or --due, to only drop what is due."
+        )
     if isinstance(drop_after, datetime):
         raise click.UsageError("--drop-after takes an age, such as 7d.")
     plan = plan_retention(url, keep=keep, archive_to=archive_to, drop_after=drop_after)
@@ -207,7 +206,7 @@ def retain(
 
 def _carry_out(url: str, plan: RetentionPlan, yes: bool, as_json: bool) -> None:
     if plan.to_do and not yes:
-        click.confirm(f"Do this to {counted(len(plan.to_do), 'month')}?", abort=True, err=True)
+        click.confirm(retention_plan.question(plan), abort=True, err=True)
     with progress_bar() as progress:
         report = retain_months(url, plan, progress=progress)
     if as_json:

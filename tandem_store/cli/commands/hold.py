@@ -7,6 +7,7 @@ import click
 from tandem_store import open_store
 from tandem_store.cli import options, output
 from tandem_store.cli.command_table import CommandGroup
+from tandem_store.cli.run_ids import full_name
 from tandem_store.cli.views import hold_list
 from tandem_store.holds import AUTOMATION, RUN
 
@@ -40,8 +41,9 @@ def list_holds(url: str, as_json: bool) -> None:
 @options.database
 @options.as_json
 def release(kind: str, name: str, url: str, as_json: bool) -> None:
-    """End the hold on the run or automation ID."""
+    """End the hold on the run or automation ID, which may be shortened like that of a run."""
     with open_store(url) as store, store.begin() as tx:
+        name = full_name((one.name for one in tx.holds.list() if one.kind == kind), name)
         tx.holds.release(kind, name)
     if as_json:
         output.print_json({"kind": kind, "name": name, "held": False})

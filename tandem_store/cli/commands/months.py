@@ -21,7 +21,7 @@ from tandem_store.recompression import compact_months, plan_compacting
 @click.group(cls=CommandGroup)
 @options.database
 def months(url: str) -> None:
-    """List, create, compact, detach, attach or drop months.
+    """List, create and compact months; detach and attach, forget or drop them.
 
     A run belongs to the month of its last update.
     """

@@ -53,7 +53,7 @@ def show_forgotten(report: ForgetReport) -> None:
     if report.archive is not None:
         file = shlex.quote(str(report.archive))
         output.print_message(
-            f"Wrote {report.archive}, which was read back. To restore the content from it: "
+            f"The content is in {report.archive}, which was read back. To restore it from there: "
             f"tandem-store months attach {file}"
         )
     output.print_message(
@@ -71,4 +71,6 @@ def _items(count: int) -> str:
 
 
 def _sizes(before: int, after: int) -> str:
+    if size(before) == size(after):
+        return f"The database takes {size(after)} as before."
     return f"The database takes {size(after)} instead of {size(before)}."

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from tandem_store.cli import output
 from tandem_store.cli.views.values import counted
 from tandem_store.month import Month
 from tandem_store.runs import DetachedMonth
+
+#: How many months a note names.
+_NAMED: Final = 6
 
 
 def note_archives(months: Sequence[Month]) -> None:
@@ -24,11 +28,10 @@ def note_detached_months(months: Sequence[DetachedMonth]) -> None:
     """Print on stderr how many runs are left out, and where they are."""
     if not months:
         return
-    runs = sum(one.runs for one in months)
-    first, last = months[0].month, months[-1].month
-    span = f"{first}" if first == last else f"{first} to {last}"
-    where = f"{counted(len(months), 'detached month')} ({span})"
+    runs = counted(sum(one.runs for one in months), "run")
+    named = ", ".join(one.month.label for one in months[:_NAMED])
+    more = f" and {len(months) - _NAMED} more" if len(months) > _NAMED else ""
     output.print_note(
-        f"Note: left out are {counted(runs, 'run')} in {where}. To see where they are: "
+        f"Note: {runs} in detached months are not listed: {named}{more}. To see where they are: "
         "tandem-store months list"
     )

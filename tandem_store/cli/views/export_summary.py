@@ -38,8 +38,8 @@ def note_missing(report: ExportReport | LegacyExportReport) -> None:
         )
     if report.detached:
         output.print_note(
-            f"Note: {counted(report.detached, 'run')} of detached months are missing. To see "
-            "where they are: tandem-store months list"
+            f"Note: detached months, with {counted(report.detached, 'run')}, were not searched. "
+            "To see where they are: tandem-store months list"
         )
 
 

@@ -8,8 +8,6 @@ from tandem_store.archiving import RetentionPlan, RetentionReport, RetentionStep
 from tandem_store.cli import output
 from tandem_store.cli.views.values import counted, number, size
 
-_VERBS = {"detach": "detach into", "drop": "drop, with"}
-
 
 def plan_to_json(plan: RetentionPlan) -> dict[str, Any]:
     """Return the plan as a JSON object."""
@@ -27,7 +25,7 @@ def show_plan(plan: RetentionPlan) -> None:
     rows = [
         (
             step.month.label,
-            "blocked" if step.blocked_by else _VERBS[step.action],
+            "blocked" if step.blocked_by else step.action,
             number(step.runs),
             size(step.bytes),
             str(step.archive),
@@ -43,6 +41,16 @@ def show_plan(plan: RetentionPlan) -> None:
         output.print_message(f"Newer, and kept: {counted(len(plan.kept), 'month')}.")
 
 
+def question(plan: RetentionPlan) -> str:
+    """Return what is asked before a plan is carried out."""
+    parts = []
+    for action, verb in (("detach", "detach"), ("drop", "drop for good")):
+        if count := sum(step.action == action for step in plan.to_do):
+            parts.append(f"{verb} {counted(count, 'month')}")
+    text = " and ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}?"
+
+
 def show(report: RetentionReport, plan: RetentionPlan) -> None:
     """Print what was done, and what was not although it was planned."""
     runs = sum(one.runs for one in report.detached)
@@ -52,7 +60,8 @@ def show(report: RetentionReport, plan: RetentionPlan) -> None:
             "see where they are: tandem-store months list"
         )
     if report.dropped:
-        output.print_message(f"Dropped {counted(len(report.dropped), 'month')}.")
+        labels = ", ".join(one.month.label for one in report.dropped)
+        output.print_message(f"Dropped {labels}. The totals stay in stats.")
     for one in report.dropped:
         if one.left is not None:
             output.print_message(f"{one.archive} was not removed, because {one.left}.")
@@ -64,4 +73,6 @@ def show(report: RetentionReport, plan: RetentionPlan) -> None:
 
 def _show_blockers(step: RetentionStep) -> None:
     for blocker in step.blocked_by:
-        output.print_message(f"{step.month} stays: {blocker.what}")
+        # Most sentences begin with the month.
+        is_named = step.month.label in blocker.what
+        output.print_message(blocker.what if is_named else f"{step.month} stays: {blocker.what}")

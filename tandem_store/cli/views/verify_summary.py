@@ -20,7 +20,7 @@ _VERDICTS: Final = {
     Verdict.QUARANTINED: "in quarantine",
     Verdict.ONLY_IN_SOURCE: "in quarantine but only the source has the bytes",
     Verdict.DISCARDED: "discarded from quarantine",
-    Verdict.DETACHED: "detached with their months",
+    Verdict.DETACHED: "left with their months",
     Verdict.FORGOTTEN: "with forgotten content",
 }
 #: For each cause: the sentence for one, the sentence for many, and what to do about it.
@@ -49,9 +49,9 @@ _REASONS: Final = {
         "let the engine write them to its files, then {import_}",
     ),
     Cause.NOT_COMPARED: (
-        "1 copy was not compared, because its run is in an archive or its content was forgotten",
-        "{count} copies were not compared, because their runs are in archives or their content was "
-        "forgotten",
+        "1 copy was not compared, because its run left with its month or its content was forgotten",
+        "{count} copies were not compared, because their runs left with their months or their "
+        "content was forgotten",
         "tandem-store months list",
     ),
     Cause.ONLY_IN_SOURCE: (

@@ -8,6 +8,8 @@ from typing import Any, Final
 import orjson
 from markupsafe import Markup
 
+from tandem_store.mapping.compression import FORGOTTEN
+
 #: Characters of a document that a cell shows: a page may have a hundred cells.
 _LONGEST: Final = 20_000
 _CELL: Final = Markup(
@@ -22,6 +24,8 @@ async def document_cell(
     """Return a document as JSON, cut if it is long; None if it cannot be decoded."""
     from datasette.database import QueryInterrupted
 
+    if encoding == FORGOTTEN:
+        return FORGOTTEN
     query = "select tandem_json(?, ?)"
     try:
         found = await datasette.get_database(database).execute(

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from tandem_store.mapping.compression import FORGOTTEN
 from tandem_store.plugins.datasette import stores
 from tandem_store.plugins.datasette.cells import indented
 
@@ -16,6 +17,7 @@ Context = dict[str, Any]
 ROUTE: Final = r"/(?P<database>[^/]+)/-/run/(?P<run_id>[^/]+)$"
 _PLACE: Final = "select month, snapshot_id from runs where run_id = :run_id"
 _FACTS: Final = "select * from runs_readable where run_id = :run_id"
+_ENCODING: Final = "select encoding from {} where run_id = :run_id"
 _RECORD: Final = "select tandem_json(document, encoding) as record from {} where run_id = :run_id"
 
 
@@ -35,11 +37,13 @@ async def run_page(datasette: Any, request: Any) -> Any:
     await _refuse_unless_allowed(datasette, request, database.name, documents)
     query = _RECORD.format(documents)
     found = (await database.execute(query, of_run)).first()
+    stored = (await database.execute(_ENCODING.format(documents), of_run)).first()
     context = {
         **of_run,
         "database": database.name,
         "facts": dict((await database.execute(_FACTS, of_run)).first()),
         "record": indented(found["record"]) if found and found["record"] else None,
+        "forgotten": stored is not None and stored["encoding"] == FORGOTTEN,
         **_links(datasette.urls, database.name, {"sql": query, **of_run}, snapshot_id),
     }
     page = await datasette.render_template("tandem_run.html", context, request=request)
