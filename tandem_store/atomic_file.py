@@ -50,11 +50,21 @@ def workspace(folder: Path) -> Iterator[Path]:
             if error.errno in _FULL:
                 raise no_room(folder) from error
             raise
-        except StoreError as error:
-            # The message of the database speaks of a transaction only.
-            if getattr(error.__cause__, "sqlite_errorname", "") == "SQLITE_FULL":
-                raise no_room(folder) from error
-            raise
+
+
+@contextmanager
+def full_disk_named(folder: Path) -> Iterator[None]:
+    """Name the disk of ``folder`` if an SQLite file that the block makes there gets no more room.
+
+    Not for a block that writes to a store as well, whose disk may be another one.
+    """
+    try:
+        yield
+    except StoreError as error:
+        # The message of the database speaks of a transaction only.
+        if getattr(error.__cause__, "sqlite_errorname", "") == "SQLITE_FULL":
+            raise no_room(folder) from error
+        raise
 
 
 @contextmanager

@@ -30,6 +30,7 @@ from tandem_store.archiving.blockers import refuse_if_blocked
 from tandem_store.archiving.content import Content
 from tandem_store.archiving.report import DetachReport
 from tandem_store.atomic_file import (
+    full_disk_named,
     os_errors_as_store_errors,
     publish,
     refuse_unless_room,
@@ -194,7 +195,8 @@ class _Detach:
         state = state_of(connection, self.month)
         self._done, self._total = 0, 3 * len(state.run_ids)  # read, copied, and read back
         source = MonthSource(connection, self.month, archive_file.store_name(self.url))
-        return _Written(made, source.write(made, self._count), state)
+        with full_disk_named(self.goal.parent):
+            return _Written(made, source.write(made, self._count), state)
 
     def _count(self, number: int) -> None:
         self._done += number

@@ -26,6 +26,7 @@ from tandem_store.archiving.content import Content, Count, digest_of
 from tandem_store.archiving.detach import forget_unneeded, give_space_back, state_of
 from tandem_store.archiving.report import ForgetReport
 from tandem_store.atomic_file import (
+    full_disk_named,
     os_errors_as_store_errors,
     publish,
     workspace,
@@ -148,7 +149,7 @@ class _Forgetting:
                 raise archive_file.refuse_name(goal)
             return goal  # by a call that was interrupted before it had forgotten everything
         with workspace(folder) as room:
-            with self.store.read() as tx:
+            with full_disk_named(folder), self.store.read() as tx:
                 state = state_of(tx.connection, self.month)
                 source = MonthSource(tx.connection, self.month, archive_file.store_name(self.url))
                 source.write(room / goal.name, self._count(3 * len(state.run_ids)))

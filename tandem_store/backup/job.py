@@ -12,6 +12,7 @@ from typing import Self
 from sqlalchemy import URL
 
 from tandem_store.atomic_file import (
+    full_disk_named,
     name_taken,
     os_errors_as_store_errors,
     publish,
@@ -110,7 +111,7 @@ def _backed_up(
 
 def make(url: URL, destination: Destination, progress: Progress) -> BackupReport:
     """Make a verified backup without entering it in the store, which is only read."""
-    with workspace(destination.folder) as room:
+    with workspace(destination.folder) as room, full_disk_named(destination.folder):
         raw = room / "store.db"
         taken = snapshot.take(url, raw, progress)
         file_format.seal(raw, partial(progress, "sealing"))

@@ -15,6 +15,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 
 from tandem_store.atomic_file import (
+    full_disk_named,
     os_errors_as_store_errors,
     publish,
     refuse_unless_room,
@@ -66,7 +67,8 @@ def _restored(file: Path, goal: URL, progress: Progress | None) -> RestoreReport
         _refuse_target(path, file)
     report_progress = progress or ignore_progress
     # PostgreSQL has the rows copied out of a file, which goes where temporary files go.
-    with workspace(Path(tempfile.gettempdir()) if path is None else path.parent) as room:
+    folder = Path(tempfile.gettempdir()) if path is None else path.parent
+    with workspace(folder) as room, full_disk_named(folder):
         decompressed = _decompressed(file, room, report_progress)
         if path is None:
             content = _into_server(decompressed.path, goal, report_progress)

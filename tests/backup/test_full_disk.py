@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from tandem_store import StoreError
 from tandem_store.backup import backup_store, restore_store
 from tests.backup.contents import names
 from tests.support.program import command
+from tests.support.small_disks import mounted
 
 #: Runs a command with a limit to the size of the files that it may write, in bytes.
 LIMITED = """
@@ -79,13 +79,8 @@ def test_a_file_that_may_not_grow_is_a_sentence(
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 1 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(place)]
-    if os.name != "posix" or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("only who may mount can have a small disk")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    with mounted(tmp_path / "disk", "1m") as place:
+        yield place
 
 
 @pytest.mark.parametrize("name", ["b.db", "b.db.zst"])
