@@ -34,7 +34,8 @@ def drop_month(url: str | URL, month: Month) -> DropReport:
 
     Raises:
         NotFoundError: the store has no such month.
-        StoreError: the month is attached; detach it first.
+        StoreError: the month is attached, so detach it first; or its archive cannot be removed,
+            after the month was dropped.
         HeldError: a hold keeps one of its runs.
         StoreLockedError: another job on months is running.
 
@@ -132,6 +133,16 @@ def _removed(archive: MonthArchive, store: str) -> DropReport:
         # This store is a copy, or was moved. The original may need the file still.
         report.left = f"it belongs to the store {origin.store}; remove it if nobody needs it"
     else:
-        path.unlink()
+        _remove(path, archive.month)
         report.removed = True
     return report
+
+
+def _remove(path: Path, month: Month) -> None:
+    try:
+        path.unlink()
+    except OSError as error:
+        raise StoreError(
+            f"{month} was dropped, but its archive {path} cannot be removed: {error.strerror}. "
+            f"Remove it yourself, or go on with: tandem-store months drop {month}"
+        ) from error

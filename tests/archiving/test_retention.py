@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
-from tandem_store import Month, open_store, plan_retention, retain_months, tables
+from tandem_store import Month, drop_month, open_store, plan_retention, retain_months, tables
 from tandem_store.clock import now_ms
 from tandem_store.month import MILLISECONDS_PER_DAY
 from tests.archiving.months import EACH, FEBRUARY, JANUARY, MARCH, MONTHS, run_of, totals
@@ -114,3 +115,28 @@ def test_impossible_wishes_are_refused(months_url: str) -> None:
             plan_retention(months_url, keep=keep)
     with pytest.raises(ValueError, match="negative"):
         plan_retention(months_url, keep=1, drop_after=timedelta(days=-1))
+
+
+def test_an_archive_that_cannot_be_removed_does_not_keep_the_others(
+    months_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its month is dropped nevertheless, and the message says how to remove the file later."""
+    plan = plan_retention(months_url, keep=1, archive_to=tmp_path, drop_after=timedelta(0))
+    retain_months(months_url, plan)
+    locked, unlink = tmp_path / "2020-01.tandem", Path.unlink
+
+    def refused(path: Path, **named: bool) -> None:
+        if path == locked:
+            raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+        unlink(path, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", refused)
+        report = retain_months(months_url, plan_retention(months_url))
+
+    assert [one.month for one in report.dropped] == [FEBRUARY, MARCH]
+    (left,) = report.blocked
+    assert f"2020-01 was dropped, but its archive {locked} cannot be" in left.blocked_by[0].what
+    assert [path.name for path in tmp_path.glob("*.tandem")] == ["2020-01.tandem"]
+    assert drop_month(months_url, JANUARY).removed
+    assert not locked.exists()
