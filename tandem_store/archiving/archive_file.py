@@ -162,12 +162,14 @@ def at_head(path: Path) -> Iterator[Path]:
 
     Raises ``StoreError`` if there is no file.
     """
-    if not path.exists():
+    if not path.is_file():
         raise StoreError(
-            f"There is no file {path}. See where each archive was written with: "
-            "tandem-store months list"
+            f"There is no archive {path}. See where each was written with: tandem-store months list"
         )
-    found = _revision(path)
+    with _named(path):
+        found = _revision(path)
+    if found is None:
+        raise not_an_archive(path)
     if found == revisions.HEAD:
         yield path
         return
@@ -178,19 +180,25 @@ def at_head(path: Path) -> Iterator[Path]:
         yield copy
 
 
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Name an archive that is damaged: what the database says could as well be about the store."""
+    try:
+        yield
+    except NotAStoreError as error:
+        raise NotAStoreError(f"The archive {path} cannot be read. {error}") from error
+
+
 def _revision(path: Path) -> str | None:
+    """Return the revision of an archive; None if the file is something else."""
     with open_any_revision(str(path)) as store, store.read() as tx:
         found = version_table.read(tx.connection)
         version_table.refuse_copying_mark(found)
         try:
             revisions.refuse_unless_current(tx.connection)
         except SchemaBehindError as error:
-            if error.found is None:
-                raise not_an_archive(path) from error
-            return found
-        if not archives.is_archive(tx.connection):
-            raise not_an_archive(path)
-    return found
+            return error.found
+        return found if archives.is_archive(tx.connection) else None
 
 
 def verify(path: Path, count: Count) -> ArchiveOrigin:
@@ -198,7 +206,9 @@ def verify(path: Path, count: Count) -> ArchiveOrigin:
 
     Raises ``NotAStoreError`` if it is damaged, was altered, or is not the archive of a month.
     """
-    if wrong := first_damage(path):
+    with _named(path):
+        wrong = first_damage(path)
+    if wrong:
         raise NotAStoreError(f"{path} is damaged: {wrong}. Use another copy of the file.")
     with opened(path) as connection:
         origin = archives.origin_of(connection)

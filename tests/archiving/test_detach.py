@@ -259,6 +259,23 @@ def test_an_altered_archive_is_refused(months_url: str, tmp_path: Path) -> None:
     attach_month(months_url, archive)
 
 
+def test_what_is_no_archive_is_named(months_url: str, tmp_path: Path) -> None:
+    """And not taken for the store, which must not be restored from a backup or made anew."""
+    archive = detach_month(months_url, FEBRUARY, tmp_path).archive
+    sound = archive.read_bytes()
+    for content in (b"no database", sound[: len(sound) // 2], sound[:9_000]):
+        archive.write_bytes(content)
+        with pytest.raises(NotAStoreError, match=f"The archive {archive} cannot be read"):
+            attach_month(months_url, archive)
+    archive.unlink()
+
+    for nothing in (archive, tmp_path):
+        with pytest.raises(StoreError, match=f"There is no archive {nothing}") as refused:
+            attach_month(months_url, nothing)
+        assert "months list" in str(refused.value)
+        assert "db upgrade" not in str(refused.value)
+
+
 def test_a_decision_about_an_item_is_not_lost(months_url: str, tmp_path: Path) -> None:
     """What was discarded while the month was written stays discarded when it comes back."""
 
@@ -433,7 +450,7 @@ def test_arguments_of_another_kind_are_told(months_url: str, tmp_path: Path) -> 
             take("2020-02")
     with pytest.raises(StoreError, match="is a file"):
         detach_month(months_url, FEBRUARY, tmp_path / "a-file")
-    with pytest.raises(StoreError, match=r"There is no file .*months list"):
+    with pytest.raises(StoreError, match=r"There is no archive .*months list"):
         attach_month(months_url, tmp_path / "nowhere.tandem")
     archive = detach_month(months_url, FEBRUARY, tmp_path).archive
     attach_month(months_url, archive)
