@@ -13,6 +13,7 @@ from tandem_store.month import Month
 from tandem_store.verify import Verdict, verify_state
 from tests.support.importing import imported
 from tests.support.legacy_runs import CREATED_MS, HOUR_MS, MONTH_MS, Json, full_run
+from tests.support.program import command
 from tests.support.state_directories import StateDir
 from tests.support.stored import dump
 
@@ -140,6 +141,8 @@ def test_verification_says_what_it_did_not_compare(
     assert [one.cause.value for one in report.reasons] == ["not_compared", "no_backup"]
 
     drop_month(store_url, MAY)
+    told = " ".join(command("--db", store_url, "verify", state.root).stdout.split())
+    assert "3 copies were not compared, because their runs were detached or dropped" in told
     assert verify_state(store_url, state.root).copies == {Verdict.SAME: 1, Verdict.DETACHED: 3}
     forget_content(store_url, JUNE)
     assert verify_state(store_url, state.root).copies == {

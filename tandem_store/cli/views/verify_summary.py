@@ -49,9 +49,10 @@ _REASONS: Final = {
         "let the engine write them to its files, then {import_}",
     ),
     Cause.NOT_COMPARED: (
-        "1 copy was not compared, because its run left with its month or its content was forgotten",
-        "{count} copies were not compared, because their runs left with their months or their "
+        "1 copy was not compared, because its run was detached or dropped with its month, or its "
         "content was forgotten",
+        "{count} copies were not compared, because their runs were detached or dropped with their "
+        "month, or their content was forgotten",
         "tandem-store months list",
     ),
     Cause.ONLY_IN_SOURCE: (
