@@ -120,9 +120,7 @@ class _Forgetting:
 
     def run(self, archive_to: str | os.PathLike[str] | None) -> ForgetReport:
         with self.store.read() as tx:
-            partitions.refuse_unless_attached(tx.connection, self.month)
-            refuse_if_blocked(tx.connection, self.month)
-            total = len(Content.of_month(tx.connection, self.month).run_ids)
+            total = runs_to_forget(tx.connection, self.month)
             before = space.database_bytes(tx.connection)
         archive = None if archive_to is None else self._archived(Path(archive_to).absolute())
         report = ForgetReport(month=self.month, runs=0, quarantined=0, archive=archive)

@@ -109,6 +109,25 @@ def test_what_cannot_be_undone_asks_first(
     assert answer("--db", months_url, "months", "list") == before
 
 
+def test_a_dry_run_refuses_what_the_command_would_refuse(months_url: str, tmp_path: Path) -> None:
+    """A month that is not there, was detached, or is held; nobody is asked about it either."""
+    command("--db", months_url, "months", "detach", "2020-02", "--to", tmp_path)
+    for run in ("2020-02-2", "2020-03-2"):
+        command("--db", months_url, "runs", "hold", run, "--why", "an audit")
+
+    for words, message in (
+        (("forget-content", "2019-01"), "has no month 2019-01"),
+        (("forget-content", "2020-02"), "was detached"),
+        (("forget-content", "2020-03"), "held"),
+        (("drop", "2020-02"), "held"),
+    ):
+        for more in (("--dry-run",), ("--dry-run", "--json"), ()):
+            done = command("--db", months_url, "months", *words, *more)
+            assert (done.exit_code, done.stdout) == (1, ""), words
+            assert message in done.stderr
+            assert "for good?" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
