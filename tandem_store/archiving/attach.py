@@ -140,6 +140,7 @@ class _Attachment:
         self._copy_runs(table)
         if returns:
             partitions.put_back(self.target, self.origin.month)
+        self._remove_same_items()
         items = self._copy_quarantine()
         self._forget_archive()
         self._compare(items)
@@ -252,6 +253,16 @@ class _Attachment:
                 plain = dictionaries.decompress(self.source, blob, WITH_DICTIONARY)
                 values |= {"encoding": ENCODING, "document": compression.compress(plain)}
         return tuple(values.values())
+
+    def _remove_same_items(self) -> None:
+        """Remove the items that come back, which forgetting has discarded, or was about to."""
+        stored = stored_table(quarantine)
+        item = stored.c
+        for item_id in self._content.item_ids:
+            row = self.source.execute(select(item.entry_id).where(item.id == item_id)).one()
+            if self._has_entry(row):
+                same = item.entry_id == row.entry_id
+                self.target.execute(delete(stored).where(same))
 
     def _copy_quarantine(self) -> list[int]:
         """Add the quarantined items under new numbers, and return these."""
