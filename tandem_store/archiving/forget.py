@@ -101,11 +101,16 @@ def plan_forgetting(url: str | URL, month: Month) -> int:
     Raises as ``forget_content`` does.
     """
     with open_store(url) as store, store.read() as tx:
-        partitions.refuse_unless_attached(tx.connection, require_month(month))
-        refuse_if_blocked(tx.connection, month)
-        table = partitions.document_table(tx.connection, month)
-        left = select(func.count()).where(table.c.month == month, table.c.encoding != FORGOTTEN)
-        return tx.connection.execute(left).scalar_one()
+        return _runs_to_forget(tx.connection, require_month(month))
+
+
+def _runs_to_forget(connection: Connection, month: Month) -> int:
+    """Return how many runs of a month have content; raises if they must keep it."""
+    partitions.refuse_unless_attached(connection, month)
+    refuse_if_blocked(connection, month)
+    table = partitions.document_table(connection, month)
+    has_content = table.c.month == month, table.c.encoding != FORGOTTEN
+    return connection.execute(select(func.count()).where(*has_content)).scalar_one()
 
 
 @dataclass(slots=True)
@@ -120,7 +125,7 @@ class _Forgetting:
 
     def run(self, archive_to: str | os.PathLike[str] | None) -> ForgetReport:
         with self.store.read() as tx:
-            total = runs_to_forget(tx.connection, self.month)
+            total = _runs_to_forget(tx.connection, self.month)
             before = space.database_bytes(tx.connection)
         archive = None if archive_to is None else self._archived(Path(archive_to).absolute())
         report = ForgetReport(month=self.month, runs=0, quarantined=0, archive=archive)
