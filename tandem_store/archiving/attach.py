@@ -72,9 +72,9 @@ def attach_month(
     notify = progress or ignore_progress
     with (
         os_errors_as_store_errors(),
+        open_store(target) as store,
         import_lock(target),
         months_lock(target),
-        open_store(target) as store,
         at_head(path) as readable,
     ):
         steps = _Steps(notify, runs=_runs_in(readable))

@@ -98,7 +98,7 @@ def detach_month(
     """
     began, target = time.monotonic(), database_url(url)
     goal = Path(folder).absolute() / archive_file.name_of(require_month(month))
-    with import_lock(target), months_lock(target), open_store(target) as store:
+    with open_store(target) as store, import_lock(target), months_lock(target):
         job = _Detach(target, store, month, goal, drop_due_at_ms, progress or ignore_progress)
         with os_errors_as_store_errors():
             report = job.run()

@@ -45,7 +45,7 @@ def drop_month(url: str | URL, month: Month) -> DropReport:
     """
     target = database_url(url)
     require_month(month)
-    with months_lock(target), open_store(target) as store:
+    with open_store(target) as store, months_lock(target):
         with store.begin() as tx:
             archive = _archive_to_drop(tx.connection, month)
             holds.keep_from_holding(tx.connection)

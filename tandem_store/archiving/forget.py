@@ -86,9 +86,9 @@ def forget_content(
     require_month(month)
     with (
         os_errors_as_store_errors(),
+        open_store(target) as store,
         import_lock(target),
         months_lock(target),
-        open_store(target) as store,
     ):
         report = _Forgetting(target, store, month, progress or ignore_progress).run(archive_to)
     report.seconds = time.monotonic() - began

@@ -208,6 +208,22 @@ def test_what_cannot_be_detached_is_told(months_url: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.sqlite
+def test_a_store_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """With the command that makes it, and no file is left in its place."""
+    url, folder = str(tmp_path / "nowhere.db"), tmp_path / "archives"
+    for job in (
+        lambda: detach_month(url, FEBRUARY, folder),
+        lambda: attach_month(url, folder / "2020-02.tandem"),
+        lambda: forget_content(url, FEBRUARY),
+        lambda: drop_month(url, FEBRUARY),
+    ):
+        with pytest.raises(StoreError, match="There is no database at"):
+            job()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.sqlite
 def test_a_damaged_run_stays_in_the_store(months_url: str, tmp_path: Path) -> None:
     """An archive vouches for what is in it."""
     with tampering(months_url) as connection:
