@@ -21,15 +21,17 @@ from tests.support.databases import NewDatabase
 from tests.support.stored import all_rows, dump
 
 #: Small batches, so that a copy of some hundred rows has moments to be killed at. With a number it
-#: kills itself when it has been told of progress so often.
+#: kills itself when it has been told of progress so often; with a pace it waits so many seconds
+#: each time, so that whoever watches it is not too slow.
 SMALL_BATCHES: Final = """
-import os, signal, sys
+import os, signal, sys, time
 from tandem_store.copying import copy_store
 from tandem_store.copying.parts import Batch
 calls = 0
 def count(*_):
     global calls
     calls += 1
+    time.sleep(float(sys.argv[4]))
     if str(calls) == sys.argv[3]:
         os.kill(os.getpid(), signal.SIGKILL)
 copy_store(sys.argv[1], sys.argv[2], batch=Batch(rows=4), progress=count)
@@ -37,9 +39,9 @@ copy_store(sys.argv[1], sys.argv[2], batch=Batch(rows=4), progress=count)
 WAYS: Final = ["sqlite postgresql", "postgresql sqlite", "sqlite sqlite"]
 
 
-def small_batches(source: str, target: str, *, suicide: int = 0) -> list[str]:
+def small_batches(source: str, target: str, *, suicide: int = 0, pace: float = 0.0) -> list[str]:
     """The command that copies four rows a transaction."""
-    return [sys.executable, "-c", SMALL_BATCHES, source, target, str(suicide)]
+    return [sys.executable, "-c", SMALL_BATCHES, source, target, str(suicide), str(pace)]
 
 
 def command_line(source: str, target: str) -> list[str]:
@@ -87,7 +89,8 @@ def test_killed_at_any_moment(ends: tuple[str, str], share: float) -> None:
     """Also within a transaction, as the parent sees the rows grow."""
     source, target = ends
     runs = len(all_rows(source)["runs"])
-    with subprocess.Popen(small_batches(source, target), stderr=DEVNULL) as process:
+    copying = small_batches(source, target, pace=0.005)
+    with subprocess.Popen(copying, stderr=DEVNULL) as process:
         while process.poll() is None and _runs(target) < share * runs:
             time.sleep(0.001)
         # So that it falls into the middle of what comes next, not where the look took place.
