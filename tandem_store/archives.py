@@ -44,6 +44,11 @@ class MonthArchive:
         """Whether the month is in this archive, and can be attached."""
         return self.detached_at_ms is not None and self.dropped_at_ms is None
 
+    def is_due(self, now_ms: int) -> bool:
+        """Whether the month may be dropped at a time in milliseconds since 1970, UTC."""
+        due = self.drop_due_at_ms
+        return self.is_detached and due is not None and due <= now_ms
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveOrigin:

@@ -6,15 +6,24 @@ Messages end with what to do next. ``StoreError`` is the root: catching it catch
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 #: Longer ids are cut in a message: an id may be a kilobyte, and what was typed for one a megabyte.
 _LONGEST_QUOTED: Final = 200
+#: How many ids a message names.
+_NAMED: Final = 5
 
 
 def quote_id(text: str) -> str:
     """Return an id in quotes, as messages name it: cut if it is long."""
     return repr(text if len(text) <= _LONGEST_QUOTED else f"{text[:_LONGEST_QUOTED]}...")
+
+
+def quote_ids(ids: Sequence[str], count: int) -> str:
+    """Return ids for a message: the first five, and how many of the ``count`` are not named."""
+    text = ", ".join(map(quote_id, ids[:_NAMED]))
+    return f"{text} and {count - _NAMED:,} more" if count > _NAMED else text
 
 
 class StoreError(Exception):

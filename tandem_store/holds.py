@@ -28,13 +28,13 @@ from tandem_store.clock import now_ms
 from tandem_store.database.damaged_rows import shortened
 from tandem_store.database.prepared import Prepared
 from tandem_store.database.read_only import ReadOnly
-from tandem_store.errors import ConflictError, HeldError, NotFoundError, quote_id
+from tandem_store.errors import ConflictError, HeldError, NotFoundError, quote_id, quote_ids
 from tandem_store.month import Month
 from tandem_store.tables import archives, automations, detached_runs, holds, runs
 
 RUN: Final = "run"
 AUTOMATION: Final = "automation"
-#: How many ids an error has, and how many of them its message names.
+#: How many ids an error has, and how many holds its message names.
 _LISTED: Final = 1_000
 _NAMED: Final = 5
 
@@ -187,10 +187,8 @@ def refuse_held_month(connection: Connection, month: Month) -> None:
         return
     query = select(held.c.run_id).order_by(held.c.run_id).limit(_LISTED)
     run_ids = tuple(connection.execute(query).scalars())
-    named = ", ".join(map(quote_id, run_ids[:_NAMED]))
-    more = f" and {count - _NAMED:,} more" if count > _NAMED else ""
     noun = "run" if count == 1 else "runs"
-    what = f"The month {month} has {count:,} held {noun}: {named}{more}"
+    what = f"The month {month} has {count:,} held {noun}: {quote_ids(run_ids, count)}"
     in_month = select(archives.c.id).where(archives.c.month == month)
     holding = [
         *_holding(connection, runs, runs.c.month == month),

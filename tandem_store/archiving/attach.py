@@ -25,7 +25,7 @@ from tandem_store.database import partitions
 from tandem_store.database.bulk import insert_tuples
 from tandem_store.database.locks.jobs import import_lock, months_lock
 from tandem_store.database.urls import database_url
-from tandem_store.errors import ConflictError, NotAStoreError, quote_id
+from tandem_store.errors import ConflictError, NotAStoreError, quote_ids
 from tandem_store.mapping import compression
 from tandem_store.mapping.compression import ENCODING, FORGOTTEN, WITH_DICTIONARY
 from tandem_store.progress import Progress, ignore_progress
@@ -42,8 +42,6 @@ from tandem_store.tables import (
 )
 
 _BATCH: Final = 500
-#: How many ids a message names.
-_NAMED: Final = 5
 
 
 def attach_month(
@@ -160,16 +158,14 @@ class _Attachment:
             or self._elsewhere()
         )
         if colliding:
-            named = ", ".join(map(quote_id, colliding[:_NAMED]))
-            more = f" and {len(colliding) - _NAMED:,} more" if len(colliding) > _NAMED else ""
             if len(colliding) == len(ours):
                 raise ConflictError(
                     f"The store has all runs of this archive already: {self.origin.month} is "
                     "attached. Nothing was changed."
                 )
             raise ConflictError(
-                f"The store has runs of this archive already, so nothing was attached: {named}"
-                f"{more}."
+                "The store has runs of this archive already, so nothing was attached: "
+                f"{quote_ids(colliding, len(colliding))}."
             )
         for run_id in sorted(forgotten):
             storage.remove_document(self.target, run_id, self.origin.month)

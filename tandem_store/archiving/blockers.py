@@ -8,16 +8,15 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, select
 
 from tandem_store import holds
-from tandem_store.errors import HeldError, StoreError, quote_id
+from tandem_store.errors import HeldError, StoreError, quote_ids
 from tandem_store.ledger.reader import LedgerReader
 from tandem_store.month import Month
 from tandem_store.records import TERMINAL_STATUSES
 from tandem_store.tables import runs
 
 _TERMINAL: Final = sorted(status.value for status in TERMINAL_STATUSES)
-#: How many ids a blocker has, and how many of them its sentence names.
+#: How many ids a blocker has.
 _LISTED: Final = 1_000
-_NAMED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Blocker:
 
 def blockers(connection: Connection, month: Month) -> list[Blocker]:
     """Return everything that keeps a month in the store."""
-    found = [_held(connection, month), _not_ended(connection, month), _importing(connection)]
+    found = [held(connection, month), _not_ended(connection, month), _importing(connection)]
     return [one for one in found if one is not None]
 
 
@@ -55,7 +54,8 @@ def refuse_if_blocked(connection: Connection, month: Month) -> None:
         raise blocker.error()
 
 
-def _held(connection: Connection, month: Month) -> Blocker | None:
+def held(connection: Connection, month: Month) -> Blocker | None:
+    """Return the holds that keep runs of a month, which may be detached; None without any."""
     try:
         holds.refuse_held_month(connection, month)
     except HeldError as error:
@@ -70,13 +70,11 @@ def _not_ended(connection: Connection, month: Month) -> Blocker | None:
         return None
     ids = select(runs.c.run_id).where(*is_open).order_by(runs.c.run_id).limit(_LISTED)
     run_ids = tuple(connection.scalars(ids))
-    named = ", ".join(map(quote_id, run_ids[:_NAMED]))
-    more = f" and {count - _NAMED:,} more" if count > _NAMED else ""
     have = "1 run that has" if count == 1 else f"{count:,} runs that have"
     return Blocker(
         "not_ended",
-        f"The month {month} has {have} not ended: {named}{more}. A run that ends moves to the "
-        "current month. To see them: tandem-store runs list --open",
+        f"The month {month} has {have} not ended: {quote_ids(run_ids, count)}. A run that "
+        "ends moves to the current month. To see them: tandem-store runs list --open",
         run_ids,
     )
 

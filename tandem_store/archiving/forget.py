@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import URL, Connection, Row, func, select, update
+from sqlalchemy import URL, ColumnElement, Connection, Row, and_, func, select, update
 
 from tandem_store import holds
 from tandem_store.archiving import archive_file
@@ -108,9 +108,14 @@ def _runs_to_forget(connection: Connection, month: Month) -> int:
     """Return how many runs of a month have content; raises if they must keep it."""
     partitions.refuse_unless_attached(connection, month)
     refuse_if_blocked(connection, month)
+    return connection.execute(
+        select(func.count()).where(_has_content(connection, month))
+    ).scalar_one()
+
+
+def _has_content(connection: Connection, month: Month) -> ColumnElement[bool]:
     table = partitions.document_table(connection, month)
-    has_content = table.c.month == month, table.c.encoding != FORGOTTEN
-    return connection.execute(select(func.count()).where(*has_content)).scalar_one()
+    return and_(table.c.month == month, table.c.encoding != FORGOTTEN)
 
 
 @dataclass(slots=True)
@@ -179,8 +184,8 @@ class _Forgetting:
     def _left(self, tx: ReadTransaction) -> Content:
         """Return the runs that have content, and the items that were not discarded."""
         table = partitions.document_table(tx.connection, self.month)
-        has_content = table.c.month == self.month, table.c.encoding != FORGOTTEN
-        run_ids = tx.connection.scalars(select(table.c.run_id).where(*has_content))
+        has_content = _has_content(tx.connection, self.month)
+        run_ids = tx.connection.scalars(select(table.c.run_id).where(has_content))
         items = set(Content.of_month(tx.connection, self.month).item_ids)
         return Content(sorted(run_ids), [one.id for one in tx.quarantine.list() if one.id in items])
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection
 
-from tandem_store import archives, holds
+from tandem_store import archives
 from tandem_store.archiving.archive_file import name_of
-from tandem_store.archiving.blockers import Blocker, blockers
+from tandem_store.archiving.blockers import Blocker, blockers, held
 from tandem_store.archiving.detach import detach_month
 from tandem_store.archiving.drop import drop_month
 from tandem_store.archiving.report import DetachReport, DropReport
@@ -191,32 +191,18 @@ def _detachment(connection: Connection, month: MonthSummary, folder: Path) -> Re
 def _due(connection: Connection) -> Iterator[RetentionStep]:
     now = now_ms()
     for one in archives.all_of(connection):
-        if one.is_detached and one.drop_due_at_ms is not None and one.drop_due_at_ms <= now:
+        if one.is_due(now):
+            kept = held(connection, one.month)
             yield RetentionStep(
                 month=one.month,
                 action=DROP,
                 runs=one.runs,
                 bytes=one.bytes,
                 archive=Path(one.location),
-                blocked_by=tuple(_held(connection, one.month)),
+                blocked_by=() if kept is None else (kept,),
             )
-
-
-def _held(connection: Connection, month: Month) -> Iterator[Blocker]:
-    try:
-        holds.refuse_held_month(connection, month)
-    except HeldError as error:
-        yield Blocker("held", str(error), error.run_ids)
 
 
 def _blocked(step: RetentionStep, error: StoreError) -> RetentionStep:
     run_ids = error.run_ids if isinstance(error, HeldError) else ()
-    blocker = Blocker("failed", str(error), run_ids)
-    return RetentionStep(
-        month=step.month,
-        action=step.action,
-        runs=step.runs,
-        bytes=step.bytes,
-        archive=step.archive,
-        blocked_by=(blocker,),
-    )
+    return replace(step, blocked_by=(Blocker("failed", str(error), run_ids),))

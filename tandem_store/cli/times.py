@@ -1,4 +1,4 @@
-"""Reads times as people type them: a date, a date and time, or an age such as ``7d``."""
+"""Reads times as people type them: a date, a date and time, an age such as ``7d``, or a month."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import click
+
+from tandem_store.month import Month
 
 _AGE: Final = re.compile(r"(\d{1,9})(w|d|h|min|m)")
 _UNITS: Final = {"w": "weeks", "d": "days", "h": "hours", "min": "minutes"}
@@ -45,6 +47,23 @@ class Moment(click.ParamType[datetime | timedelta]):
                 param,
                 ctx,
             )
+
+
+class MonthName(click.ParamType[Month]):
+    """A parameter that is a month, such as ``2026-08``."""
+
+    name = "month"
+
+    def convert(
+        self, value: str | Month, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Month:
+        """Read a year and a month."""
+        if isinstance(value, Month):
+            return value
+        try:
+            return Month.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 def resolve(moment: datetime | timedelta | None, now: datetime) -> datetime | None:

@@ -22,7 +22,7 @@ def check(context: Context) -> Iterator[Finding]:
     """
     with context.read() as connection:
         known = list(archives.all_of(connection))
-    due = [one for one in known if one.is_detached and _is_due(one, context.now_ms)]
+    due = [one for one in known if one.is_due(context.now_ms)]
     for one in known:
         if one.is_unfinished:
             yield _interrupted(one)
@@ -38,10 +38,6 @@ def check(context: Context) -> Iterator[Finding]:
             command="tandem-store months retain --due",
             count=len(due),
         )
-
-
-def _is_due(archive: MonthArchive, now_ms: int) -> bool:
-    return archive.drop_due_at_ms is not None and archive.drop_due_at_ms <= now_ms
 
 
 def _interrupted(archive: MonthArchive) -> Finding:

@@ -27,9 +27,8 @@ class RunStatistics:
     """The runs of one month in one status.
 
     ``total_tokens`` is exact, however large; ``estimated_cost_usd`` is in US dollars, rounded to
-    nine digits behind the point. ``detached``
-    is how many of the runs are not in the store any more, because their month was detached or
-    dropped.
+    nine digits behind the point. ``detached`` is how many of the runs are not in the store any
+    more, because their month was detached or dropped.
     """
 
     month: Month

@@ -21,20 +21,12 @@ from tandem_store.archiving.forget import plan_forgetting
 from tandem_store.archiving.retain import MOST_KEPT
 from tandem_store.cli import exits, options, output
 from tandem_store.cli.progress import progress_bar
-from tandem_store.cli.times import Moment
+from tandem_store.cli.times import Moment, MonthName
 from tandem_store.cli.views import archiving_summary, retention_plan
 from tandem_store.cli.views.values import counted
 from tandem_store.month import Month
 
-
-def _parsed(_context: click.Context, _parameter: click.Parameter, label: str) -> Month:
-    try:
-        return Month.parse(label)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
-_month = click.argument("month", metavar="MONTH", callback=_parsed)
+_month = click.argument("month", metavar="MONTH", type=MonthName())
 
 
 @click.command("detach", short_help="Move a month into an archive.")

@@ -12,6 +12,7 @@ from tandem_store.cli import exits, options, output
 from tandem_store.cli.command_table import CommandGroup
 from tandem_store.cli.commands import archiving
 from tandem_store.cli.progress import progress_bar
+from tandem_store.cli.times import MonthName
 from tandem_store.cli.views import compact_summary, month_list
 from tandem_store.month import Month
 from tandem_store.months import AHEAD
@@ -44,17 +45,8 @@ def list_months(url: str, as_json: bool) -> None:
         month_list.show(found)
 
 
-def _parsed(
-    _context: click.Context, _parameter: click.Parameter, labels: tuple[str, ...]
-) -> list[Month]:
-    try:
-        return [Month.parse(label) for label in labels]
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
 @months.command("ensure", short_help="Create the tables of months in advance.")
-@click.argument("wanted", metavar="[MONTH]...", nargs=-1, callback=_parsed)
+@click.argument("wanted", metavar="[MONTH]...", nargs=-1, type=MonthName())
 @options.database
 @click.option(
     "--ahead",
@@ -65,7 +57,7 @@ def _parsed(
     help="The number of months after the current one.",
 )
 @options.as_json
-def ensure_months(wanted: list[Month], url: str, ahead: int, as_json: bool) -> None:
+def ensure_months(wanted: tuple[Month, ...], url: str, ahead: int, as_json: bool) -> None:
     """Create the tables of the current month and the next ones, or of each MONTH (as 2026-08).
 
     The tables of a month are created when a run first needs them. On PostgreSQL only the owner of
@@ -83,13 +75,13 @@ def ensure_months(wanted: list[Month], url: str, ahead: int, as_json: bool) -> N
 
 
 @months.command(short_help="Compress the documents of months that are over.")
-@click.argument("wanted", metavar="[MONTH]...", nargs=-1, callback=_parsed)
+@click.argument("wanted", metavar="[MONTH]...", nargs=-1, type=MonthName())
 @options.database
 @click.option("--dry-run", is_flag=True, help="Only show what would be compacted.")
 @options.as_json
 @click.pass_context
 def compact(
-    context: click.Context, wanted: list[Month], url: str, dry_run: bool, as_json: bool
+    context: click.Context, wanted: tuple[Month, ...], url: str, dry_run: bool, as_json: bool
 ) -> None:
     """Compress the documents of months better, with a dictionary that the store keeps.
 

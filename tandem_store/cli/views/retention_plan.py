@@ -65,10 +65,9 @@ def show(report: RetentionReport, plan: RetentionPlan) -> None:
     for one in report.dropped:
         if one.left is not None:
             output.print_message(f"{one.archive} was not removed, because {one.left}.")
-    known = set(map(id, plan.blocked))
-    for step in report.blocked:
-        if id(step) not in known:
-            _show_blockers(step)
+    # The report begins with those that show_plan has explained.
+    for step in report.blocked[len(plan.blocked) :]:
+        _show_blockers(step)
 
 
 def _show_blockers(step: RetentionStep) -> None:
