@@ -44,7 +44,7 @@ CREATE TABLE runs (
 	imported BOOLEAN NOT NULL, 
 	claimed_by TEXT, 
 	claim_epoch INTEGER DEFAULT 0 NOT NULL, 
-	claim_expires_at_ms BIGINT, claim_token BIGINT, 
+	claim_expires_at_ms BIGINT, claim_token BIGINT, automation_name TEXT, workspace_root TEXT, execution_profile TEXT, definition_version TEXT, duration_ms BIGINT, waits_for TEXT, waits_for_detail TEXT, gate_node TEXT, gate_requested_at_ms BIGINT, gate_expires_at_ms BIGINT, not_due_before_ms BIGINT, last_event TEXT, last_event_at_ms BIGINT, attempts BIGINT, nodes_attempted INTEGER, outputs_failed_validation INTEGER, needs_repair BOOLEAN, gates_decided INTEGER, 
 	CONSTRAINT pk_runs PRIMARY KEY (run_id), 
 	CONSTRAINT uq_runs_run_id_month UNIQUE (run_id, month), 
 	CONSTRAINT ck_runs_revision CHECK (revision >= 1), 
@@ -268,4 +268,10 @@ CREATE VIEW totals_by_day AS SELECT strftime('%Y-%m-%d', together.day_ms / (1000
 FROM (SELECT (runs.created_at_ms / 86400000) * 86400000 AS day_ms, runs.status AS status, runs.automation_id AS automation_id, runs.org_id AS org_id, runs.workspace_id AS workspace_id, runs.deployment_id AS deployment_id, runs.trigger_type AS trigger_type, count(*) AS runs, sum(runs.prompt_tokens) AS prompt_tokens, sum(runs.completion_tokens) AS completion_tokens, sum(runs.total_tokens) AS total_tokens, sum(runs.estimated_cost_usd) AS estimated_cost_usd, 1 AS attached 
 FROM runs GROUP BY (runs.created_at_ms / 86400000) * 86400000, runs.status, runs.automation_id, runs.org_id, runs.workspace_id, runs.deployment_id, runs.trigger_type UNION ALL SELECT month_totals.day_ms AS day_ms, month_totals.status AS status, month_totals.automation_id AS automation_id, month_totals.org_id AS org_id, month_totals.workspace_id AS workspace_id, month_totals.deployment_id AS deployment_id, month_totals.trigger_type AS trigger_type, month_totals.runs AS runs, month_totals.prompt_tokens AS prompt_tokens, month_totals.completion_tokens AS completion_tokens, month_totals.total_tokens AS total_tokens, month_totals.estimated_cost_usd AS estimated_cost_usd, 0 
 FROM month_totals) AS together;
-INSERT INTO tandem_store_version (version_num) VALUES ('0005');
+CREATE INDEX ix_runs_updated ON runs (updated_at_ms, run_id);
+CREATE INDEX ix_runs_finished ON runs (finished_at_ms, run_id);
+CREATE INDEX ix_runs_duration ON runs (duration_ms, run_id);
+CREATE INDEX ix_runs_cost ON runs (estimated_cost_usd, run_id);
+CREATE INDEX ix_runs_tokens ON runs (total_tokens, run_id);
+CREATE INDEX ix_runs_waiting ON runs (waits_for, gate_requested_at_ms, run_id) WHERE waits_for IS NOT NULL;
+INSERT INTO tandem_store_version (version_num) VALUES ('0007');

@@ -13,7 +13,7 @@ from tandem_store.database.read_only import ReadOnly
 from tandem_store.errors import NotAStoreError, RecordTooNewError, UnstorableError, quote_id
 from tandem_store.jsontext import canonical, dumps, loads
 from tandem_store.mapping import (
-    STORED_VERSION,
+    DEFINITION_VERSION,
     compress,
     decompress,
     refuse_long_id,
@@ -96,7 +96,7 @@ def _row(definition: dict[str, Any]) -> dict[str, Any]:
     return {
         **texts,
         _TIME: at,
-        "schema_version": STORED_VERSION,
+        "schema_version": DEFINITION_VERSION,
         "digest": sha256(canonical(definition)).digest(),
         "encoding": ENCODING,
         "document": compress(dumps(rest)),
@@ -105,7 +105,7 @@ def _row(definition: dict[str, Any]) -> dict[str, Any]:
 
 def _definition(row: Row[Any]) -> AutomationSpec:
     try:
-        too_new = row.schema_version > STORED_VERSION
+        too_new = row.schema_version > DEFINITION_VERSION
         name = row.automation_id
         definition = None if too_new else _value(row)
     except (NotAStoreError, *DAMAGE) as error:
@@ -113,7 +113,7 @@ def _definition(row: Row[Any]) -> AutomationSpec:
     if definition is None:
         raise RecordTooNewError(
             f"The automation {quote_id(name)} was written in version {row.schema_version}; this "
-            f"tandem-store reads up to {STORED_VERSION}. Upgrade the package tandem-store."
+            f"tandem-store reads up to {DEFINITION_VERSION}. Upgrade the package tandem-store."
         )
     return definition
 

@@ -36,7 +36,7 @@ class Run(Model):
     revision: Mapped[int]
     """How often the run was written: 1 for a new one. Writers compare it before they write."""
     schema_version: Mapped[int]
-    """Shape of the record: 1. A greater one was written by a newer tandem_store."""
+    """What the row has of its record: 2. A greater one was written by a newer tandem_store."""
     org_id: Mapped[str]
     """Organization of the tenant; ``local`` if the record names none."""
     workspace_id: Mapped[str]
@@ -91,6 +91,44 @@ class Run(Model):
     """When the lease of the worker ends."""
     claim_token: Mapped[int | None]
     """Random number that was drawn for the claim."""
+    automation_name: Mapped[str | None]
+    """Name of the automation as the run's definition has it; null without a definition."""
+    workspace_root: Mapped[str | None]
+    """Folder in which the automation works, as the run's definition has it."""
+    execution_profile: Mapped[str | None]
+    """How strictly the run follows its definition: ``strict``, ``guided`` or ``yolo``."""
+    definition_version: Mapped[str | None]
+    """Version of the definition that the run ran with; null before engine 0.6.5."""
+    duration_ms: Mapped[int | None]
+    """Milliseconds from start to end; null if either is missing or they are out of order."""
+    waits_for: Mapped[str | None]
+    """What the run waits for: ``approval``; a reason of the queue, as ``rate_limit``;
+    ``blocked_node``; or ``pause``. Null if for nothing, and for runs that ended otherwise than as
+    ``blocked``."""
+    waits_for_detail: Mapped[str | None]
+    """Title of the gate, resource or provider, first blocked node, or reason of the pause."""
+    gate_node: Mapped[str | None]
+    """The node that asks for the approval that the run waits for."""
+    gate_requested_at_ms: Mapped[int | None]
+    """When the approval was requested."""
+    gate_expires_at_ms: Mapped[int | None]
+    """When the request expires; null if never."""
+    not_due_before_ms: Mapped[int | None]
+    """When a queued run that backs off is due again; null for runs that are due."""
+    last_event: Mapped[str | None]
+    """Name of the last event in the history of the run."""
+    last_event_at_ms: Mapped[int | None]
+    """When that happened."""
+    attempts: Mapped[int | None]
+    """Number of attempts at all nodes together."""
+    nodes_attempted: Mapped[int | None]
+    """Number of nodes that were attempted."""
+    outputs_failed_validation: Mapped[int | None]
+    """Number of outputs that did not pass their check; null if the engine removed the outputs."""
+    needs_repair: Mapped[bool | None]
+    """Whether an output needs repair; null if the engine removed the outputs."""
+    gates_decided: Mapped[int | None]
+    """Number of decisions that people made at gates."""
 
 
 class RunDocument(Model):
@@ -107,7 +145,7 @@ class RunDocument(Model):
     month: Mapped[Month]
     """The run's month."""
     schema_version: Mapped[int]
-    """Shape of the document: 1."""
+    """That of the run's row: 2."""
     encoding: Mapped[str]
     """How the document is compressed: ``zstd-1`` for zstd with the dictionary of the package,
     ``zstd-dict`` with one from ``dictionaries``, ``zstd`` without one as before revision 0004,

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, select
 from tandem_store.batches import batched
 from tandem_store.database.dialect import insert_unless_there
 from tandem_store.database.prepared import Prepared
-from tandem_store.mapping import STORED_VERSION, Snapshot, compress
+from tandem_store.mapping import DEFINITION_VERSION, Snapshot, compress
 from tandem_store.mapping.compression import ENCODING
 from tandem_store.tables import automation_snapshots, runs
 
@@ -61,7 +61,7 @@ def _ids(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, int]:
 def _row(snapshot: Snapshot) -> dict[str, Any]:
     return {
         "digest": snapshot.digest,
-        "schema_version": STORED_VERSION,
+        "schema_version": DEFINITION_VERSION,
         "encoding": ENCODING,
         "document": compress(snapshot.document),
     }

@@ -40,7 +40,7 @@ def test_lists_everything_by_kind_and_id(store: Store, store_url: str) -> None:
     }
     assert found[2] == {"kind": "month", "month": "2026-05", "state": "attached"}
     assert found[3]["record"] == new_run("B").to_legacy()
-    assert (found[3]["revision"], found[3]["schema_version"]) == (1, 1)
+    assert (found[3]["revision"], found[3]["schema_version"]) == (1, 2)
     assert lines == [
         json.dumps(line, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
         for line in found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -55,7 +56,8 @@ class Turns:
         #: What the first of them has stored, and which of them have stored the same.
         self._wanted: Contents | None = None
         self._checked: set[str] = set()
-        self._dumps: set[str] = set()
+        #: The dumps of each checkout: another commit may store runs as another version.
+        self._dumps: dict[bool, set[str]] = defaultdict(set)
         size = sum(file.stat().st_size for file in state.rglob("*.json"))
         lab.results.add(self._case, SHARDS, {"bytes": size})
 
@@ -93,7 +95,7 @@ class Turns:
             size = database_bytes(url)
             self._lab.note(self._case, checkout.named(COMPACT), cost, {"bytes": size})
         if name not in self._checked:
-            self.check_store(name, stores.dump(checkout, url))
+            self.check_store(name, stores.dump(checkout, url), is_before=checkout.is_before)
 
     def check(self, name: str, contents: Contents) -> None:
         """Refuse a subject that has stored anything else than the others."""
@@ -102,11 +104,11 @@ class Turns:
             raise click.ClickException(f"{name}: stored {contents}, not {self._wanted}")
         self._checked.add(name)
 
-    def check_store(self, name: str, dump: stores.Dump) -> None:
-        """Refuse a store that has other runs than the others, or another dump."""
+    def check_store(self, name: str, dump: stores.Dump, *, is_before: bool = False) -> None:
+        """Refuse a store that has other runs than the others, or another dump than its like."""
         self.check(name, dump.contents)
-        self._dumps.add(dump.digest)
-        if len(self._dumps) > 1:
+        self._dumps[is_before].add(dump.digest)
+        if len(self._dumps[is_before]) > 1:
             raise click.ClickException(f"{name}: the dump differs")
 
 

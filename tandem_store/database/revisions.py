@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The newest revision in ``migrations/``.
-HEAD: Final = "0005"
+HEAD: Final = "0007"
 #: Bytes; the pages of a larger SQLite file are not checked, because a deploy waits for the check.
 _SMALL: Final = 256_000_000
 #: How many differences one message names.

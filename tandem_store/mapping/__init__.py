@@ -5,10 +5,10 @@ and the definition it ran with (``automation_snapshots``), which many runs share
 """
 
 from tandem_store.mapping.compression import compress, decompress
+from tandem_store.mapping.facts import LARGEST_BIGINT
 from tandem_store.mapping.limits import LONGEST_ID, LONGEST_TOGETHER, refuse_long_id
 from tandem_store.mapping.overlay import lay, lift
 from tandem_store.mapping.rows import (
-    LARGEST_BIGINT,
     STORED_VERSION,
     ReadRecord,
     RunRows,
@@ -17,9 +17,15 @@ from tandem_store.mapping.rows import (
     record_of,
     rows_of,
 )
-from tandem_store.mapping.snapshot import LiftedSnapshot, Snapshot, snapshot_document
+from tandem_store.mapping.snapshot import (
+    DEFINITION_VERSION,
+    LiftedSnapshot,
+    Snapshot,
+    snapshot_document,
+)
 
 __all__ = [
+    "DEFINITION_VERSION",
     "LARGEST_BIGINT",
     "LONGEST_ID",
     "LONGEST_TOGETHER",

@@ -1,8 +1,10 @@
 """A run's record taken apart into rows, and put together again.
 
-One fact, one place: a field that is a column is cut from the document. The one exception is the
-sign of a negative zero cost, which SQLite's REAL columns drop: such a cost stays in the document
-too. Beside the record a document holds a digest of the columns, so that halves that do not belong
+One fact, one place: a field that is a column is cut from the document. There are two exceptions.
+The sign of a negative zero cost, which SQLite's REAL columns drop, stays in the document too; and
+the columns of ``mapping.facts`` repeat what the document says, so no record is read from them.
+
+Beside the record a document holds a digest of the columns, so that halves that do not belong
 together are noticed; documents written before there was one are read without.
 
 Documents are read and written by orjson itself: the limits of the legacy reader (depth, ``-0``) are
@@ -20,15 +22,14 @@ from tandem_store.database.damaged_rows import DAMAGE, damaged_run
 from tandem_store.errors import NotAStoreError, UnstorableError
 from tandem_store.mapping.compression import compress_run
 from tandem_store.mapping.digests import columns_digest
+from tandem_store.mapping.facts import LARGEST_BIGINT, facts_of
 from tandem_store.mapping.limits import refuse_long_texts
 from tandem_store.mapping.overlay import lay
 from tandem_store.mapping.snapshot import LiftedSnapshot, Snapshot
 from tandem_store.month import LAST_MILLISECOND, Month
 
-#: The shape of the records that this version writes.
-STORED_VERSION: Final = 1
-#: The greatest number that a counter or time column holds.
-LARGEST_BIGINT: Final = 2**63 - 1
+#: What this version writes as the version of a run: 2 since the columns of ``mapping.facts``.
+STORED_VERSION: Final = 2
 _IDS: Final = ("run_id", "automation_id")
 _TENANT_IDS: Final = ("org_id", "workspace_id", "deployment_id")
 _TEXTS: Final = ("trigger_type", "status", "stop_kind", "detail")
@@ -133,6 +134,7 @@ def columns_of(record: dict[str, Any]) -> dict[str, Any]:
         "blocked_nodes": len(checkpoint.get("blocked_nodes", ())),
         "failed_node": failure.get("node_id"),
         "failure_reason": failure.get("reason"),
+        **facts_of(record),
     }
     refuse_long_texts(columns)
     _refuse_out_of_range(columns)

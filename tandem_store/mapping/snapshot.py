@@ -10,6 +10,8 @@ from tandem_store.mapping.compression import decompress
 from tandem_store.mapping.digests import snapshot_digest
 from tandem_store.mapping.overlay import lift
 
+#: What this version writes as the version of a definition.
+DEFINITION_VERSION: Final = 1
 #: How many snapshots are remembered with their digests, and the most bytes of one of them.
 _REMEMBERED: Final = 512
 _LARGEST_REMEMBERED: Final = 256 * 1024

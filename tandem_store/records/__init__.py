@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         KnowledgeScope,
         QueueReason,
         ReuseMode,
+        RunGroup,
         RunStatus,
         ScheduleType,
         StageKind,
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
         TrustLevel,
         ValidationStatus,
         ValidatorKind,
+        WaitsFor,
     )
     from tandem_store.records.filter import RunFilter
     from tandem_store.records.flow import (
@@ -149,6 +151,7 @@ __all__ = [
     "RunAsServicePrincipal",
     "RunAsSharedConnection",
     "RunFilter",
+    "RunGroup",
     "RunRecord",
     "RunStatus",
     "RunSummary",
@@ -162,6 +165,7 @@ __all__ = [
     "TrustLevel",
     "ValidationStatus",
     "ValidatorKind",
+    "WaitsFor",
     "WatchCondition",
     "WorkflowLearningMetricsSnapshot",
     "WorkflowLearningRunSummary",

@@ -67,6 +67,31 @@ class QueueReason(StrEnum):
     RETRY_BACKOFF = "retry_backoff"
 
 
+class WaitsFor(StrEnum):
+    """What a run waits for: the reasons of a queue, and three others."""
+
+    #: a decision at a gate
+    APPROVAL = "approval"
+    CAPACITY = "capacity"
+    WORKSPACE_LOCK = "workspace_lock"
+    RATE_LIMIT = "rate_limit"
+    RETRY_BACKOFF = "retry_backoff"
+    #: something that a node needs
+    BLOCKED_NODE = "blocked_node"
+    #: somebody who resumes it
+    PAUSE = "pause"
+
+
+class RunGroup(StrEnum):
+    """The groups in which the engine's panel shows runs; each run is in one."""
+
+    ACTIVE = "active"
+    WAITING = "waiting"
+    QUEUED = "queued"
+    FAILED = "failed"
+    COMPLETED = "completed"
+
+
 class ExpiryAction(StrEnum):
     """What happens at a gate if nobody decides in time."""
 

@@ -25,6 +25,7 @@ from tandem_store.errors import (
 from tandem_store.jsontext import loads
 from tandem_store.mapping import STORED_VERSION, ReadRecord, read_record, snapshot_document
 from tandem_store.mapping.compression import FORGOTTEN
+from tandem_store.mapping.facts import facts_of
 from tandem_store.month import Month
 from tandem_store.runs import detached_runs
 from tandem_store.runs.context import RunsContext
@@ -155,11 +156,14 @@ class StoredRun:
         A record that a newer version wrote, or whose content was forgotten, counts as sound.
         """
         try:
-            Versioned(self.record(), self.revision)
+            record = Versioned(self.record(), self.revision).run
         except (ContentForgottenError, RecordTooNewError):
             return None
         except StoreError as error:
             return str(error)
+        repeated = facts_of(record.to_legacy()).items()
+        if wrong := [name for name, value in repeated if value != self.columns[name]]:
+            return str(self._damaged(f"has columns unlike its document: {', '.join(wrong)}"))
         return None
 
     def _refuse_if_forgotten(self) -> None:

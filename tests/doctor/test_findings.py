@@ -188,7 +188,7 @@ def test_a_record_of_a_newer_version_is_no_damage(sound_url: str) -> None:
     """The package is to be upgraded, not the store restored."""
     with tampering(sound_url, references=False) as connection:
         row = tables.runs.c.run_id == "2026-05-07"
-        connection.execute(update(tables.runs).where(row).values(schema_version=2))
+        connection.execute(update(tables.runs).where(row).values(schema_version=99))
 
     found = by_code(sound_url, deep=True)["record_too_new"]
 

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 import psycopg
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, select
 
 import tandem_store
 from tandem_store import (
@@ -37,6 +37,7 @@ from tandem_store import (
 )
 from tandem_store.database import revisions
 from tandem_store.doctor import Report, Severity, examine
+from tandem_store.tables import runs
 from tests.migrations.frozen.make import FOLDER, unpack, work
 from tests.recompression.months import encodings
 from tests.support.changes import one_more_token
@@ -46,6 +47,9 @@ from tests.support.legacy_runs import Json
 from tests.support.program import answer, command
 from tests.support.run_records import new_run
 from tests.support.stored import dump, stored_runs
+
+#: What differs between two stores with the same runs.
+DIFFERENT: Final = {"snapshot_id", "claim_expires_at_ms", "claim_token"}
 
 #: Upgrades a database in a child that kills itself before a statement or a commit, counted from 0.
 #: Tells for each database whether its child was killed.
@@ -204,12 +208,20 @@ def frozen(name: str) -> bytes:
 
 
 def content(url: str) -> list[Json]:
-    """The dump, without what the clock decided: when leases end."""
+    """The dump and the rows of the runs, without what the clock or chance decided."""
     lines = [json.loads(line) for line in dump(url).splitlines()]
     for line in lines:
         if line["kind"] == "claim" and line["expires_at_ms"] is not None:
             line["expires_at_ms"] = "a time"
-    return lines
+    return [*lines, *rows_of_runs(url)]
+
+
+def rows_of_runs(url: str) -> list[Json]:
+    """The columns of every run that are the same in every store."""
+    columns = [column for column in runs.c if column.name not in DIFFERENT]
+    with open_store(url) as store, store.read() as tx:
+        rows = tx.connection.execute(select(*columns).order_by(runs.c.run_id))
+        return [{"kind": "row", **row._asdict()} for row in rows]
 
 
 def told_by_doctor(report: Report) -> list[tuple[Any, ...]]:

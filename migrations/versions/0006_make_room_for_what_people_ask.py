@@ -1,0 +1,69 @@
+"""Make room for what people ask of a run, and list runs in other orders.
+
+The columns repeat what only documents say so far: what a run waits for, its last event, its
+attempts and so on. They are empty until 0007, which fills them.
+
+Revision: 0006, after 0005
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+CODE = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+COLUMNS = {
+    "automation_name": sa.Text,
+    "workspace_root": sa.Text,
+    "execution_profile": CODE,
+    "definition_version": CODE,
+    "duration_ms": sa.BigInteger,
+    "waits_for": CODE,
+    "waits_for_detail": sa.Text,
+    "gate_node": sa.Text,
+    "gate_requested_at_ms": sa.BigInteger,
+    "gate_expires_at_ms": sa.BigInteger,
+    "not_due_before_ms": sa.BigInteger,
+    "last_event": sa.Text,
+    "last_event_at_ms": sa.BigInteger,
+    "attempts": sa.BigInteger,
+    "nodes_attempted": sa.Integer,
+    "outputs_failed_validation": sa.Integer,
+    "needs_repair": sa.Boolean,
+    "gates_decided": sa.Integer,
+}
+#: What each of the new orders sorts by.
+ORDERS = {
+    "ix_runs_updated": "updated_at_ms",
+    "ix_runs_finished": "finished_at_ms",
+    "ix_runs_duration": "duration_ms",
+    "ix_runs_cost": "estimated_cost_usd",
+    "ix_runs_tokens": "total_tokens",
+}
+
+
+def upgrade() -> None:
+    for name, kind in COLUMNS.items():
+        op.add_column("runs", sa.Column(name, kind))
+    for name, column in ORDERS.items():
+        op.create_index(name, "runs", [column, "run_id"])
+    waits = sa.text("waits_for IS NOT NULL")
+    op.create_index(
+        "ix_runs_waiting",
+        "runs",
+        ["waits_for", "gate_requested_at_ms", "run_id"],
+        sqlite_where=waits,
+        postgresql_where=waits,
+    )
+
+
+def downgrade() -> None:
+    for name in ("ix_runs_waiting", *reversed(ORDERS)):
+        op.drop_index(name, "runs")
+    for name in reversed(COLUMNS):
+        op.drop_column("runs", name)
