@@ -168,7 +168,6 @@ CREATE TABLE quarantine (
 );
 CREATE INDEX ix_quarantine_digest ON quarantine (digest);
 CREATE INDEX ix_runs_deployment ON runs (org_id, workspace_id, deployment_id, created_at_ms, run_id);
-CREATE INDEX ix_runs_queue ON runs (status, imported, created_at_ms, run_id) WHERE status = 'queued' AND claimed_by IS NULL;
 CREATE INDEX ix_runs_leases ON runs (status, claim_expires_at_ms) WHERE claimed_by IS NOT NULL;
 CREATE INDEX ix_runs_statistics ON runs (month, automation_id, status, total_tokens, estimated_cost_usd, trigger_type);
 CREATE TABLE deleted_runs (
@@ -273,5 +272,7 @@ CREATE INDEX ix_runs_finished ON runs (finished_at_ms, run_id);
 CREATE INDEX ix_runs_duration ON runs (duration_ms, run_id);
 CREATE INDEX ix_runs_cost ON runs (estimated_cost_usd, run_id);
 CREATE INDEX ix_runs_tokens ON runs (total_tokens, run_id);
+CREATE INDEX ix_runs_queue ON runs (status, imported, created_at_ms, run_id, not_due_before_ms) WHERE status = 'queued' AND claimed_by IS NULL;
+CREATE INDEX ix_runs_due ON runs (not_due_before_ms) WHERE not_due_before_ms IS NOT NULL;
 CREATE INDEX ix_runs_waiting ON runs (waits_for, gate_requested_at_ms, run_id) WHERE waits_for IS NOT NULL;
 INSERT INTO tandem_store_version (version_num) VALUES ('0007');

@@ -165,7 +165,15 @@ _partial(
     runs.c.imported,
     runs.c.created_at_ms,
     runs.c.run_id,
+    # Many runs that back off may stand before the oldest that is due.
+    runs.c.not_due_before_ms,
     where=_in_queue,
+)
+# When the next of them is due, which no other index would tell without reading all of them.
+_partial(
+    "ix_runs_due",
+    runs.c.not_due_before_ms,
+    where=runs.c.not_due_before_ms.is_not(None),
 )
 # The leases that somebody may have to take over, if the run's status says that work was going on.
 _partial(

@@ -16,6 +16,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Final, Self
 
+from tandem_store import clock
 from tandem_store.errors import LeaseLostError, StoreError
 from tandem_store.records import RunFilter, RunRecord
 from tandem_store.runs import Claim
@@ -25,6 +26,8 @@ from tandem_store.store import Store, TenantStore
 LEASE: Final = timedelta(minutes=5)
 #: How long an idle worker waits before it asks for a run again.
 IDLE: Final = timedelta(seconds=1)
+#: The shortest such wait, if the next run should be due already.
+_SHORTEST: Final = timedelta(milliseconds=10)
 #: Renewals within one lease: two may fail before it ends.
 _RENEWALS_PER_LEASE: Final = 3
 #: Seconds between two attempts while the database cannot be reached.
@@ -296,6 +299,8 @@ class Worker:
     ) -> None:
         """Work on runs until ``stop`` is set; waits ``idle`` between two looks at an empty queue.
 
+        It waits less if a run stops to back off, or a lease ends, before that.
+
         ``work`` gets each job within its ``with`` block. A job whose lease is lost is another
         worker's, so its ``LeaseLostError`` is logged and the next run is claimed. Any other
         exception of ``work`` ends the service, after the run was released: catch it in ``work`` to
@@ -305,10 +310,20 @@ class Worker:
         while not stop.is_set():
             job = self.next_job()
             if job is None:
-                stop.wait(idle.total_seconds())
+                stop.wait(self._pause(idle).total_seconds())
                 continue
             try:
                 with job:
                     work(job)
             except LeaseLostError as error:
                 _log.info("%s", error)
+
+    def _pause(self, idle: timedelta) -> timedelta:
+        """Return how long to wait: until a run is due, but not longer than ``idle``."""
+        with self._store.read() as tx:
+            due_at_ms = tx.runs.next_due(self._filter, include_imported=self._include_imported)
+        if due_at_ms is None:
+            return idle
+        # By this machine's clock, which may be ahead of the database's.
+        left = timedelta(milliseconds=due_at_ms - clock.now_ms())
+        return min(max(left, _SHORTEST), idle)

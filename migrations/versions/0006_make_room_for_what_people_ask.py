@@ -45,6 +45,9 @@ ORDERS = {
     "ix_runs_cost": "estimated_cost_usd",
     "ix_runs_tokens": "total_tokens",
 }
+#: The queue of the workers, to which the time is added before which a run is not due.
+QUEUE = ["status", "imported", "created_at_ms", "run_id"]
+IN_QUEUE = "status = 'queued' AND claimed_by IS NULL"
 
 
 def upgrade() -> None:
@@ -52,18 +55,25 @@ def upgrade() -> None:
         op.add_column("runs", sa.Column(name, kind))
     for name, column in ORDERS.items():
         op.create_index(name, "runs", [column, "run_id"])
-    waits = sa.text("waits_for IS NOT NULL")
-    op.create_index(
+    op.drop_index("ix_runs_queue", "runs")
+    partial("ix_runs_queue", [*QUEUE, "not_due_before_ms"], IN_QUEUE)
+    partial("ix_runs_due", ["not_due_before_ms"], "not_due_before_ms IS NOT NULL")
+    partial(
         "ix_runs_waiting",
-        "runs",
         ["waits_for", "gate_requested_at_ms", "run_id"],
-        sqlite_where=waits,
-        postgresql_where=waits,
+        "waits_for IS NOT NULL",
     )
 
 
 def downgrade() -> None:
-    for name in ("ix_runs_waiting", *reversed(ORDERS)):
+    for name in ("ix_runs_waiting", "ix_runs_due", "ix_runs_queue", *reversed(ORDERS)):
         op.drop_index(name, "runs")
+    partial("ix_runs_queue", QUEUE, IN_QUEUE)
     for name in reversed(COLUMNS):
         op.drop_column("runs", name)
+
+
+def partial(name: str, columns: list[str], where: str) -> None:
+    """Create an index of the rows that satisfy a condition."""
+    condition = sa.text(where)
+    op.create_index(name, "runs", columns, sqlite_where=condition, postgresql_where=condition)

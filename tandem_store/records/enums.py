@@ -92,6 +92,17 @@ class RunGroup(StrEnum):
     COMPLETED = "completed"
 
 
+class RunOrder(StrEnum):
+    """What lists of runs can be sorted by."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    FINISHED = "finished"
+    DURATION = "duration"
+    COST = "cost"
+    TOKENS = "tokens"
+
+
 class ExpiryAction(StrEnum):
     """What happens at a gate if nobody decides in time."""
 

@@ -12,40 +12,34 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cache, lru_cache
-from secrets import randbits
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Executable, Select, bindparam, literal, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 
 from tandem_store.database import dialect
 from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged
-from tandem_store.database.dialect import unindexed
 from tandem_store.database.prepared import Prepared
 from tandem_store.errors import LeaseLostError, quote_id
-from tandem_store.mapping import STORED_VERSION
-from tandem_store.records import TERMINAL_STATUSES, RunFilter, RunStatus
+from tandem_store.records import TERMINAL_STATUSES
 from tandem_store.runs.context import RunsContext
-from tandem_store.runs.selection import Shape, Tenancy
+from tandem_store.runs.selection import Tenancy
 from tandem_store.tables import runs
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _TERMINAL: Final = frozenset(status.value for status in TERMINAL_STATUSES)
-#: In these, a worker was at work when its lease ended.
-_AT_WORK: Final = (RunStatus.QUEUED.value, RunStatus.RUNNING.value, RunStatus.PAUSING.value)
-#: Not a parameter: a database uses a partial index only for conditions that it can read.
-_QUEUED_STATUS: Final = literal(RunStatus.QUEUED.value, literal_execute=True)
 
-_COLUMNS: Final = (
+#: What a claim is made of, in the order of ``claim_of``.
+COLUMNS: Final = (
     runs.c.run_id,
     runs.c.claimed_by,
     runs.c.claim_epoch,
     runs.c.claim_expires_at_ms,
     runs.c.claim_token,
 )
-_TYPES: Final = RowTypes(_COLUMNS)
+_TYPES: Final = RowTypes(COLUMNS)
 #: What is read of a run that is locked.
-_LOCKED: Final = (*(column.name for column in _COLUMNS), "status")
+_LOCKED: Final = (*(column.name for column in COLUMNS), "status")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,86 +60,13 @@ def claims(context: RunsContext) -> Iterator[Claim]:
     """Yield the claim of every run that was ever claimed, by the code points of the ids."""
     ever_claimed = runs.c.claimed_by.is_not(None) | (runs.c.claim_epoch > 0)
     own = context.tenancy.conditions()
-    query = select(*_COLUMNS).where(ever_claimed, *own).order_by(runs.c.run_id)
-    return map(_claim, context.connection.execute(query, context.values()))
-
-
-def claim_next(
-    context: RunsContext,
-    worker: str,
-    lease: timedelta,
-    run_filter: RunFilter | None,
-    *,
-    include_imported: bool,
-) -> Claim | None:
-    """Claim the next run for the worker; one whose lease expired comes before those in the queue.
-
-    Returns None if there is no such run.
-    """
-    if not worker.strip():
-        raise ValueError("A worker needs a name that is not blank, as host and process id.")
-    selection, length_ms = context.selection(run_filter), _milliseconds(lease)
-    now_ms = dialect.now_ms(context.connection)
-    values = {
-        **selection.values(),
-        "new_worker": worker,
-        "new_expiry": now_ms + length_ms,
-        "new_token": randbits(63),
-        "now_ms": now_ms,
-    }
-    for statement in _claiming(selection.shape(), include_imported=include_imported):
-        claimed = statement.all(context.connection, values)
-        if claimed:
-            return _claim(claimed[0])
-    return None
-
-
-#: The lease that ended first comes first, so that a run which nobody can finish does not keep the
-#: others waiting.
-_EXPIRED: Final = (
-    select(runs.c.run_id)
-    .where(
-        runs.c.claimed_by.is_not(None),
-        runs.c.status.in_(_AT_WORK),
-        runs.c.claim_expires_at_ms <= bindparam("now_ms"),
-    )
-    .order_by(runs.c.claim_expires_at_ms, runs.c.created_at_ms, runs.c.run_id)
-)
-_QUEUED: Final = (
-    select(runs.c.run_id)
-    .where(runs.c.status == _QUEUED_STATUS, runs.c.claimed_by.is_(None))
-    .order_by(runs.c.created_at_ms, runs.c.run_id)
-)
-
-
-@lru_cache(256)
-def _claiming(shape: Shape, *, include_imported: bool) -> tuple[Prepared, ...]:
-    """Return two statements to try in turn; each claims one run and returns the claim."""
-    conditions = [*shape.conditions(unindexed), runs.c.schema_version <= STORED_VERSION]
-    if not include_imported:
-        conditions.append(~runs.c.imported)
-    return tuple(Prepared(_claim_first(one.where(*conditions))) for one in (_EXPIRED, _QUEUED))
-
-
-def _claim_first(candidates: Select[str]) -> Executable:
-    # Where rows are locked one by one, skip those that another worker is just claiming.
-    first = candidates.limit(1).with_for_update(skip_locked=True)
-    return (
-        update(runs)
-        .where(runs.c.run_id == first.correlate(None).scalar_subquery())
-        .values(
-            claimed_by=bindparam("new_worker"),
-            claim_epoch=runs.c.claim_epoch + 1,
-            claim_expires_at_ms=bindparam("new_expiry"),
-            claim_token=bindparam("new_token"),
-        )
-        .returning(*_COLUMNS)
-    )
+    query = select(*COLUMNS).where(ever_claimed, *own).order_by(runs.c.run_id)
+    return map(claim_of, context.connection.execute(query, context.values()))
 
 
 def renew(context: RunsContext, claim: Claim, lease: timedelta) -> Claim:
     """Let the lease end ``lease`` from now and return the claim with its new end."""
-    length_ms = _milliseconds(lease)
+    length_ms = milliseconds(lease)
     row, now_ms = _locked(context, claim)
     refuse_unless_working(claim, row, now_ms=now_ms)
     renewed = replace(claim, expires_at_ms=now_ms + length_ms)
@@ -241,7 +162,7 @@ def _locked(context: RunsContext, claim: Claim) -> tuple[Mapping[str, Any], int]
 @cache
 def _lock(tenancy: Tenancy) -> Prepared:
     itself = runs.c.run_id == bindparam("run_id")
-    columns = (*_COLUMNS, runs.c.status)
+    columns = (*COLUMNS, runs.c.status)
     return Prepared(select(*columns).where(itself, *tenancy.conditions()).with_for_update())
 
 
@@ -258,7 +179,7 @@ def _writing(names: tuple[str, ...]) -> Prepared:
     return Prepared(statement.values({name: bindparam(f"new_{name}") for name in names}))
 
 
-def _milliseconds(lease: timedelta) -> int:
+def milliseconds(lease: timedelta) -> int:
     """Return the length of a lease.
 
     Raises ``ValueError`` if it is not a timedelta, or shorter than a millisecond.
@@ -270,7 +191,8 @@ def _milliseconds(lease: timedelta) -> int:
     return lease // _MILLISECOND
 
 
-def _claim(row: Sequence[Any]) -> Claim:
+def claim_of(row: Sequence[Any]) -> Claim:
+    """Return the claim of a row with ``COLUMNS``. Raises ``NotAStoreError`` for damage."""
     run_id, worker, epoch, expires_at_ms, token = row
     try:
         _TYPES.refuse_others(row)

@@ -1,23 +1,32 @@
-"""Pages of runs, newest or oldest created first, and their number: from the slim table alone."""
+"""Pages of runs in an order, and their number: from the slim table alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Integer, bindparam, func, select
 
 from tandem_store.column_types import as_stored
 from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged_run
 from tandem_store.database.prepared import Prepared, Values
-from tandem_store.errors import RecordTooNewError
+from tandem_store.errors import InvalidFilterError, RecordTooNewError
 from tandem_store.mapping import STORED_VERSION
-from tandem_store.records import RunFilter, RunStatus, RunSummary, StopKind
+from tandem_store.records import (
+    ExecutionProfile,
+    RunFilter,
+    RunOrder,
+    RunStatus,
+    RunSummary,
+    StopKind,
+    WaitsFor,
+)
 from tandem_store.runs import detached_runs
 from tandem_store.runs.context import RunsContext
-from tandem_store.runs.pagination import Cursors, Position, Side, ordered, values_of
+from tandem_store.runs.cursors import Cursors
+from tandem_store.runs.orders import Ordering, Position, Side, Stretch
 from tandem_store.runs.selection import Shape, Tenancy
 from tandem_store.stored_text import AsStored
 from tandem_store.tables import runs
@@ -33,8 +42,13 @@ _TYPES: Final = RowTypes(_COLUMNS)
 _STORED_ID: Final = as_stored(runs.c.run_id).label("stored_id")
 #: How many statements are kept ready: one for each kind of filter and order.
 _STATEMENTS: Final = 256
-#: Where a row has what a cursor needs.
-_CREATED: Final = _FIELDS.index("created_at_ms")
+#: What the names of closed lists become, which may be null.
+_NAMES: Final[dict[str, Callable[[Any], Any]]] = {
+    "stop_kind": StopKind,
+    "execution_profile": ExecutionProfile,
+    "waits_for": WaitsFor,
+}
+#: Where a row has what is no field.
 _VERSION: Final = len(_FIELDS)
 _ID: Final = len(_COLUMNS)
 
@@ -58,6 +72,7 @@ def list(  # noqa: A001 - the name of the method
     *,
     limit: int,
     cursor: str | None,
+    order_by: RunOrder | str,
     newest_first: bool,
 ) -> Page:
     """Return one page of the runs that pass the filter."""
@@ -65,18 +80,15 @@ def list(  # noqa: A001 - the name of the method
         raise TypeError(f"limit is a whole number, not {limit!r}")
     if not 1 <= limit <= LARGEST_PAGE:
         raise ValueError(f"limit is {limit}; a page holds 1 to {LARGEST_PAGE:,} runs")
-    selection = context.selection(run_filter)
-    cursors = Cursors(selection, newest_first)
+    ordering = Ordering(_order(order_by), newest_first)
+    cursors = Cursors(context.selection(run_filter), ordering)
     start = None if cursor is None else cursors.decode(cursor)
-    side = None if start is None else start.side
-    query = _page(selection.shape(), side, newest_first=newest_first)
     # One more than asked for shows whether there is another page.
-    values = {**selection.values(), **values_of(start), "limit": limit + 1}
-    rows = query.all(context.connection, values)
+    rows = _read(context, cursors, start, limit + 1)
     shown = rows[:limit]
     if start is not None and not start.side.is_forwards:
         shown = shown[::-1]
-    before, after = _neighbours(shown, start, more=len(rows) > limit)
+    before, after = _neighbours(shown, start, ordering, more=len(rows) > limit)
     return Page(
         tuple(map(_summary, shown)),
         next_cursor=None if after is None else cursors.encode(after),
@@ -84,14 +96,40 @@ def list(  # noqa: A001 - the name of the method
     )
 
 
+def _order(order_by: RunOrder | str) -> RunOrder:
+    try:
+        return RunOrder(order_by)
+    except ValueError as error:
+        raise InvalidFilterError(
+            f"Runs cannot be sorted by {order_by!r}, but by {', '.join(RunOrder)}."
+        ) from error
+
+
+def _read(
+    context: RunsContext, cursors: Cursors, start: Position | None, wanted: int
+) -> Sequence[Values]:
+    """Return at most so many rows from a position on, the nearest first."""
+    selection = cursors.selection
+    rows: Sequence[Values] = ()
+    shape, values = selection.shape(), selection.values()
+    for stretch in cursors.ordering.stretches(start):
+        place = stretch.values_of(start)
+        left = {"limit": wanted - len(rows)}
+        found = _page(shape, stretch).all(context.connection, {**values, **place, **left})
+        rows = [*rows, *found]
+        if len(rows) == wanted:
+            break
+    return rows
+
+
 @lru_cache(_STATEMENTS)
-def _page(shape: Shape, side: Side | None, *, newest_first: bool) -> Prepared:
-    query = ordered(select(*_COLUMNS, _STORED_ID), shape, side, newest_first=newest_first)
+def _page(shape: Shape, stretch: Stretch) -> Prepared:
+    query = stretch.of(select(*_COLUMNS, _STORED_ID), shape)
     return Prepared(query.limit(bindparam("limit", type_=Integer())))
 
 
 def _neighbours(
-    shown: Sequence[Values], start: Position | None, *, more: bool
+    shown: Sequence[Values], start: Position | None, ordering: Ordering, *, more: bool
 ) -> tuple[Position | None, Position | None]:
     """Return where the pages before and after begin; ``more``: runs follow in reading direction.
 
@@ -99,17 +137,18 @@ def _neighbours(
     by now.
     """
     if start is None:
-        return None, _beside(shown[-1], Side.AFTER) if more else None
+        return None, _beside(shown[-1], Side.AFTER, ordering) if more else None
     forwards = start.side.is_forwards
     if not shown:
         back = replace(start, side=start.side.other)
         return (back, None) if forwards else (None, back)
-    first, last = _beside(shown[0], Side.BEFORE), _beside(shown[-1], Side.AFTER)
+    first = _beside(shown[0], Side.BEFORE, ordering)
+    last = _beside(shown[-1], Side.AFTER, ordering)
     return (first if forwards or more else None), (last if more or not forwards else None)
 
 
-def _beside(row: Values, side: Side) -> Position:
-    return Position(row[_CREATED], AsStored(row[_ID]), side)
+def _beside(row: Values, side: Side, ordering: Ordering) -> Position:
+    return Position(row[_FIELDS.index(ordering.column.name)], AsStored(row[_ID]), side)
 
 
 def summary(context: RunsContext, run_id: str) -> RunSummary | None:
@@ -144,7 +183,9 @@ def _summary(row: Values) -> RunSummary:
     try:
         _TYPES.refuse_others(row)
         values["status"] = RunStatus(values["status"])
-        values["stop_kind"] = values["stop_kind"] and StopKind(values["stop_kind"])
+        for name, member in _NAMES.items():
+            if values[name] is not None:
+                values[name] = member(values[name])
     except DAMAGE as error:
         version, run_id, month = row[_VERSION], values["run_id"], values["month"]
         if type(version) is int and version > STORED_VERSION:

@@ -15,6 +15,7 @@ from tandem_store.runs import (
     documents,
     id_search,
     listing,
+    queue,
     statistics,
     storage,
     stream,
@@ -28,7 +29,7 @@ from tandem_store.runs.statistics import RunStatistics
 from tandem_store.runs.stream import DamagedRun
 
 if TYPE_CHECKING:
-    from tandem_store.records import RunFilter, RunRecord, RunSummary, TenantScope
+    from tandem_store.records import RunFilter, RunOrder, RunRecord, RunSummary, TenantScope
 
 
 class RunReader(ReadOnly):
@@ -132,16 +133,23 @@ class RunReader(ReadOnly):
         *,
         limit: int = 50,
         cursor: str | None = None,
+        order_by: RunOrder | str = "created",
         newest_first: bool = True,
     ) -> Page:
-        """Return a page of summaries in the order of creation, and of ids for runs created at once.
+        """Return a page of summaries: the newest first, or those with the greatest value.
+
+        ``order_by`` is ``created``, ``updated``, ``finished``, ``duration``, ``cost`` or
+        ``tokens``; runs with equal values are in the order of their ids. ``newest_first=False``
+        reverses both. Runs without a value, as those that did not finish, come last either way.
 
         ``limit`` is 1 to 1,000. ``cursor`` is the ``next_cursor`` or ``previous_cursor`` of another
         page of the same filter and order. Runs that are added or deleted between two pages neither
-        repeat others nor hide them.
+        repeat others nor hide them. A run whose value changes meanwhile may be met twice, or not at
+        all; the time of creation never changes.
 
         Raises:
             InvalidCursorError: it is damaged, or was made for another filter, tenant or order.
+            InvalidFilterError: runs have no such order.
             ValueError: the limit is out of range.
             TypeError: the limit is not a whole number, or the filter is not a ``RunFilter``.
 
@@ -154,7 +162,12 @@ class RunReader(ReadOnly):
         True
         """
         return listing.list(
-            self._context, run_filter, limit=limit, cursor=cursor, newest_first=newest_first
+            self._context,
+            run_filter,
+            limit=limit,
+            cursor=cursor,
+            order_by=order_by,
+            newest_first=newest_first,
         )
 
     def detached(self) -> tuple[DetachedMonth, ...]:
@@ -255,6 +268,20 @@ class RunReader(ReadOnly):
         []
         """
         return claims.claims(self._context)
+
+    def next_due(
+        self, run_filter: RunFilter | None = None, *, include_imported: bool = False
+    ) -> int | None:
+        """Return when ``claim_next`` will find a run that it does not find yet; milliseconds UTC.
+
+        That is when the first run stops to back off, or the first lease ends, by the clock of the
+        database; None if no run waits for a moment. New runs may come at any time before.
+
+        >>> with filled.read() as tx:
+        ...     tx.runs.next_due() is None
+        True
+        """
+        return queue.next_due(self._context, run_filter, include_imported=include_imported)
 
     def stats(
         self, run_filter: RunFilter | None = None, *, attached_only: bool = False

@@ -6,40 +6,29 @@ Values are parameters, so selections that differ in nothing else share their sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum, auto
-from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Column, ColumnElement, bindparam, or_
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy import BindParameter, Column, ColumnElement, bindparam
 
-from tandem_store.column_types import EscapedText
-from tandem_store.records import (
-    ANY_DEPLOYMENT,
-    RECOVERED_CONTEXT_RUN,
-    TERMINAL_STATUSES,
-    RunFilter,
-    TenantScope,
+from tandem_store import clock
+from tandem_store.records import ANY_DEPLOYMENT, RunFilter, TenantScope
+from tandem_store.runs.conditions import (
+    ColumnRef,
+    has_ended,
+    has_text,
+    in_groups,
+    is_due,
+    is_listed,
+    is_stuck,
+    pattern,
 )
 from tandem_store.tables import runs
 
-_TERMINAL: Final = sorted(status.value for status in TERMINAL_STATUSES)
-#: The columns in which ``text`` is searched.
-_TEXTS: Final = (
-    runs.c.run_id,
-    runs.c.automation_id,
-    runs.c.failed_node,
-    runs.c.failure_reason,
-    runs.c.detail,
-)
-
-
-#: Returns what stands for a column in a condition.
-ColumnRef = Callable[[Column[Any]], ColumnElement[Any]]
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def itself(column: Column[Any]) -> ColumnElement[Any]:
@@ -103,18 +92,22 @@ class Shape:
     choices: tuple[tuple[str, bool], ...]
     #: The columns that must be in a range, and whether it has a beginning and an end.
     ranges: tuple[tuple[str, bool, bool], ...]
+    #: The columns that must be at least so much.
+    minimums: tuple[str, ...]
+    groups: frozenset[str] | None
     has_text: bool
     terminal: bool | None
+    due: bool | None
+    stuck: bool
 
     def conditions(self, of: ColumnRef = itself) -> tuple[ColumnElement[bool], ...]:
         """Return what a row of ``runs`` must satisfy; ``of`` says how columns are referred to."""
         return (
             *self.tenancy.conditions(of),
             *self._choices(of),
-            *self._times(of),
-            *self._texts(),
-            *self._ended(of),
-            _is_listed(of),
+            *self._ranges(of),
+            *self._others(of),
+            is_listed(of),
         )
 
     def _choices(self, of: ColumnRef) -> Iterator[ColumnElement[bool]]:
@@ -126,22 +119,26 @@ class Shape:
             else:
                 yield column.in_(bindparam(f"any_{name}", expanding=True))
 
-    def _times(self, of: ColumnRef) -> Iterator[ColumnElement[bool]]:
+    def _ranges(self, of: ColumnRef) -> Iterator[ColumnElement[bool]]:
         for name, has_first, has_end in self.ranges:
             if has_first:
                 yield of(runs.c[name]) >= bindparam(f"first_{name}")
             if has_end:
                 yield of(runs.c[name]) < bindparam(f"end_{name}")
+        for name in self.minimums:
+            yield of(runs.c[name]) >= bindparam(f"least_{name}")
 
-    def _texts(self) -> Iterator[ColumnElement[bool]]:
+    def _others(self, of: ColumnRef) -> Iterator[ColumnElement[bool]]:
+        if self.groups is not None:
+            yield from in_groups(of, self.groups)
         if self.has_text:
-            wanted = bindparam("text", type_=EscapedText())
-            yield or_(*(_lowered(one).contains(wanted, escape=_ESCAPE) for one in _TEXTS))
-
-    def _ended(self, of: ColumnRef) -> Iterator[ColumnElement[bool]]:
+            yield has_text()
         if self.terminal is not None:
-            status = of(runs.c.status)
-            yield status.in_(_TERMINAL) if self.terminal else status.not_in(_TERMINAL)
+            yield has_ended(of, ended=self.terminal)
+        if self.due is not None:
+            yield from is_due(of, due=self.due)
+        if self.stuck:
+            yield is_stuck(of)
 
 
 _ALL: Final = RunFilter()
@@ -164,8 +161,12 @@ class Selection:
                 (name, first is not None, end is not None)
                 for name, first, end in run_filter.ranges()
             ),
+            tuple(name for name, _ in run_filter.minimums()),
+            run_filter.groups(),
             run_filter.text is not None,
             run_filter.terminal,
+            run_filter.due,
+            run_filter.stuck_for is not None,
         )
 
     def values(self) -> dict[str, Any]:
@@ -181,9 +182,21 @@ class Selection:
                 values[f"first_{name}"] = first
             if end is not None:
                 values[f"end_{name}"] = end
+        values |= {f"least_{name}": least for name, least in self.run_filter.minimums()}
         if self.run_filter.text is not None:
-            values["text"] = _pattern(self.run_filter.text)
-        return values
+            values["text"] = pattern(self.run_filter.text)
+        return values | self._moments()
+
+    def _moments(self) -> dict[str, int]:
+        """Return the values that depend on the present."""
+        stuck_for = self.run_filter.stuck_for
+        if self.run_filter.due is None and stuck_for is None:
+            return {}
+        now_ms = clock.now_ms()
+        moments = {"due_at_ms": now_ms}
+        if stuck_for is not None:
+            moments["silent_since_ms"] = now_ms - stuck_for // _MILLISECOND
+        return moments
 
     def facts(self) -> dict[str, Any]:
         """Return the selection as JSON values, equal for filters with the same meaning."""
@@ -194,7 +207,20 @@ class Selection:
             "text": run_filter.text,
             "terminal": run_filter.terminal,
             "tenant": None if scope is None else _facts_of(scope),
+            **self._later_facts(),
         }
+
+    def _later_facts(self) -> dict[str, Any]:
+        """Return the conditions that came later: only those given, so that older cursors stay."""
+        run_filter = self.run_filter
+        groups, stuck_for = run_filter.groups(), run_filter.stuck_for
+        facts = {
+            "minimums": dict(run_filter.minimums()) or None,
+            "groups": None if groups is None else sorted(groups),
+            "due": run_filter.due,
+            "stuck_for_ms": None if stuck_for is None else stuck_for // _MILLISECOND,
+        }
+        return {name: fact for name, fact in facts.items() if fact is not None}
 
 
 def _facts_of(scope: TenantScope) -> list[Any]:
@@ -205,42 +231,3 @@ def _facts_of(scope: TenantScope) -> list[Any]:
 
 def _tenant(name: str) -> BindParameter[Any]:
     return bindparam(f"tenant_{name}")
-
-
-def _is_listed(of: ColumnRef) -> ColumnElement[bool]:
-    # Such a run cannot be written through this package, but may be there all the same, and the
-    # engine never listed one. The status comes first: it decides most rows.
-    return or_(of(runs.c.status).in_(_TERMINAL), of(runs.c.trigger_type) != RECOVERED_CONTEXT_RUN)
-
-
-class _lowered(FunctionElement[str]):  # noqa: N801 - named as SQL functions are
-    """A text with its ASCII letters, and no others, in lower case.
-
-    SQLite's ``lower`` does just that. PostgreSQL's follows the server's locale unless a collation
-    is named.
-    """
-
-    inherit_cache = True
-    type = EscapedText()
-
-
-@compiles(_lowered)
-def _by_sqlite(element: _lowered, compiler: SQLCompiler, **how: Any) -> str:
-    return f"lower({compiler.process(element.clauses, **how)})"
-
-
-@compiles(_lowered, "postgresql")
-def _by_postgresql(element: _lowered, compiler: SQLCompiler, **how: Any) -> str:
-    return f'lower({compiler.process(element.clauses, **how)} COLLATE "C")'
-
-
-def _pattern(text: str) -> str:
-    """Return what LIKE finds wherever the text is, in any case of ASCII letters."""
-    wanted = text.translate(_TO_LOWER)
-    for special in (_ESCAPE, "%", "_"):
-        wanted = wanted.replace(special, _ESCAPE + special)
-    return wanted
-
-
-_ESCAPE: Final = "/"
-_TO_LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)

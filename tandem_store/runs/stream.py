@@ -15,7 +15,7 @@ from tandem_store.errors import StoreError
 from tandem_store.month import Month
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.documents import StoredRun, document, documents_of_month
-from tandem_store.runs.pagination import Position, ordered, values_of
+from tandem_store.runs.orders import Ordering, Position
 from tandem_store.tables import runs
 
 if TYPE_CHECKING:
@@ -45,13 +45,15 @@ def iterate_documents(
 ) -> Iterator[StoredRun]:
     """Yield the runs that pass the filter as stored, in the order of listings."""
     selection = context.selection(run_filter)  # refuses a wrong filter now, not when it is used
+    ordering = Ordering(newest_first=newest_first)
 
     def documents() -> Iterator[StoredRun]:
         start: Position | None = None
         while True:
-            side = None if start is None else start.side
-            query = ordered(select(*_KEY), selection.shape(), side, newest_first=newest_first)
-            values = {**selection.values(), **values_of(start)}
+            # Every run was created at some time, so there is one stretch.
+            (stretch,) = ordering.stretches(start)
+            query = stretch.of(select(*_KEY), selection.shape())
+            values = {**selection.values(), **stretch.values_of(start)}
             rows = context.connection.execute(query.limit(BATCH), values).all()
             if not rows:
                 return

@@ -47,6 +47,8 @@ _LOW_BITS: Final = 32
 _DECIMAL: Final = Numeric(asdecimal=False)
 #: The only range of times that totals know, in whole days.
 _DAYS: Final = "created_at_ms"
+#: The conditions of a filter that totals can answer.
+_KNOWN: Final = frozenset((*_GROUPS, "terminal", "created_from", "created_to"))
 
 
 class Halves(NamedTuple):
@@ -151,13 +153,10 @@ def _kept(column: Column[Any]) -> ColumnElement[Any]:
 def _refuse_unknown(run_filter: RunFilter | None) -> None:
     if run_filter is None:
         return
-    unknown = [name for name, _ in run_filter.choices() if name not in _GROUPS]
+    unknown = sorted(run_filter.given() - _KNOWN)
     for name, first, end in run_filter.ranges():
-        is_whole = all((moment or 0) % MILLISECONDS_PER_DAY == 0 for moment in (first, end))
-        if name != _DAYS or not is_whole:
-            unknown.append("times within a day" if name == _DAYS else name)
-    if run_filter.text is not None:
-        unknown.append("text")
+        if name == _DAYS and any((moment or 0) % MILLISECONDS_PER_DAY for moment in (first, end)):
+            unknown.append("times within a day")
     if unknown:
         raise InvalidFilterError(
             f"The filter asks for {', '.join(unknown)}. Of detached months the store knows totals "

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tandem_store.runs import changes, claims
+from tandem_store.runs import changes, claims, queue
 from tandem_store.runs.claims import Claim
 from tandem_store.runs.documents import Versioned
 from tandem_store.runs.reader import RunReader
@@ -169,10 +169,12 @@ class Runs(RunReader):
     ) -> Claim | None:
         """Claim the next run to work on, for ``lease`` from now; returns None if there is none.
 
-        That is the oldest queued run that passes the filter and that nobody holds. Runs whose
-        worker let its lease end (in status queued, running or pausing) come before it, the lease
-        that ended first at the front. Each run goes to one caller, however many ask at once. The
-        run itself is not changed: set its status with ``update``.
+        That is the oldest queued run that passes the filter, is due, and that nobody holds. A run
+        that backs off (``scheduler.queue_reason`` is ``retry_backoff``) is due from
+        ``scheduler.retry_after_ms`` on; ``next_due`` returns when the next one is. Runs whose
+        worker let its lease end (in status queued, running or pausing) come first, the lease that
+        ended first at the front. Each run goes to one caller, however many ask at once. The run
+        itself is not changed: set its status with ``update``.
 
         ``worker`` is any name that tells workers apart. Imported runs are skipped unless
         ``include_imported``: a queue that is years old must not start because it was moved. They
@@ -188,7 +190,7 @@ class Runs(RunReader):
         >>> claim.run_id == run.run_id, claim.epoch
         (True, 1)
         """
-        return claims.claim_next(
+        return queue.claim_next(
             self._context, worker, lease, run_filter, include_imported=include_imported
         )
 

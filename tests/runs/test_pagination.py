@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,16 +22,19 @@ from tandem_store import (
     Store,
     open_store,
 )
-from tandem_store.runs.pagination import Cursors, Position
+from tandem_store.records import RunOrder
+from tandem_store.runs.cursors import Cursors
+from tandem_store.runs.orders import Ordering, Position, Side
 from tandem_store.runs.selection import Selection
 from tests.support import legacy_runs
 from tests.support.legacy_runs import CREATED_MS
 from tests.support.query_plans import sent
 from tests.support.run_records import new_run
 
+ENGINES = "automation-v2-run-02c93153-c250-432c-9d4f-d6cde090c2e5"
 IDS = st.text(alphabet="ab\0\x01\U0001f600é", max_size=3)
 KEYS = st.tuples(st.integers(0, 2), IDS)
-CURSORS = Cursors(Selection(), newest_first=True)
+CURSORS = Cursors(Selection(), Ordering())
 STEPS = st.lists(st.tuples(st.sampled_from(["add", "delete"]), KEYS), max_size=4)
 
 
@@ -352,15 +357,59 @@ def test_a_cursor_can_stand_at_any_time(at: int) -> None:
     assert CURSORS.decode(CURSORS.encode(position)) == position
 
 
-@pytest.mark.parametrize(
-    ("at", "run_id"), [(-1, "r"), (2**63, "r"), (True, "r"), (None, "r"), (0, 5), (0, "r\0")]
-)
+@pytest.mark.parametrize("at", [-1, None, 1.5, float("nan")])
+@pytest.mark.parametrize("run_id", ["r", "r\0"])
 def test_a_cursor_to_no_position_is_refused_although_its_check_is_right(
-    at: Any, run_id: Any
+    at: Any, run_id: str
 ) -> None:
     """The check is no signature: anyone can make one, and no database takes these values."""
     with pytest.raises(InvalidCursorError, match="damaged"):
         CURSORS.decode(CURSORS.encode(Position(at, run_id)))
+
+
+def in_json(at: Any, run_id: Any) -> str:
+    """A cursor as version 2 made them, to all runs behind a position."""
+    body = {"v": 2, "order": "newest", "side": "after", "at": at, "id": run_id}
+    facts = [orjson.dumps(one, option=orjson.OPT_SORT_KEYS) for one in (body, Selection().facts())]
+    check = sha256(b"[%b]" % b",".join(facts)).hexdigest()[:16]
+    signed = orjson.dumps({**body, "check": check}, option=orjson.OPT_SORT_KEYS)
+    return base64.urlsafe_b64encode(signed).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    ("at", "run_id"), [(-1, "r"), (2**63, "r"), (True, "r"), (None, "r"), (0, 5), (0, "r\0")]
+)
+def test_neither_is_one_of_the_version_before(at: Any, run_id: Any) -> None:
+    """Which could hold anything that JSON can."""
+    assert CURSORS.decode(in_json(1, "r")) == Position(1, "r")
+    with pytest.raises(InvalidCursorError, match="damaged"):
+        CURSORS.decode(in_json(at, run_id))
+
+
+def test_the_version_before_knew_no_other_order() -> None:
+    """Its positions are times of creation."""
+    for order in set(RunOrder) - {RunOrder.CREATED}:
+        with pytest.raises(InvalidCursorError):
+            Cursors(Selection(), Ordering(order)).decode(in_json(1, "r"))
+
+
+@pytest.mark.parametrize(
+    "run_id", ["", "r", "automation-v2-run-", ENGINES, ENGINES.upper(), "é\x01"]
+)
+@pytest.mark.parametrize("order", RunOrder)
+@pytest.mark.parametrize("side", Side)
+def test_a_cursor_is_read_as_it_was_written(run_id: str, order: RunOrder, side: Side) -> None:
+    """Whatever the id, the order and the direction."""
+    cursors = Cursors(Selection(), Ordering(order))
+    value = 0.1 if order is RunOrder.COST else 7
+    for place in (value, None) if cursors.ordering.column.nullable else (value,):
+        position = Position(place, run_id, side)
+        assert cursors.decode(cursors.encode(position)) == position
+
+
+def test_a_cursor_is_short() -> None:
+    """For an id of the engine it fits beside a command, in a line of 80 columns."""
+    assert len(CURSORS.encode(Position(CREATED_MS, ENGINES))) == 43
 
 
 def test_a_filter_for_text_that_no_run_has_takes_no_cursor(store: Store) -> None:

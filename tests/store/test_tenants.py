@@ -117,6 +117,8 @@ WALK: dict[str, Callable[[Runs], Any]] = {
     ),
     "damaged": lambda runs: damaged_ids(runs) == ["mine"],
     "claims": lambda runs: not list(runs.claims()),
+    # The other tenant's run is held, until a time that would be found.
+    "next_due": lambda runs: runs.next_due() is None,
     "stats": lambda runs: [entry.runs for entry in runs.stats()] == [1],
     "add": lambda runs: refusal(ConflictError, runs.add, run_of("mine", run_id="other")),
     "add_many": lambda runs: refusal(
