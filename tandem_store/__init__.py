@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tandem_store.backup import BackupReport, RestoreReport, backup_store, restore_store
     from tandem_store.copying import CopyReport, copy_store
     from tandem_store.database.revisions import upgrade
+    from tandem_store.differences import RunDifference, compare_runs, json_patch
     from tandem_store.errors import (
         ConflictError,
         ContentForgottenError,
@@ -120,6 +121,7 @@ __all__ = [
     "RestoreReport",
     "RetentionPlan",
     "RetentionReport",
+    "RunDifference",
     "RunFilter",
     "RunRecord",
     "RunStatistics",
@@ -147,6 +149,7 @@ __all__ = [
     "attach_month",
     "backup_store",
     "compact_months",
+    "compare_runs",
     "copy_store",
     "detach_month",
     "drop_month",
@@ -156,6 +159,7 @@ __all__ = [
     "export_parquet",
     "forget_content",
     "import_state",
+    "json_patch",
     "open_store",
     "plan_compacting",
     "plan_retention",
@@ -174,6 +178,7 @@ _MODULES: Final = (
     "tandem_store.records",
     "tandem_store.runs",
     "tandem_store.store",
+    "tandem_store.differences",
     "tandem_store.database.revisions",
     "tandem_store.importer",
     "tandem_store.verify",

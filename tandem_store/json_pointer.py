@@ -11,6 +11,11 @@ def tokens(pointer: str) -> list[str]:
     return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
 
 
+def below(pointer: str, token: str | int) -> str:
+    """Return the pointer to a member or an item of the value that ``pointer`` leads to."""
+    return f"{pointer}/{str(token).replace('~', '~0').replace('/', '~1')}"
+
+
 def value_at(value: Any, path: Sequence[str]) -> Any:
     """Return the value that ``tokens`` lead to inside ``value``, None if there is none."""
     for token in path:

@@ -58,7 +58,9 @@ ENTRIES: Final[Mapping[str, CommandEntry]] = {
     "restore": CommandEntry(
         f"{_COMMANDS}.restore:restore", "Restore a backup into a new database."
     ),
-    "runs": CommandEntry(f"{_COMMANDS}.runs:runs", "List runs, show one, or hold one."),
+    "runs": CommandEntry(
+        f"{_COMMANDS}.runs:runs", "List runs, show one, compare two, or hold one."
+    ),
     "stats": CommandEntry(
         f"{_COMMANDS}.stats:stats", "Count runs, tokens and estimated cost by month and status."
     ),

@@ -13,7 +13,7 @@ import click
 from tandem_store.cli import terminal
 from tandem_store.cli.suggested_commands import with_store
 from tandem_store.cli.terminal import printable
-from tandem_store.cli.views import table
+from tandem_store.cli.views import side_by_side, table
 from tandem_store.cli.views.table import Cell
 from tandem_store.errors import LegacyFormatError
 from tandem_store.jsontext import pretty
@@ -72,6 +72,11 @@ def print_paragraph(text: str, *, indent: int = 2) -> None:
 def print_facts(facts: Iterable[tuple[str, Cell]]) -> None:
     """Print labels and their values on stdout, one below the other."""
     click.echo(terminal.drawn(table.facts(facts)))
+
+
+def print_sides(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+    """Print labels, each with two values beside each other; on a terminal, values are broken."""
+    click.echo(terminal.drawn(side_by_side.drawing(headings, rows, terminal.width())))
 
 
 def print_table(

@@ -83,6 +83,23 @@ def find_run_id(tx: ReadTransaction, given: str) -> str:
     raise _ambiguous(given, found) if found else _not_found(tx, given)
 
 
+def find_last_completed(tx: ReadTransaction, run: RunRecord) -> RunRecord:
+    """Return the run with which its automation completed before this run was created.
+
+    Raises ``NotFoundError`` if there is none, and the same errors as ``tx.runs.get``.
+    """
+    found = tx.runs.last_completed_before(run.run_id)
+    if found is None:
+        raise NotFoundError(
+            f"No run of the automation {_quote(run.automation_id)} and the same tenant was "
+            f"completed among those created before the run {_quote(run.run_id)}. Detached months "
+            "are not searched. List completed runs: tandem-store runs list --status completed"
+        )
+    completed = tx.runs.get(found.run_id)
+    assert completed is not None  # both read the same state of the store
+    return completed
+
+
 def _ambiguous(given: str, found: tuple[str, ...]) -> CommandError:
     lines = [f"Several runs begin with {_quote(given)}. Type more of the id:"]
     lines += [f"  {one_line(run_id, _WIDTH)}" for run_id in found[:_LISTED]]

@@ -14,6 +14,7 @@ from tandem_store.runs import (
     detached_runs,
     documents,
     id_search,
+    last_completed,
     listing,
     queue,
     statistics,
@@ -169,6 +170,22 @@ class RunReader(ReadOnly):
             order_by=order_by,
             newest_first=newest_first,
         )
+
+    def last_completed_before(self, run_id: str) -> RunSummary | None:
+        """Return the newest completed run of the same automation and tenant that is older.
+
+        Older is what was created before, or at once with a smaller id, as in lists. None if there
+        is no such run. Runs in detached months are not found.
+
+        Raises:
+            NotFoundError: there is no run with this id.
+            MonthDetachedError: its month was detached.
+
+        >>> with filled.read() as tx:
+        ...     tx.runs.last_completed_before("run-2").run_id
+        'run-1'
+        """
+        return last_completed.last_completed_before(self._context, run_id)
 
     def detached(self) -> tuple[DetachedMonth, ...]:
         """Return the detached months, oldest first, and how many runs are not listed for each.

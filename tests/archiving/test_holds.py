@@ -66,6 +66,7 @@ HARMLESS = {
     "quarantine retry",
     "quarantine show",
     "restore",
+    "runs diff",
     "runs hold",
     "runs list",
     "runs show",

@@ -111,6 +111,7 @@ def test_the_commands_are_those_that_others_rely_on() -> None:
         "quarantine retry",
         "quarantine show",
         "restore",
+        "runs diff",
         "runs hold",
         "runs list",
         "runs show",

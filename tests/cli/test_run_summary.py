@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 
 from tandem_store import RunRecord
-from tandem_store.cli.views.run_nodes import in_order, nodes_of
+from tandem_store.run_nodes import in_order, nodes_of
 from tests.support.legacy_runs import CREATED_MS, checkpoint, definition, full_run
 
 Cli = Callable[..., Result]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from tandem_store.cli.views.item_lists import path_lines
 from tandem_store.cli.views.table import Table
-from tandem_store.cli.views.values import age, counted, duration, one_line, size
+from tandem_store.cli.views.values import age, counted, duration, one_line, path_lines, size
 
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 TABLE = Table.of(

@@ -88,6 +88,22 @@ def test_a_run_is_found_by_its_key_in_one_month(filled: Store, scope: TenantScop
 
 
 @pytest.mark.parametrize("scope", [None, HERE, EVERYWHERE])
+def test_the_last_completed_run_is_found_in_the_index_of_its_automation(
+    filled: Store, scope: TenantScope | None
+) -> None:
+    """From the run backwards; the run itself and the one that is found are looked up by key."""
+    with filled.begin() as tx:
+        tx.runs.add(new_run("first", tenant_context=ACME, created_at_ms=1))
+        runs = Runs(tx.connection, scope)
+        given, before, found = plans(tx.connection, lambda: runs.last_completed_before("r059"))
+
+    assert "USING INDEX ix_runs_automation (automation_id=? AND " in before
+    assert "TEMP B-TREE" not in before
+    for plan in (given, found):
+        assert "sqlite_autoindex_runs_1 (run_id=?)" in plan
+
+
+@pytest.mark.parametrize("scope", [None, HERE, EVERYWHERE])
 def test_ids_are_found_in_a_stretch_of_the_key(filled: Store, scope: TenantScope | None) -> None:
     """However many runs there are; nothing is sorted."""
     with filled.begin() as tx:

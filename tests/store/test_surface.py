@@ -163,7 +163,8 @@ class TestTheRoot:
             "before = set(sys.modules)\n"  # what measures coverage, for example
             "import tandem_store\n"
             "late = ['tandem_store.importer', 'tandem_store.backup', 'tandem_store.copying',\n"
-            "        'tandem_store.verify', 'alembic', 'multiprocessing', 'click', 'rich']\n"
+            "        'tandem_store.verify', 'tandem_store.differences', 'jsonpatch',\n"
+            "        'alembic', 'multiprocessing', 'click', 'rich']\n"
             "print([name for name in late if name in sys.modules and name not in before])\n"
             "from tandem_store import verify_state\n"
             "print([name for name in late[:4] if name in sys.modules])"

@@ -105,6 +105,10 @@ WALK: dict[str, Callable[[Runs], Any]] = {
     "documents": lambda runs: [one.run_id for one in runs.documents(["other", "mine"])] == ["mine"],
     "summary": lambda runs: runs.summary("other") is None,
     "exists": lambda runs: not runs.exists("other"),
+    "last_completed_before": lambda runs: (
+        runs.last_completed_before("mine") is None
+        and refusal(NotFoundError, runs.last_completed_before, "other")
+    ),
     "detached": lambda runs: runs.detached() == (),
     "list": lambda runs: [run.run_id for run in runs.list().items] == ["mine"],
     "count": lambda runs: runs.count() == 1,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import assert_type
+from typing import Any, assert_type
 
 from sqlalchemy import Connection
 
@@ -19,6 +19,7 @@ from tandem_store import (
     Page,
     ReadTransaction,
     RestoreReport,
+    RunDifference,
     RunFilter,
     RunRecord,
     RunStatistics,
@@ -32,8 +33,10 @@ from tandem_store import (
     VerifyReport,
     Versioned,
     backup_store,
+    compare_runs,
     copy_store,
     import_state,
+    json_patch,
     restore_store,
     upgrade,
     verify_state,
@@ -54,6 +57,17 @@ def first_run(store: Store) -> int:
     assert_type(run, RunRecord)
     with store.begin() as tx:
         return tx.runs.add(run)
+
+
+def compare(store: Store, run: RunRecord) -> None:
+    """How a run differs from the last one that completed."""
+    with store.read() as tx:
+        assert_type(tx.runs.last_completed_before(run.run_id), RunSummary | None)
+    difference = compare_runs(run, run)
+    assert_type(difference, RunDifference)
+    assert_type([field.one for field in difference.fields], list[str | int | float | None])
+    assert_type([change.path for change in difference.definition], list[str])
+    assert_type([operation["op"] for operation in json_patch(run, run)], list[Any])
 
 
 def read(store: Store) -> None:

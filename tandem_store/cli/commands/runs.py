@@ -1,4 +1,4 @@
-"""``tandem-store runs``: lists runs, shows one, and holds one."""
+"""``tandem-store runs``: lists runs, shows one, compares two, and holds one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from tandem_store import ContentForgottenError, open_store
+from tandem_store import ContentForgottenError, compare_runs, json_patch, open_store
 from tandem_store.cli import options, output, run_filters
 from tandem_store.cli.command_table import CommandGroup
-from tandem_store.cli.run_ids import find_run, find_run_id
-from tandem_store.cli.views import hold_list, run_details, run_list, run_origins
+from tandem_store.cli.run_ids import find_last_completed, find_run, find_run_id
+from tandem_store.cli.views import hold_list, run_details, run_difference, run_list, run_origins
 from tandem_store.cli.views.detached_months import note_detached_months
 from tandem_store.cli.views.unfinished_imports import note_unfinished_imports
 from tandem_store.holds import RUN
@@ -20,7 +20,7 @@ from tandem_store.holds import RUN
 @click.group(cls=CommandGroup)
 @options.database
 def runs(url: str) -> None:
-    """List runs, show one, or hold one."""
+    """List runs, show one, compare two, or hold one."""
 
 
 @runs.command("list", short_help="List runs, the newest first.")
@@ -110,6 +110,48 @@ def _show_rest(url: str, given: str, why: str, as_json: bool) -> None:
     else:
         output.print_note(f"Note: {why}")
         run_details.show_summary(run)
+
+
+@runs.command("diff", short_help="Compare two runs, or one with the last that completed.")
+@click.argument("one", metavar="A")
+@click.argument("other", metavar="[B]", required=False)
+@options.database
+@click.option(
+    "--against",
+    type=click.Choice(["last-completed"]),
+    help="Compare with the run with which the automation completed last before.",
+)
+@click.option("--all", "everything", is_flag=True, help="Show all differences, not only the first.")
+@options.as_json
+def diff_runs(
+    one: str, other: str | None, url: str, against: str | None, everything: bool, as_json: bool
+) -> None:
+    """Show how the run B differs from the run A: status, times, cost, definition, nodes, outputs.
+
+    With --against last-completed, show instead how A differs from the newest completed run of the
+    same automation and tenant that was created before it. That run is then on the left, so what is
+    new in A is on the right.
+
+    With --json, print the JSON Patch (RFC 6902) from left to right: applied to the record that
+    "runs show --json" prints of the run on the left, it makes that of the run on the right.
+
+    A and B may be beginnings of ids, as for "runs show". The exit code is 0 whether the runs differ
+    or not.
+    """
+    if (other is None) is (against is None):
+        raise click.UsageError("Give either a second run B or --against last-completed.")
+    with open_store(url) as store, store.read() as tx:
+        given = find_run(tx, one)
+        if other is None:
+            sides = (find_last_completed(tx, given), given)
+        else:
+            sides = (given, find_run(tx, other))
+    run_difference.note_other_automation(*sides)
+    if as_json:
+        output.print_json(json_patch(*sides))
+    else:
+        headings = ("A", "B") if against is None else ("LAST COMPLETED", "THIS RUN")
+        run_difference.show(compare_runs(*sides), headings, everything=everything)
 
 
 @runs.command("hold", short_help="Keep a run in the store.")

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from rich.cells import cell_len
-
 from tandem_store.cli import output, terminal
 from tandem_store.cli.terminal import printable
-from tandem_store.cli.views.values import number, one_line
+from tandem_store.cli.views.values import number, one_line, path_lines
 
 if TYPE_CHECKING:  # lists of runs do not need the importer
     from tandem_store.importer.source.kinds import SkippedFile
@@ -58,17 +56,6 @@ def show_skipped(item: SkippedFile) -> None:
 def show_name(name: str) -> None:
     """Print an id or a path, on a line of its own."""
     output.print_content(" " * _INDENT + one_line(name))
-
-
-def path_lines(path: str, width: int | None) -> list[str]:
-    """Return the path in lines of at most ``width`` columns, broken only after slashes."""
-    *folders, name = printable(path).split("/")
-    lines = [""]
-    for part in (*(f"{folder}/" for folder in folders), name):
-        if width is not None and lines[-1] and cell_len(lines[-1] + part) > width:
-            lines.append("")
-        lines[-1] += part
-    return lines
 
 
 def _show_path(path: str, indent: int) -> None:

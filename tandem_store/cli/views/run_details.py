@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from tandem_store import NotFoundError, clock
 from tandem_store.cli import output, terminal
-from tandem_store.cli.views.run_nodes import Node, node_of, nodes_of
 from tandem_store.cli.views.status_colours import status
 from tandem_store.cli.views.table import Cell
 from tandem_store.cli.views.values import (
@@ -21,6 +20,7 @@ from tandem_store.cli.views.values import (
     timestamp,
 )
 from tandem_store.jsontext import dumps
+from tandem_store.run_nodes import Node, node_of, nodes_of
 
 if TYPE_CHECKING:
     from tandem_store import RunRecord, RunSummary

@@ -43,7 +43,7 @@ class Table:
     @classmethod
     def of(cls, headings: Sequence[str], rows: Iterable[Sequence[Cell]], align: str = "") -> Self:
         """Return a table of these cells."""
-        cells = tuple(tuple(map(_styled, row)) for row in rows)
+        cells = tuple(tuple(map(as_styled, row)) for row in rows)
         return cls(tuple(headings), cells, align.ljust(len(headings), "l"))
 
     @property
@@ -75,7 +75,7 @@ class Table:
         for heading, side in zip(self.headings, self.align, strict=True):
             drawing.add_column(heading, justify="right" if side == "r" else "left", no_wrap=True)
         for row in self.rows:
-            drawing.add_row(*map(_text, row))
+            drawing.add_row(*map(as_text, row))
         return drawing
 
     def paragraphs(self) -> RenderableType:
@@ -132,7 +132,7 @@ def facts(pairs: Iterable[tuple[str, Cell]]) -> RenderableType:
     drawing.add_column(no_wrap=True, style="bold")
     drawing.add_column(overflow="fold")
     for label, cell in pairs:
-        drawing.add_row(label, _text(_styled(cell)))
+        drawing.add_row(label, as_text(as_styled(cell)))
     return drawing
 
 
@@ -156,12 +156,14 @@ def _padded(text: Text, indent: int) -> RenderableType:
     return Padding(text, (0, 0, 0, indent), expand=False)
 
 
-def _styled(cell: Cell) -> Styled:
+def as_styled(cell: Cell) -> Styled:
+    """Return a cell with its style, and without control characters."""
     text, style = (cell, "") if isinstance(cell, str) else cell
     return Styled(printable(text), style)
 
 
-def _text(cell: Styled) -> Text:
+def as_text(cell: Styled) -> Text:
+    """Return a cell as rich draws it."""
     # Text, not str, so that brackets in a cell are not read as markup.
     from rich.text import Text
 

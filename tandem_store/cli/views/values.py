@@ -34,6 +34,17 @@ def one_line(text: str, width: int | None = None) -> str:
     return f"{set_cell_size(line, width - 1).rstrip()}…"
 
 
+def path_lines(path: str, width: int | None) -> list[str]:
+    """Return the path in lines of at most ``width`` columns, broken only after slashes."""
+    *folders, name = printable(path).split("/")
+    lines = [""]
+    for part in (*(f"{folder}/" for folder in folders), name):
+        if width is not None and lines[-1] and cell_len(lines[-1] + part) > width:
+            lines.append("")
+        lines[-1] += part
+    return lines
+
+
 def timestamp(at_ms: int | None) -> str:
     """Return a time as ISO 8601 in UTC, or as milliseconds if it is beyond the calendar."""
     if at_ms is None:

@@ -8,11 +8,13 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from tandem_store import RunRecord
+    from tandem_store.records import RunRecord
     from tandem_store.records.checkpoint import AutomationLifecycleRecord, AutomationRunCheckpoint
 
-#: The events that end an attempt, which began with ``node_started``.
-_ENDS: Final = frozenset({"node_completed", "node_failed", "node_blocked", "node_skipped"})
+#: The events that end an attempt, which began with ``node_started``: the first of them counts.
+_ENDS: Final = frozenset({"node_completed", "node_failed", "node_recovered"})
+#: The events after which a node is not at work.
+_STOPS: Final = _ENDS | {"node_blocked", "node_skipped"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def _state(run: RunRecord, node_id: str) -> str:
 
 def _is_running(history: Sequence[AutomationLifecycleRecord], node_id: str) -> bool:
     names = [event.event for event in history if node_of(event) == node_id]
-    return "node_started" in names and not _ENDS.intersection(
+    return "node_started" in names and not _STOPS.intersection(
         names[len(names) - names[::-1].index("node_started") :]
     )
 
@@ -145,8 +147,9 @@ def _times(run: RunRecord) -> dict[str, _Attempt]:
             found[node_id] = _Attempt(event.recorded_at_ms)
         elif event.event in _ENDS and node_id in found:
             attempt = found[node_id]
-            # Clocks sometimes go backwards.
-            attempt.duration_ms = max(event.recorded_at_ms - attempt.started_at_ms, 0)
+            if attempt.duration_ms is None:
+                # Clocks sometimes go backwards.
+                attempt.duration_ms = max(event.recorded_at_ms - attempt.started_at_ms, 0)
     return found
 
 
