@@ -69,6 +69,11 @@ def of_retention(blocked: Sequence[RetentionStep]) -> int:
     return INCOMPLETE if blocked else DONE
 
 
+def of_finding(found: int, *, fail_if_any: bool) -> int:
+    """Return ``INCOMPLETE`` if something was found that should not be there, else ``DONE``."""
+    return INCOMPLETE if fail_if_any and found else DONE
+
+
 def of_examination(report: Report) -> int:
     """Return ``FAILED`` if something must be done, else ``DONE``."""
     return DONE if report.ok else FAILED

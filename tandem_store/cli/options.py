@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from tandem_store.cli import suggested_commands
+from tandem_store.errors import InvalidFieldError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -45,6 +46,43 @@ def database(command: Command) -> Command:
 def as_json(command: Command) -> Command:
     """Add ``--json`` as ``as_json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def fail_if_any(command: Command) -> Command:
+    """Add ``--fail-if-any`` as ``fail_if_any``."""
+    return click.option(
+        "--fail-if-any", is_flag=True, help="End with exit code 3 if there are any, for a monitor."
+    )(command)
+
+
+def fields(*, help: str, records: bool) -> Callable[[Command], Command]:  # noqa: A002
+    """Return what adds ``--fields``, names separated by commas, as ``fields``; None without it.
+
+    ``help`` is its help. Unless ``records``, values inside of records are refused.
+    """
+
+    def known(
+        _context: click.Context, _parameter: click.Parameter, value: str | None
+    ) -> list[str] | None:
+        return None if value is None else _known_fields(value.split(","), records=records)
+
+    return click.option("--fields", metavar="NAME,...", callback=known, help=help)
+
+
+def _known_fields(names: list[str], *, records: bool) -> list[str]:
+    # Here, because few commands need the exporter.
+    from tandem_store.exporter import parse_fields
+
+    try:
+        chosen = parse_fields(names)
+    except InvalidFieldError as error:
+        raise click.BadParameter(str(error)) from error
+    if not records and (inside := [one.name for one in chosen if one.is_pointer]):
+        raise click.BadParameter(
+            f"{inside[0]} is inside of the records, which a list does not read. To read them: "
+            "tandem-store export jsonl FILE --fields ..."
+        )
+    return names
 
 
 def confirmed(command: Command) -> Command:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import click
@@ -30,6 +30,22 @@ def print_json(value: Any) -> None:
         # A file name that is not UTF-8, which the standard library escapes.
         text = json.dumps(value, indent=2)
     click.echo(escape_json(text.rstrip("\n")))
+
+
+def print_json_items(items: Iterable[Any], rest: Callable[[], dict[str, Any]]) -> None:
+    """Print one JSON object on stdout: ``items`` as they come, then the members of ``rest``.
+
+    It is what ``print_json`` prints, without having all items in memory. ``rest`` is called after
+    the last item.
+    """
+    click.echo('{\n  "items": [', nl=False)
+    is_empty = True
+    for item in items:
+        text = escape_json(pretty(item).decode()).replace("\n", "\n    ")
+        click.echo(("" if is_empty else ",") + "\n    " + text, nl=False)
+        is_empty = False
+    end = escape_json(pretty(rest()).decode()).removeprefix("{")
+    click.echo(("]" if is_empty else "\n  ]") + ("," if end != "}" else "\n") + end)
 
 
 def escape_json(text: str) -> str:

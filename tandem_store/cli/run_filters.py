@@ -5,43 +5,60 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any, Final, Self, TypeVar
 
 import click
 
 from tandem_store import RunFilter
-from tandem_store.cli.times import Moment, resolve
+from tandem_store.cli.times import Length, Moment, resolve
 from tandem_store.errors import InvalidCursorError
-from tandem_store.records import RunStatus, StopKind
+from tandem_store.records import ExecutionProfile, RunGroup, RunStatus, StopKind, WaitsFor
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+#: What adds an option to a command.
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _names(option: str, metavar: str, what: str) -> Decorator:
+    """Return an option that may be repeated; a run passes if it has any of the names."""
+    return click.option(option, metavar=metavar, multiple=True, help=f"{what}; repeatable.")
+
+
+def _choice(option: str, names: type[StrEnum], what: str) -> Decorator:
+    """Return an option with a closed list of names, that may be repeated."""
+    known = click.Choice([name.value for name in names])
+    return click.option(option, type=known, multiple=True, help=f"{what}; repeatable.")
+
 
 _OPTIONS: Final = (
+    _names("--id", "ID", "The run with this id"),
+    _names("--automation", "ID", "Runs of this automation"),
+    _names("--automation-name", "NAME", "Runs whose definition has this name"),
+    _choice("--status", RunStatus, "Runs with this status"),
+    _choice("--group", RunGroup, "Runs in this group of the engine's panel"),
+    _choice("--waits-for", WaitsFor, "Runs that wait for this"),
     click.option(
-        "--automation", metavar="ID", multiple=True, help="Runs of this automation; repeatable."
+        "--due/--not-due",
+        default=None,
+        help="Only queued runs that may start now, or only those that back off.",
     ),
     click.option(
-        "--status",
-        type=click.Choice([status.value for status in RunStatus]),
-        multiple=True,
-        help="Runs with this status; repeatable.",
+        "--stuck",
+        metavar="LENGTH",
+        type=Length(),
+        help="Runs of which nothing was heard for so long, such as 1h: running ones, and queued "
+        "ones that were due; and runs whose lease has ended.",
     ),
-    click.option(
-        "--stop-kind",
-        type=click.Choice([kind.value for kind in StopKind]),
-        multiple=True,
-        help="Runs that were stopped in this way; repeatable.",
-    ),
-    click.option(
-        "--trigger",
-        metavar="TYPE",
-        multiple=True,
-        help="Runs that this kind of trigger started; repeatable.",
-    ),
+    _choice("--stop-kind", StopKind, "Runs that were stopped in this way"),
+    _names("--trigger", "TYPE", "Runs that this kind of trigger started"),
+    _choice("--profile", ExecutionProfile, "Runs that follow their definition this strictly"),
+    _names("--definition-version", "TEXT", "Runs with this version of their definition"),
     click.option(
         "--text",
         metavar="TEXT",
-        help="Runs with this text in an id, a failure or the detail; case is ignored.",
+        help="Runs with this text in an id, a name, the trigger, the tenant, the workspace's path, "
+        "what they wait for, a failure or the detail; case is ignored.",
     ),
     click.option(
         "--terminal/--open",
@@ -50,6 +67,25 @@ _OPTIONS: Final = (
     ),
     click.option("--org", metavar="ID", help="Runs of this organisation."),
     click.option("--workspace", metavar="ID", help="Runs of this workspace."),
+    _names("--deployment", "ID", "Runs of this deployment"),
+    click.option(
+        "--min-duration",
+        metavar="LENGTH",
+        type=Length(),
+        help="Runs that took so long or longer: 90s, 30min, 2h, 7d or 2w.",
+    ),
+    click.option(
+        "--min-cost",
+        metavar="USD",
+        type=click.FloatRange(min=0),
+        help="Runs that cost so many US dollars or more.",
+    ),
+    click.option(
+        "--min-tokens",
+        metavar="N",
+        type=click.IntRange(0, 2**63 - 1),
+        help="Runs that used so many tokens or more.",
+    ),
     click.option(
         "--since",
         type=Moment(),
@@ -62,14 +98,41 @@ _OPTIONS: Final = (
     click.option("--finished-since", type=Moment(), help="Ended at this time or later."),
     click.option("--finished-until", type=Moment(), help="Ended before this time."),
 )
-_TIMES: Final = (
-    "since",
-    "until",
-    "updated_since",
-    "updated_until",
-    "finished_since",
-    "finished_until",
-)
+#: The fields of a filter by the options that they come from: those that may be repeated, ...
+_NAMED: Final = {
+    "id": "run_id",
+    "automation": "automation_id",
+    "automation_name": "automation_name",
+    "status": "status",
+    "group": "group",
+    "waits_for": "waits_for",
+    "stop_kind": "stop_kind",
+    "trigger": "trigger_type",
+    "profile": "execution_profile",
+    "definition_version": "definition_version",
+    "deployment": "deployment_id",
+}
+#: ... those of one value, ...
+_OTHERS: Final = {
+    "due": "due",
+    "stuck": "stuck_for",
+    "text": "text",
+    "terminal": "terminal",
+    "org": "org_id",
+    "workspace": "workspace_id",
+    "min_duration": "min_duration",
+    "min_cost": "min_cost_usd",
+    "min_tokens": "min_tokens",
+}
+#: ... and the times, which may be ages.
+_TIMES: Final = {
+    "since": "created_from",
+    "until": "created_to",
+    "updated_since": "updated_from",
+    "updated_until": "updated_to",
+    "finished_since": "finished_from",
+    "finished_until": "finished_to",
+}
 #: Separates the moment from which "7d" is counted from the cursor; no cursor contains it.
 _SEPARATOR: Final = "~"
 
@@ -77,7 +140,7 @@ _SEPARATOR: Final = "~"
 def filter_options(command: Command) -> Command:
     """Add the options that choose runs to a command."""
     for option in reversed(_OPTIONS):
-        command = option(command)
+        option(command)  # which notes it at the command
     return command
 
 
@@ -102,22 +165,12 @@ class Query:
         anchor, cursor = _split(cursor) if has_ages else (None, cursor)
         if anchor is not None:
             now = datetime.fromtimestamp(anchor / 1_000_000, UTC)
-        run_filter = RunFilter(
-            automation_id=conditions["automation"] or None,
-            status=conditions["status"] or None,
-            stop_kind=conditions["stop_kind"] or None,
-            trigger_type=conditions["trigger"] or None,
-            text=conditions["text"],
-            terminal=conditions["terminal"],
-            org_id=conditions["org"],
-            workspace_id=conditions["workspace"],
-            created_from=resolve(conditions["since"], now),
-            created_to=resolve(conditions["until"], now),
-            updated_from=resolve(conditions["updated_since"], now),
-            updated_to=resolve(conditions["updated_until"], now),
-            finished_from=resolve(conditions["finished_since"], now),
-            finished_to=resolve(conditions["finished_until"], now),
-        )
+        fields: dict[str, Any] = {
+            **{field: conditions[option] or None for option, field in _NAMED.items()},
+            **{field: conditions[option] for option, field in _OTHERS.items()},
+            **{field: resolve(conditions[option], now) for option, field in _TIMES.items()},
+        }
+        run_filter = RunFilter(**fields)
         return cls(run_filter, cursor, _microseconds(now) if has_ages else None)
 
     def next_cursor(self, cursor: str | None) -> str | None:

@@ -11,7 +11,8 @@ import click
 from tandem_store.month import Month
 
 _AGE: Final = re.compile(r"(\d{1,9})(w|d|h|min|m)")
-_UNITS: Final = {"w": "weeks", "d": "days", "h": "hours", "min": "minutes"}
+_LENGTH: Final = re.compile(r"(\d{1,6})(w|d|h|min|s)")
+_UNITS: Final = {"w": "weeks", "d": "days", "h": "hours", "min": "minutes", "s": "seconds"}
 
 
 class Moment(click.ParamType[datetime | timedelta]):
@@ -47,6 +48,25 @@ class Moment(click.ParamType[datetime | timedelta]):
                 param,
                 ctx,
             )
+
+
+class Length(click.ParamType[timedelta]):
+    """A parameter that is a length of time, such as ``90s`` or ``2h``."""
+
+    name = "length"
+
+    def convert(
+        self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """Read a number and a unit: seconds, minutes, hours, days or weeks."""
+        if isinstance(value, timedelta):
+            return value
+        found = _LENGTH.fullmatch(value)
+        if found is None:
+            self.fail(
+                f"{value!r} is not a length of time. Write 90s, 30min, 2h, 7d or 2w.", param, ctx
+            )
+        return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 class MonthName(click.ParamType[Month]):

@@ -1,6 +1,6 @@
 """Runs out of the store: for other programs, and back into the files of the engine."""
 
-from tandem_store.exporter.fields import COLUMNS, DERIVED, Field, parse_fields
+from tandem_store.exporter.fields import COLUMNS, DERIVED, ExportedRun, Field, parse_fields
 from tandem_store.exporter.parquet import export_parquet
 from tandem_store.exporter.report import ExportReport
 from tandem_store.exporter.state_directory import (
@@ -15,6 +15,7 @@ __all__ = [
     "COLUMNS",
     "DERIVED",
     "ExportReport",
+    "ExportedRun",
     "Field",
     "LegacyExportReport",
     "Limit",

@@ -14,15 +14,20 @@ from tandem_store import json_pointer
 from tandem_store.clock import aware_datetime
 from tandem_store.errors import InvalidFieldError
 from tandem_store.exporter.pages import pages
-from tandem_store.records import RunFilter, RunSummary
+from tandem_store.records import RunFilter, RunSummary, group_of
 from tandem_store.runs import StoredRun
 from tandem_store.store import ReadTransaction
 
 #: The columns, in the order of a list as JSON.
 COLUMNS: Final = tuple(field.name for field in fields(RunSummary))
-_TIMES: Final = ("created_at", "updated_at", "started_at", "finished_at")
-#: What follows from columns: times as text (ISO 8601, UTC), and milliseconds from start to end.
-DERIVED: Final = (*_TIMES, "duration_ms")
+#: The columns that are lengths of time; all others in milliseconds are moments.
+_LENGTHS: Final = ("duration_ms",)
+#: The moments, as text (ISO 8601, UTC), by names without the unit.
+TIMES: Final = tuple(
+    name.removesuffix("_ms") for name in COLUMNS if name.endswith("_ms") and name not in _LENGTHS
+)
+#: What follows from columns: the moments, and the group in which the engine's panel shows a run.
+DERIVED: Final = (*TIMES, "group")
 #: The summaries that are read at a time.
 _PAGE: Final = 1_000
 
@@ -117,10 +122,10 @@ def _field(name: str) -> Field:
         return Field(name, lambda run: run.columns["month"].label)
     if name in COLUMNS:
         return Field(name, lambda run: run.columns[name])
-    if name in _TIMES:
+    if name in TIMES:
         return Field(name, lambda run: _iso(run.columns[f"{name}_ms"]))
-    if name == "duration_ms":
-        return Field(name, lambda run: _duration(run.columns))
+    if name == "group":
+        return Field(name, lambda run: group_of(run.columns["status"], run.columns["waits_for"]))
     if name.startswith("/"):
         path = json_pointer.tokens(name)
         return Field(name, lambda run: json_pointer.value_at(run.record, path))
@@ -133,8 +138,3 @@ def _field(name: str) -> Field:
 def _iso(at_ms: int | None) -> str | None:
     at = aware_datetime(at_ms)
     return None if at is None else at.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
-
-
-def _duration(columns: Columns) -> int | None:
-    started, finished = columns["started_at_ms"], columns["finished_at_ms"]
-    return None if started is None or finished is None else finished - started

@@ -21,6 +21,7 @@ from tandem_store.atomic_file import (
 from tandem_store.errors import StoreError
 from tandem_store.exporter.fields import (
     COLUMNS,
+    TIMES,
     ExportedRun,
     Field,
     exported,
@@ -51,9 +52,18 @@ _INTEGERS: Final = (
     "completion_tokens",
     "total_tokens",
     "revision",
-    "duration_ms",
+    "attempts",
+    "nodes_attempted",
+    "outputs_failed_validation",
+    "gates_decided",
 )
-_DEFAULT: Final = tuple(name.removesuffix("_ms") for name in COLUMNS if name != "month")
+_BOOLEANS: Final = ("needs_repair",)
+_FLOATS: Final = ("estimated_cost_usd",)
+_DEFAULT: Final = tuple(
+    moment if (moment := name.removesuffix("_ms")) in TIMES else name
+    for name in COLUMNS
+    if name != "month"
+)
 
 #: What is in memory at most before it is written as a row group: rows, and bytes of outputs.
 _ROWS: Final = 20_000
@@ -145,15 +155,17 @@ class _Tables:
 
 
 def _type(pa: Any, name: str) -> Any:
-    if name.endswith("_at"):
+    if name in TIMES:
         return pa.timestamp("ms", tz="UTC")
-    if name in _INTEGERS or name.endswith("_at_ms"):
+    if name in _INTEGERS or name.endswith("_ms"):
         return pa.int64()
-    return pa.float64() if name == "estimated_cost_usd" else pa.string()
+    if name in _BOOLEANS:
+        return pa.bool_()
+    return pa.float64() if name in _FLOATS else pa.string()
 
 
 def _value(one: Field, run: ExportedRun) -> Any:
-    if one.name.endswith("_at"):
+    if one.name in TIMES:
         return run.columns[f"{one.name}_ms"]  # which is what a timestamp is made of
     value = one.of(run)
     return dumps(value).decode() if one.is_pointer and value is not None else value

@@ -94,7 +94,7 @@ if TYPE_CHECKING:
     )
     from tandem_store.records.scheduler import ExecutionClaim, SchedulerMetadata
     from tandem_store.records.scope import ANY_DEPLOYMENT, AnyDeployment, TenantScope
-    from tandem_store.records.summary import RunSummary
+    from tandem_store.records.summary import RunSummary, group_of
     from tandem_store.records.tenant import TenantContext, local_tenant
 
 __all__ = [
@@ -172,6 +172,7 @@ __all__ = [
     "WorkflowLearningMetricsSnapshot",
     "WorkflowLearningRunSummary",
     "default_binding",
+    "group_of",
     "local_tenant",
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from tandem_store.month import Month
 from tandem_store.records.enums import (
@@ -14,7 +15,8 @@ from tandem_store.records.enums import (
     WaitsFor,
 )
 
-_GROUPS = {
+#: The groups by status; runs in any other status are active.
+_GROUPS: Final[dict[str, RunGroup]] = {
     RunStatus.QUEUED: RunGroup.QUEUED,
     RunStatus.AWAITING_APPROVAL: RunGroup.WAITING,
     RunStatus.BLOCKED: RunGroup.WAITING,
@@ -129,6 +131,11 @@ class RunSummary:
         In one point it differs from the panel's: a run that has ended does not wait for a gate that
         was left open.
         """
-        if self.waits_for is WaitsFor.APPROVAL and self.status is not RunStatus.QUEUED:
-            return RunGroup.WAITING
-        return _GROUPS.get(self.status, RunGroup.ACTIVE)
+        return group_of(self.status, self.waits_for)
+
+
+def group_of(status: str, waits_for: str | None) -> RunGroup:
+    """Return the group of a run with this status that waits for this."""
+    if waits_for == WaitsFor.APPROVAL and status != RunStatus.QUEUED:
+        return RunGroup.WAITING
+    return _GROUPS.get(status, RunGroup.ACTIVE)

@@ -59,7 +59,7 @@ class Cursors:
 
     def encode(self, position: Position) -> str:
         """Return the cursor of the page beside ``position``."""
-        body = bytes([VERSION]) + _packed(position)
+        body = bytes([VERSION]) + _written(position)
         check = sha256(body + self._selected).digest()[:_CHECKED]
         return urlsafe_b64encode(body + check).decode().rstrip("=")
 
@@ -68,7 +68,7 @@ class Cursors:
 
         Raises ``InvalidCursorError`` for any other text.
         """
-        for read, write in ((_unpacked, self.encode), (_from_json, self._encode_as_json)):
+        for read, write in ((_read, self.encode), (_from_json, self._encode_as_json)):
             try:
                 position = read(urlsafe_b64decode(cursor.encode() + _PADDING))
                 # Making it again compares the check and everything else at once. JSON has no form
@@ -113,7 +113,7 @@ class Cursors:
         return urlsafe_b64encode(_json({**body, "check": check})).decode().rstrip("=")
 
 
-def _packed(position: Position) -> bytes:
+def _written(position: Position) -> bytes:
     value, run_id = position.value, str(position.run_id)
     kind = _NO_VALUE if value is None else _FLOAT if isinstance(value, float) else _INTEGER
     flags = _SIDES.index(position.side) | kind << 2
@@ -124,7 +124,7 @@ def _packed(position: Position) -> bytes:
     return bytes([flags]) + number + run_id.encode()
 
 
-def _unpacked(cursor: bytes) -> Position:
+def _read(cursor: bytes) -> Position:
     version, flags, rest = cursor[0], cursor[1], cursor[2:-_CHECKED]
     if version != VERSION:
         raise ValueError("another version")

@@ -80,11 +80,11 @@ _EXPIRED: Final = (
     )
     .order_by(runs.c.claim_expires_at_ms, runs.c.created_at_ms, runs.c.run_id)
 )
-_IN_QUEUE: Final = (runs.c.status == _QUEUED_STATUS, runs.c.claimed_by.is_(None))
-_QUEUED: Final = (
+_IS_QUEUED: Final = (runs.c.status == _QUEUED_STATUS, runs.c.claimed_by.is_(None))
+_QUEUE: Final = (
     select(runs.c.run_id)
     .where(
-        *_IN_QUEUE,
+        *_IS_QUEUED,
         or_(runs.c.not_due_before_ms.is_(None), runs.c.not_due_before_ms <= bindparam("now_ms")),
     )
     .order_by(runs.c.created_at_ms, runs.c.run_id)
@@ -114,7 +114,7 @@ _LEASED: Final = (
 def _claiming(shape: Shape, *, include_imported: bool) -> tuple[Prepared, ...]:
     """Return two statements to try in turn; each claims one run and returns the claim."""
     conditions = _claimable(shape, include_imported=include_imported)
-    return tuple(Prepared(_claim_first(one.where(*conditions))) for one in (_EXPIRED, _QUEUED))
+    return tuple(Prepared(_claim_first(one.where(*conditions))) for one in (_EXPIRED, _QUEUE))
 
 
 @lru_cache(256)

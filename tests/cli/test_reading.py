@@ -10,6 +10,7 @@ import pytest
 from click.testing import Result
 
 from tandem_store import RunRecord, Store
+from tandem_store.cli import run_pages
 from tests.support.legacy_runs import CREATED_MS, HOUR_MS, LOCAL_TENANT, checkpoint
 
 Cli = Callable[..., Result]
@@ -63,7 +64,7 @@ def test_nothing_is_cut_off_where_there_is_no_terminal(cli: Cli, add: Add) -> No
         (["--until", "2026-05-20"], []),
         (["--since", "2026-05-20", "--until", "2026-05-21"], ["d", "c", "b", "a"]),
         (["--finished-since", "2026-05-21"], ["d"]),
-        (["--finished-until", "2026-05-22"], []),
+        (["--finished-until", "2026-05-22"], ["b"]),
         (["--since", "1min"], []),
         (["--stop-kind", "panic"], ["b"]),
         (["--trigger", "schedule"], ["c"]),
@@ -73,16 +74,50 @@ def test_nothing_is_cut_off_where_there_is_no_terminal(cli: Cli, add: Add) -> No
         (["--terminal"], ["c", "b", "a"]),
         (["--open"], ["d"]),
         (["--since", "2000w"], ["d", "c", "b", "a"]),
+        (["--id", "a", "--id", "c", "--id", "nobody"], ["c", "a"]),
+        (["--automation-name", "Automation auto-1"], ["d", "c", "b", "a"]),
+        (["--automation-name", "Another"], []),
+        (["--deployment", "eu"], ["c"]),
+        (["--group", "queued", "--group", "failed"], ["d", "b"]),
+        (["--group", "completed"], ["c", "a"]),
+        (["--waits-for", "capacity"], ["d"]),
+        (["--waits-for", "approval"], []),
+        (["--due"], ["d"]),
+        (["--not-due"], []),
+        (["--stuck", "1h"], ["d"]),
+        (["--stuck", "10000w"], []),
+        (["--profile", "yolo"], ["b"]),
+        (["--definition-version", "v7"], ["b"]),
+        (["--min-duration", "90s"], ["b"]),
+        (["--min-duration", "2min"], []),
+        (["--min-cost", "0.25"], ["b"]),
+        (["--min-cost", "0.2500001"], []),
+        (["--min-tokens", "9"], ["b"]),
+        (["--min-tokens", "10"], []),
+        (["--order-by", "cost"], ["b", "d", "c", "a"]),
+        (["--order-by", "tokens", "--reverse"], ["a", "c", "d", "b"]),
+        (["--order-by", "duration"], ["b", "d", "c", "a"]),
+        (["--order-by", "finished"], ["d", "b", "c", "a"]),
+        (["--order-by", "updated", "--reverse"], ["a", "b", "c", "d"]),
+        (["--order-by", "duration", "--group", "completed", "--group", "failed"], ["b", "c", "a"]),
+        (["--reverse", "--limit", "2"], ["a", "b"]),
+        (["--all", "--limit", "2"], ["d", "c", "b", "a"]),
+        (["--all", "--reverse", "--status", "failed"], ["b"]),
     ],
 )
 def test_options_choose_runs(cli: Cli, add: Add, options: list[str], expected: list[str]) -> None:
     """Times without a zone are UTC; a date is its beginning; 7d is seven days ago."""
     add("a")
     failed = {"status": "failed", "stop_kind": "panic", "detail": "no luck"}
+    failed |= {"effective_execution_profile": "yolo", "workflow_definition_version": "v7"}
+    failed |= {"estimated_cost_usd": 0.25, "total_tokens": 9}
+    failed |= {"started_at_ms": CREATED_MS, "finished_at_ms": CREATED_MS + 90_000}
     add("b", created_at_ms=CREATED_MS + HOUR_MS, updated_at_ms=CREATED_MS + 2 * HOUR_MS, **failed)
-    acme = {"tenant_context": LOCAL_TENANT | ACME, "trigger_type": "schedule"}
+    acme = {"tenant_context": LOCAL_TENANT | ACME | {"deployment_id": "eu"}}
+    acme |= {"trigger_type": "schedule"}
     add("c", created_at_ms=CREATED_MS + 2 * HOUR_MS, updated_at_ms=CREATED_MS + 2 * HOUR_MS, **acme)
     ended = {"status": "queued", "finished_at_ms": CREATED_MS + 48 * HOUR_MS}
+    ended |= {"scheduler": {"queue_reason": "capacity"}}
     ended |= {"updated_at_ms": CREATED_MS + 3 * HOUR_MS}
     add("d", automation_id="two", created_at_ms=CREATED_MS + 3 * HOUR_MS, **ended)
 
@@ -92,6 +127,94 @@ def test_options_choose_runs(cli: Cli, add: Add, options: list[str], expected: l
 
 
 ACME = {"org_id": "acme", "workspace_id": "north"}
+
+
+def test_fields_choose_the_columns_of_a_list(cli: Cli, add: Add) -> None:
+    """In their order, for people and for programs; what follows from columns is known, too."""
+    add("a", started_at_ms=CREATED_MS, finished_at_ms=CREATED_MS + 1_500)
+    add("b\x1b[31m", status="queued")
+    fields = "run_id,group,duration_ms,needs_repair,created_at"
+
+    text = cli("runs", "list", "--fields", fields).stdout.splitlines()
+    (first, second) = told(cli("runs", "list", "--reverse", "--json", "--fields", fields))["items"]
+
+    assert text == [
+        "run_id     group      duration_ms  needs_repair  created_at",
+        r"b\x1b[31m  queued                  false         2026-05-20T00:00:00.000Z",
+        "a          completed         1500  false         2026-05-20T00:00:00.000Z",
+    ]
+    assert list(first.items()) == [
+        ("run_id", "a"),
+        ("group", "completed"),
+        ("duration_ms", 1_500),
+        ("needs_repair", False),
+        ("created_at", "2026-05-20T00:00:00.000Z"),
+    ]
+    assert second["duration_ms"] is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ("run_id,nothing", "There is no field 'nothing'."),
+        ("/stop_reason", "inside of the records, which a list does not read."),
+        ("", "There is no field ''."),
+    ],
+)
+def test_other_fields_are_a_usage_error(cli: Cli, fields: str, sentence: str) -> None:
+    """Said in a sentence, with what is possible."""
+    done = cli("runs", "list", "--fields", fields)
+
+    assert done.exit_code == 2
+    assert sentence in " ".join(done.stderr.split())
+
+
+def test_all_pages_are_one_list(cli: Cli, add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As JSON it is the same object as one page; as text it comes in blocks."""
+    monkeypatch.setattr(run_pages, "_LARGEST", 2)
+    for name in "abcde":
+        add(name)
+
+    everything = told(cli("runs", "list", "--all", "--json"))
+    page = told(cli("runs", "list", "--json"))
+    text = cli("runs", "list", "--all", "--fields", "run_id")
+    nothing = told(cli("runs", "list", "--all", "--json", "--id", "nobody"))
+
+    assert everything == page
+    assert [item["run_id"] for item in page["items"]] == list("edcba")
+    assert text.stdout.split() == ["run_id", "e", "d", "run_id", "c", "b", "run_id", "a"]
+    assert text.stderr == ""
+    assert nothing == {"items": [], "next_cursor": None, "left_out": []}
+
+
+def test_a_monitor_is_told_by_the_exit_code(cli: Cli, add: Add) -> None:
+    """3 if there are any, 0 if there are none; what was found is printed all the same."""
+    add("done")
+    quiet = cli("runs", "list", "--stuck", "1h", "--fail-if-any")
+    add("silent", status="running")
+    alarm = cli("runs", "list", "--stuck", "1h", "--fail-if-any", "--json")
+
+    assert (quiet.exit_code, quiet.stderr) == (0, "No runs.\n")
+    assert alarm.exit_code == 3
+    assert [item["run_id"] for item in json.loads(alarm.stdout)["items"]] == ["silent"]
+
+
+def test_a_list_says_what_runs_wait_for(cli: Cli, add: Add) -> None:
+    """In the last column, where failed runs have their reason."""
+    gate = {"node_id": "sign", "title": "Ship it?", "requested_at_ms": CREATED_MS}
+    add("asks", status="awaiting_approval", checkpoint=checkpoint(awaiting_gate=gate))
+    add("full", status="queued", scheduler={"queue_reason": "capacity", "resource_key": "gpu"})
+    add("rests", status="paused", pause_reason="budget")
+    add("stands", status="blocked", checkpoint=checkpoint(blocked_nodes=["upload"]))
+
+    lines = cli("runs", "list", "--reverse").stdout.splitlines()
+
+    assert [line.split("0.0000  ")[1] for line in lines[1:]] == [
+        "approval: Ship it?",
+        "capacity: gpu",
+        "pause: budget",
+        "blocked node: upload",
+    ]
 
 
 @pytest.mark.parametrize("options", [[], ["--since", "2000w"]])

@@ -13,14 +13,12 @@ from tandem_store.cli import exits, options, output, run_filters
 from tandem_store.cli.command_table import CommandGroup
 from tandem_store.cli.progress import progress_bar
 from tandem_store.cli.views import export_summary
-from tandem_store.errors import InvalidFieldError
 from tandem_store.exporter import (
     ExportReport,
     export_csv,
     export_jsonl,
     export_legacy,
     export_parquet,
-    parse_fields,
 )
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -34,28 +32,12 @@ def export(url: str) -> None:
     """Write runs for other programs, or all files of the engine again."""
 
 
-def _fields(
-    _context: click.Context, _parameter: click.Parameter, value: str | None
-) -> list[str] | None:
-    if value is None:
-        return None
-    names = value.split(",")
-    try:
-        parse_fields(names)
-    except InvalidFieldError as error:
-        raise click.BadParameter(str(error)) from error
-    return names
-
-
-def _field_option(command: Command) -> Command:
-    return click.option(
-        "--fields",
-        metavar="NAME,...",
-        callback=_fields,
-        help="Only these, in this order: columns, as in runs list --json; created_at, updated_at, "
-        "started_at, finished_at and duration_ms; values in the record by JSON Pointer, such as "
-        "/checkpoint/last_failure/reason.",
-    )(command)
+_field_option = options.fields(
+    help="Only these, in this order: columns, as in runs list --json; times without their _ms, "
+    "such as created_at, as text; values in the record by JSON Pointer, such as "
+    "/checkpoint/last_failure/reason.",
+    records=True,
+)
 
 
 @export.command("legacy", short_help="Write a state directory for the engine.")

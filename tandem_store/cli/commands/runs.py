@@ -8,13 +8,14 @@ from typing import Any
 import click
 
 from tandem_store import ContentForgottenError, compare_runs, json_patch, open_store
-from tandem_store.cli import options, output, run_filters
+from tandem_store.cli import exits, options, output, run_filters
 from tandem_store.cli.command_table import CommandGroup
 from tandem_store.cli.run_ids import find_last_completed, find_run, find_run_id
+from tandem_store.cli.run_pages import RunPages
 from tandem_store.cli.views import hold_list, run_details, run_difference, run_list, run_origins
-from tandem_store.cli.views.detached_months import note_detached_months
 from tandem_store.cli.views.unfinished_imports import note_unfinished_imports
 from tandem_store.holds import RUN
+from tandem_store.records import RunOrder
 
 
 @click.group(cls=CommandGroup)
@@ -27,6 +28,14 @@ def runs(url: str) -> None:
 @options.database
 @run_filters.filter_options
 @click.option(
+    "--order-by",
+    type=click.Choice([order.value for order in RunOrder]),
+    default=RunOrder.CREATED.value,
+    show_default=True,
+    help="By what the runs are sorted, the newest or greatest first.",
+)
+@click.option("--reverse", is_flag=True, help="The oldest, or least, first.")
+@click.option(
     "--limit",
     metavar="N",
     type=click.IntRange(1, 1_000),
@@ -35,29 +44,42 @@ def runs(url: str) -> None:
     help="The number of runs on a page.",
 )
 @click.option("--cursor", metavar="TEXT", help="Continue after a page that printed this cursor.")
+@click.option("--all", "everything", is_flag=True, help="All runs, in blocks of 1,000.")
+@options.fields(
+    help="Only these columns, in this order, named as in --json; or times without their _ms.",
+    records=False,
+)
 @click.option("--absolute", is_flag=True, help="Show times instead of ages.")
+@options.fail_if_any
 @options.as_json
 def list_runs(
-    url: str, limit: int, cursor: str | None, absolute: bool, as_json: bool, **conditions: Any
+    url: str,
+    order_by: str,
+    reverse: bool,
+    limit: int,
+    cursor: str | None,
+    everything: bool,
+    fields: list[str] | None,
+    absolute: bool,
+    fail_if_any: bool,
+    as_json: bool,
+    **conditions: Any,
 ) -> None:
-    """List runs by the time of their creation, the newest first.
+    """List runs, by default by the time of their creation, the newest first.
 
     On a terminal the list has short ids and ages, and reasons are cut to fit. Anywhere else, such
-    as in a pipe, nothing is shortened. Runs of detached months are left out; a note says how many.
+    as in a pipe, nothing is shortened. Runs that lack what the list is sorted by come last. Runs of
+    detached months are left out; a note says how many.
     """
     query = run_filters.Query.of(conditions, cursor, now=datetime.now(UTC))
     with open_store(url) as store, store.read() as tx:
         note_unfinished_imports(tx)
-        page = tx.runs.list(query.filter, limit=limit, cursor=query.cursor)
-        detached = tx.runs.detached()
-    next_cursor = query.next_cursor(page.next_cursor)
-    if as_json:
-        items = [run_list.to_json(run) for run in page.items]
-        left_out = [{"month": one.month.label, "runs": one.runs} for one in detached]
-        output.print_json({"items": items, "next_cursor": next_cursor, "left_out": left_out})
-    else:
-        run_list.show(page.items, next_cursor, absolute=absolute)
-        note_detached_months(detached)
+        pages = RunPages(tx, query, RunOrder(order_by), reverse, limit, everything)
+        if as_json:
+            run_list.print_pages(pages, fields)
+        else:
+            run_list.show_pages(pages, fields, absolute=absolute)
+    click.get_current_context().exit(exits.of_finding(pages.shown, fail_if_any=fail_if_any))
 
 
 @runs.command("show", short_help="Show one run.")
