@@ -146,8 +146,7 @@ def _updated(
     if not allow_unknown:
         refuse_new_fields(after, unknown_fields(before))
     stored_at = StoredAt(stored.month, stored.revision, before.status)
-    same = _same_snapshot(stored, rows)
-    if not _swap(context, rows, stored_at, claim, snapshot_id=same, unless_forgotten=True):
+    if not _swap(context, rows, stored_at, claim, stored):
         return None
     _log_if_left(run_id, before.status, after.status)
     reopened = before.is_terminal and not after.is_terminal
@@ -203,11 +202,13 @@ def _swap(
     new: RunRows,
     stored_at: StoredAt,
     claim: Claim | None = None,
-    *,
-    snapshot_id: int | None = None,
-    unless_forgotten: bool = False,
+    stored: StoredRun | None = None,
 ) -> bool:
-    """Write a run over the one that was read; returns False if that is not there any more."""
+    """Write a run over the one that was read; returns False if that is not there any more.
+
+    ``stored`` is the run as it was read, if all of it was. Then it must not have been forgotten
+    since.
+    """
     connection = context.connection
     storage.ensure_months(connection, [new.month])
     values = context.values(expected_revision=stored_at.revision)
@@ -223,8 +224,9 @@ def _swap(
             revision=stored_at.revision + 1,
             only_if=_as_it_was_read(context.tenancy, claimed=claim is not None),
             values=values,
-            snapshot_id=snapshot_id,
-            unless_forgotten=unless_forgotten,
+            snapshot_id=None if stored is None else _same_snapshot(stored, new),
+            before={} if stored is None else stored.columns,
+            unless_forgotten=stored is not None,
         )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Integer, bindparam, func, select
 
@@ -42,11 +43,15 @@ _TYPES: Final = RowTypes(_COLUMNS)
 _STORED_ID: Final = as_stored(runs.c.run_id).label("stored_id")
 #: How many statements are kept ready: one for each kind of filter and order.
 _STATEMENTS: Final = 256
-#: What the names of closed lists become, which may be null.
-_NAMES: Final[dict[str, Callable[[Any], Any]]] = {
-    "stop_kind": StopKind,
-    "execution_profile": ExecutionProfile,
-    "waits_for": WaitsFor,
+#: The members of closed lists by their names; to look one up takes a tenth of calling the class.
+_MEMBERS: Final[dict[str, tuple[type[StrEnum], dict[str, StrEnum]]]] = {
+    column: (kind, {member.value: member for member in kind})
+    for column, kind in {
+        "status": RunStatus,
+        "stop_kind": StopKind,
+        "execution_profile": ExecutionProfile,
+        "waits_for": WaitsFor,
+    }.items()
 }
 #: Where a row has what is no field.
 _VERSION: Final = len(_FIELDS)
@@ -182,10 +187,9 @@ def _summary(row: Values) -> RunSummary:
     values = dict(zip(_FIELDS, row, strict=False))
     try:
         _TYPES.refuse_others(row)
-        values["status"] = RunStatus(values["status"])
-        for name, member in _NAMES.items():
-            if values[name] is not None:
-                values[name] = member(values[name])
+        for column, (kind, members) in _MEMBERS.items():
+            if (name := values[column]) is not None:
+                values[column] = members.get(name) or kind(name)
     except DAMAGE as error:
         version, run_id, month = row[_VERSION], values["run_id"], values["month"]
         if type(version) is int and version > STORED_VERSION:

@@ -32,8 +32,6 @@ from tandem_store.tables import runs
 
 #: How many statements are kept ready: some for each month.
 _STATEMENTS: Final = 2_048
-#: The columns of a claim, which stay as they are when a run is written.
-_CLAIM: Final = ("claimed_by", "claim_epoch", "claim_expires_at_ms", "claim_token")
 #: What a document is found by.
 _DOCUMENT_KEY: Final = ("run_id", "month")
 _NONE: Final[Mapping[str, Any]] = {}
@@ -130,13 +128,15 @@ def replace(
     only_if: tuple[ColumnElement[bool], ...] = (),
     values: Mapping[str, Any] = _NONE,
     snapshot_id: int | None = None,
+    before: Mapping[str, Any] = _NONE,
     unless_forgotten: bool = False,
 ) -> bool:
     """Write a run over the one with its id, moving the document if the month has changed.
 
     Returns False, and writes nothing, if the stored row does not satisfy ``only_if``, whose
     parameters have ``values``. It must be the same object at each call: its statement is kept.
-    ``snapshot_id`` is the row of the run's snapshot, if the caller knows it. With
+    ``snapshot_id`` is the row of the run's snapshot, and ``before`` the columns of the row, if the
+    caller knows that they are there: columns that stay as they are are not written. With
     ``unless_forgotten``, content that was forgotten since the run was read does not come back.
 
     Raises ``ContentForgottenError`` then.
@@ -144,21 +144,34 @@ def replace(
     if snapshot_id is None:
         snapshot_id = _snapshot_id(run, _snapshot_ids(connection, [run]))
     row = run_row(run, revision=revision, imported=imported, snapshot_id=snapshot_id)
-    new = {f"new_{name}": value for name, value in row.items()}
-    moves = run.month != old_month
-    if not _replacing(only_if, moves=moves).write(connection, {**new, **values}):
+    known = {"month": old_month, **before}
+    changed = tuple(name for name, value in row.items() if not _is_as_before(known, name, value))
+    new = {f"new_{name}": row[name] for name in ("run_id", *changed)}
+    if not _replacing(only_if, changed).write(connection, {**new, **values}):
         return False
     _replace_document(connection, run, old_month, unless_forgotten=unless_forgotten)
     return True
 
 
+def _is_as_before(before: Mapping[str, Any], name: str, value: Any) -> bool:
+    """Return whether a column holds the value already; by its type too, as damage is of another."""
+    if name == "run_id":
+        return True  # it is what the row is found by
+    if name not in before:
+        return False
+    old = before[name]
+    return type(old) is type(value) and bool(old == value)
+
+
 @lru_cache(_STATEMENTS)
-def _replacing(only_if: tuple[ColumnElement[bool], ...], *, moves: bool) -> Prepared:
-    columns = [column.name for column in runs.c if column.name not in _CLAIM]
-    # SQLite asks every month's table for documents that refer to a key that is set.
-    columns = [name for name in columns if name != "run_id" and (moves or name != "month")]
+def _replacing(only_if: tuple[ColumnElement[bool], ...], names: tuple[str, ...]) -> Prepared:
+    """Return the statement that writes these columns.
+
+    SQLite writes every index anew that has a column which is set, whether its value changes or not,
+    and for a key it asks every month's table for documents that refer to it.
+    """
     statement = update(runs).where(runs.c.run_id == bindparam("new_run_id"), *only_if)
-    return Prepared(statement.values({name: bindparam(f"new_{name}") for name in columns}))
+    return Prepared(statement.values({name: bindparam(f"new_{name}") for name in names}))
 
 
 def _replace_document(
