@@ -73,7 +73,18 @@ if TYPE_CHECKING:
         TenantContext,
         TenantScope,
     )
-    from tandem_store.runs import Claim, DamagedRun, Page, RunStatistics, Versioned
+    from tandem_store.runs import (
+        ApprovalPage,
+        AutomationActivity,
+        AutomationHealth,
+        Claim,
+        DamagedRun,
+        LastRun,
+        Page,
+        PendingApproval,
+        RunStatistics,
+        Versioned,
+    )
     from tandem_store.sql_functions import register_sql_functions
     from tandem_store.store import (
         ReadTransaction,
@@ -88,7 +99,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANY_DEPLOYMENT",
+    "ApprovalPage",
     "AttachReport",
+    "AutomationActivity",
+    "AutomationHealth",
     "AutomationRunCheckpoint",
     "AutomationSpec",
     "BackupReport",
@@ -108,6 +122,7 @@ __all__ = [
     "InvalidCursorError",
     "InvalidFieldError",
     "InvalidFilterError",
+    "LastRun",
     "LeaseLostError",
     "LegacyExportReport",
     "LegacyFormatError",
@@ -116,6 +131,7 @@ __all__ = [
     "NotAStoreError",
     "NotFoundError",
     "Page",
+    "PendingApproval",
     "ReadTransaction",
     "RecordTooNewError",
     "RestoreReport",

@@ -5,9 +5,12 @@ name in the module that does the work, with one ``RunsContext``: the connection 
 Nothing here commits.
 """
 
+from tandem_store.runs.activity import AutomationActivity, LastRun
+from tandem_store.runs.approvals import ApprovalPage, PendingApproval
 from tandem_store.runs.claims import Claim
 from tandem_store.runs.detached_runs import DetachedMonth
 from tandem_store.runs.documents import StoredRun, Versioned
+from tandem_store.runs.health import AutomationHealth
 from tandem_store.runs.listing import Page
 from tandem_store.runs.reader import RunReader
 from tandem_store.runs.statistics import RunStatistics
@@ -15,10 +18,15 @@ from tandem_store.runs.stream import DamagedRun
 from tandem_store.runs.writer import Runs
 
 __all__ = [
+    "ApprovalPage",
+    "AutomationActivity",
+    "AutomationHealth",
     "Claim",
     "DamagedRun",
     "DetachedMonth",
+    "LastRun",
     "Page",
+    "PendingApproval",
     "RunReader",
     "RunStatistics",
     "Runs",

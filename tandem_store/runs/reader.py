@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from tandem_store import clock
 from tandem_store.database.read_only import ReadOnly
 from tandem_store.month import Month
 from tandem_store.runs import (
+    activity,
+    approvals,
     claims,
     detached_runs,
     documents,
+    health,
     id_search,
     last_completed,
     listing,
@@ -21,10 +26,13 @@ from tandem_store.runs import (
     storage,
     stream,
 )
+from tandem_store.runs.activity import AutomationActivity
+from tandem_store.runs.approvals import ApprovalPage
 from tandem_store.runs.claims import Claim
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.detached_runs import DetachedMonth
 from tandem_store.runs.documents import StoredRun, Versioned
+from tandem_store.runs.health import AutomationHealth
 from tandem_store.runs.listing import Page
 from tandem_store.runs.statistics import RunStatistics
 from tandem_store.runs.stream import DamagedRun
@@ -277,6 +285,96 @@ class RunReader(ReadOnly):
         """
         return stream.damaged(self._context)
 
+    def automations(self, *, since: datetime | None = None) -> tuple[AutomationActivity, ...]:
+        """Return every automation that has runs, with what it does; the last active first.
+
+        The figures are over the runs created at ``since`` or later, an aware datetime: thirty days
+        ago unless you say otherwise. Runs in detached months are left out. Nothing is read of older
+        runs but the last of each automation, and of no run its document.
+
+        Raises ``InvalidFilterError`` if ``since`` has no time zone.
+
+        >>> from datetime import UTC, datetime
+        >>> with filled.read() as tx:
+        ...     (auto,) = tx.runs.automations(since=datetime(2026, 5, 1, tzinfo=UTC))
+        >>> auto.automation_id, auto.last_run.run_id, auto.success_rate
+        ('auto-1', 'run-3', 0.6666666666666666)
+        """
+        return activity.automations(self._context, since=since or _thirty_days_ago())
+
+    def automation(
+        self, automation_id: str, *, since: datetime | None = None
+    ) -> AutomationActivity | None:
+        """Return what one automation does, as ``automations`` does, or None if it has no runs.
+
+        >>> with filled.read() as tx:
+        ...     tx.runs.automation("auto-1").last_run.run_id, tx.runs.automation("none")
+        ('run-3', None)
+        """
+        since = since or _thirty_days_ago()
+        found = activity.automations(self._context, since=since, automation_id=automation_id)
+        return found[0] if found else None
+
+    def automation_ids(self) -> tuple[str, ...]:
+        """Return the ids of all automations that have runs, by their code points.
+
+        >>> with filled.read() as tx:
+        ...     tx.runs.automation_ids()
+        ('auto-1',)
+        """
+        return activity.automation_ids(self._context)
+
+    def health(self, automation_id: str, *, last: int = 50) -> AutomationHealth:
+        """Return how the newest ``last`` runs of an automation that have ended did, 1 to 1,000.
+
+        These are the engine's figures. All are 0 if no run has ended, or there is no such
+        automation. Runs in detached months are left out.
+
+        Raises:
+            ValueError: ``last`` is out of range.
+            TypeError: it is not a whole number.
+
+        >>> with filled.read() as tx:
+        ...     health = tx.runs.health("auto-1")
+        >>> health.sample_size, health.completion_rate, health.validation_pass_rate
+        (3, 0.6666666666666666, 0.6666666666666666)
+        """
+        return health.health(self._context, automation_id, last=last)
+
+    def approvals(
+        self,
+        run_filter: RunFilter | None = None,
+        *,
+        overdue: bool = False,
+        limit: int = 50,
+        cursor: str | None = None,
+        now_ms: int | None = None,
+    ) -> ApprovalPage:
+        """Return a page of the approvals that runs wait for, newest request first.
+
+        With ``overdue``, only of those whose time is over at ``now_ms``: in milliseconds since
+        1970, UTC, the present unless you say otherwise. ``limit`` is 1 to 1,000. ``cursor`` is the
+        ``next_cursor`` of another page of the same filter. A run that has ended waits for nothing,
+        also if its gate was left open.
+
+        Raises:
+            InvalidCursorError: it is damaged, or was made for another filter or tenant.
+            ValueError: the limit is out of range.
+            TypeError: the limit is not a whole number, or the filter is not a ``RunFilter``.
+
+        >>> with filled.read() as tx:
+        ...     tx.runs.approvals().items
+        ()
+        """
+        return approvals.approvals(
+            self._context,
+            run_filter,
+            overdue=overdue,
+            limit=limit,
+            cursor=cursor,
+            now_ms=clock.now_ms() if now_ms is None else now_ms,
+        )
+
     def claims(self) -> Iterator[Claim]:
         """Yield the claim of every run that was ever claimed, by the code points of the ids.
 
@@ -316,3 +414,7 @@ class RunReader(ReadOnly):
         [('2026-05', 'completed', 2), ('2026-05', 'failed', 1)]
         """
         return statistics.stats(self._context, run_filter, attached_only=attached_only)
+
+
+def _thirty_days_ago() -> datetime:
+    return datetime.now(UTC) - timedelta(days=30)
