@@ -56,6 +56,11 @@ class AutomationReader(ReadOnly):
         query = select(func.count()).select_from(automations)
         return self._connection.execute(query).scalar_one()
 
+    def ids(self) -> tuple[str, ...]:
+        """Return the ids of all automations that have a definition, by their code points."""
+        query = select(automations.c.automation_id).order_by(automations.c.automation_id)
+        return tuple(self._connection.execute(query).scalars())
+
     def iterate(self) -> Iterator[AutomationSpec]:
         """Yield every definition, by the code points of the ids. Raises as ``get`` does."""
         query = select(automations).order_by(automations.c.automation_id)

@@ -28,3 +28,8 @@ def aware_datetime(at_ms: int | None) -> datetime | None:
         return EPOCH + timedelta(milliseconds=at_ms)
     except OverflowError:
         return None
+
+
+def milliseconds(at: datetime) -> int:
+    """Return a time in whole milliseconds since 1970, UTC."""
+    return (at - EPOCH) // timedelta(milliseconds=1)

@@ -23,10 +23,14 @@ class CommandEntry(NamedTuple):
 
 _COMMANDS: Final = "tandem_store.cli.commands"
 ENTRIES: Final[Mapping[str, CommandEntry]] = {
-    "backup": CommandEntry(f"{_COMMANDS}.backup:backup", "Back up the store to one verified file."),
-    "automations": CommandEntry(
-        f"{_COMMANDS}.automations:automations", "Hold an automation with all of its runs."
+    "approvals": CommandEntry(
+        f"{_COMMANDS}.approvals:approvals", "List the approvals that runs wait for."
     ),
+    "automations": CommandEntry(
+        f"{_COMMANDS}.automations:automations",
+        "List automations, show one or its health, or hold one with all of its runs.",
+    ),
+    "backup": CommandEntry(f"{_COMMANDS}.backup:backup", "Back up the store to one verified file."),
     "copy": CommandEntry(f"{_COMMANDS}.copy:copy", "Copy the store to another database."),
     "db": CommandEntry(
         f"{_COMMANDS}.db:db", "Upgrade the database, or check its revision and tables."

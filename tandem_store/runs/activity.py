@@ -109,8 +109,8 @@ def _activity(
     figures: Mapping[str, Mapping[str, Any]],
 ) -> AutomationActivity:
     automation_id = row.automation_id
-    newest, ended = last[row.last_run], last.get(row.last_terminal_run)
     try:
+        newest, ended = last[row.last_run], last.get(row.last_terminal_run)
         fields = {
             **counts.get(automation_id, _NO_COUNTS),
             **figures.get(automation_id, _NO_FIGURES),

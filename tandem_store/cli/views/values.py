@@ -94,3 +94,8 @@ def counted(value: int, noun: str) -> str:
 def dollars(value: float) -> str:
     """Return a cost in US dollars, without the currency."""
     return f"{value:,.4f}"
+
+
+def percentage(rate: float | None) -> str:
+    """Return a rate from 0 to 1 in percent, or ``-`` if there is none."""
+    return "-" if rate is None else f"{rate:.1%}".replace("%", " %")
