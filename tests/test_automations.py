@@ -36,6 +36,15 @@ def test_putting_the_same_definition_writes_nothing(store: Store) -> None:
         assert [found.name for found in tx.automations.iterate()] == ["Other"]
 
 
+def test_ids_come_in_the_order_of_their_code_points(store: Store) -> None:
+    """On both databases."""
+    with store.begin() as tx:
+        for name in ("b", "B", "é", "a\0"):
+            tx.automations.put(spec(name))
+
+        assert tx.automations.ids() == ("B", "a\0", "b", "é")
+
+
 def test_a_time_that_no_column_holds_is_refused(store: Store) -> None:
     """It is for the quarantine, not for a silent change."""
     with store.begin() as tx, pytest.raises(UnstorableError) as refused:

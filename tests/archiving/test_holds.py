@@ -42,7 +42,11 @@ TAKING: dict[str, list[str]] = {
     "months retain": ["--keep", "1", "--archive-to", "DIR", "--yes"],
 }
 HARMLESS = {
+    "approvals list",
+    "automations health",
     "automations hold",
+    "automations list",
+    "automations show",
     "backup",
     "copy",
     "db check",

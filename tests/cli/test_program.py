@@ -83,7 +83,11 @@ def test_every_command_speaks_json(path: tuple[str, ...]) -> None:
 def test_the_commands_are_those_that_others_rely_on() -> None:
     """Scripts call them by these names."""
     assert [" ".join(path) for path in LEAVES] == [
+        "approvals list",
+        "automations health",
         "automations hold",
+        "automations list",
+        "automations show",
         "backup",
         "copy",
         "db check",

@@ -164,6 +164,64 @@ def test_the_queue_with_imported_runs_is_walked_in_order(filled: Store) -> None:
     assert "TEMP B-TREE" not in taken[-1]
 
 
+@pytest.mark.parametrize("scope", [None, HERE, EVERYWHERE], ids=["whole", "tenant", "workspace"])
+@pytest.mark.parametrize(
+    "run_filter", [RunFilter(), RunFilter(automation_id="auto-1"), RunFilter(**ACME)]
+)
+def test_approvals_are_read_from_the_waiting_runs_alone(
+    filled: Store, scope: TenantScope | None, run_filter: RunFilter
+) -> None:
+    """In their order, whoever's they are: hardly any run waits."""
+    with filled.begin() as tx:
+        runs = Runs(tx.connection, scope)
+        (plan,) = plans(tx.connection, lambda: runs.approvals(run_filter, overdue=True))
+
+    assert plan == "SEARCH runs USING INDEX ix_runs_waiting (waits_for=?)"
+
+
+@pytest.mark.parametrize("scope", [None, HERE, EVERYWHERE], ids=["whole", "tenant", "workspace"])
+def test_health_walks_the_runs_of_the_automation_in_order(
+    filled: Store, scope: TenantScope | None
+) -> None:
+    """From the newest on, until the sample is complete."""
+    with filled.begin() as tx:
+        (plan,) = plans(tx.connection, lambda: Runs(tx.connection, scope).health("auto-1"))
+
+    assert plan == "SEARCH runs USING INDEX ix_runs_automation (automation_id=?)"
+
+
+def test_automations_are_found_from_one_to_the_next(filled: Store) -> None:
+    """No run is read for it but the last of each, and those that go on or are recent."""
+    with filled.begin() as tx:
+        last, by_key, going_on, recent = plans(tx.connection, Runs(tx.connection).automations)
+
+    assert "SEARCH runs USING COVERING INDEX ix_runs_automation (automation_id>?)" in last
+    assert last.count("SEARCH runs USING INDEX ix_runs_automation (automation_id=?)") == 2
+    assert by_key == "SEARCH runs USING INDEX sqlite_autoindex_runs_1 (run_id=?)"
+    assert "USING INDEX ix_runs_status (status=?)" in going_on
+    assert "USING INDEX ix_runs_created (created_at_ms>?)" in recent
+    assert "SCAN runs" not in last + going_on + recent
+
+
+@pytest.mark.parametrize("scope", [None, HERE, EVERYWHERE], ids=["whole", "tenant", "workspace"])
+def test_the_figures_of_one_automation_are_read_from_its_runs(
+    filled: Store, scope: TenantScope | None
+) -> None:
+    """Those that are recent, and those of all automations that go on."""
+    with filled.begin() as tx:
+        runs = Runs(tx.connection, scope)
+        answers = plans(tx.connection, lambda: runs.automation("auto-1"))
+
+    steps = [line for plan in answers for line in plan.splitlines() if " runs " in line]
+    assert steps == [
+        "SEARCH runs USING INDEX ix_runs_automation (automation_id=?)",
+        "SEARCH runs USING INDEX ix_runs_automation (automation_id=?)",
+        "SEARCH runs USING INDEX sqlite_autoindex_runs_1 (run_id=?)",
+        "SEARCH runs USING INDEX ix_runs_status (status=?)",
+        "SEARCH runs USING INDEX ix_runs_automation (automation_id=? AND created_at_ms>?)",
+    ]
+
+
 @pytest.mark.parametrize("question", ["count", "stats"])
 def test_sums_are_read_from_an_index_alone(filled: Store, question: str) -> None:
     """The table of runs is many times larger."""

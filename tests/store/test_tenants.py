@@ -120,6 +120,15 @@ WALK: dict[str, Callable[[Runs], Any]] = {
         [runs.find_ids(one, limit=9) for one in ("other", "mine")] == [(), ("mine",)]
     ),
     "damaged": lambda runs: damaged_ids(runs) == ["mine"],
+    "automations": lambda runs: (
+        [(one.last_run.run_id, one.queued) for one in runs.automations()] == [("mine", 1)]
+    ),
+    "automation": lambda runs: (
+        [runs.automation("auto-1")] == list(runs.automations()) and not runs.automation("theirs")
+    ),
+    "automation_ids": lambda runs: runs.automation_ids() == ("auto-1",),
+    "health": lambda runs: runs.health("theirs").sample_size == 0,
+    "approvals": lambda runs: runs.approvals().items == (),
     "claims": lambda runs: not list(runs.claims()),
     # The other tenant's run is held, until a time that would be found.
     "next_due": lambda runs: runs.next_due() is None,

@@ -31,5 +31,5 @@ def explained(connection: Connection, question: Callable[[], Any], explain: str)
             str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {statement}", parameters)
         )
         for statement, parameters in sent(connection, question)
-        if statement.startswith(("SELECT", "UPDATE", "DELETE"))
+        if statement.startswith(("SELECT", "WITH", "UPDATE", "DELETE"))
     ]

@@ -10,6 +10,9 @@ from typing import Any, assert_type
 from sqlalchemy import Connection
 
 from tandem_store import (
+    ApprovalPage,
+    AutomationActivity,
+    AutomationHealth,
     AutomationSpec,
     BackupReport,
     Claim,
@@ -17,6 +20,7 @@ from tandem_store import (
     ImportOptions,
     ImportReport,
     Page,
+    PendingApproval,
     ReadTransaction,
     RestoreReport,
     RunDifference,
@@ -84,7 +88,15 @@ def read(store: Store) -> None:
         assert_type(tx.runs.count(), int)
         assert_type(tx.runs.iterate(), Iterator[RunRecord])
         assert_type(tx.runs.stats(), tuple[RunStatistics, ...])
+        assert_type(tx.runs.automations(), tuple[AutomationActivity, ...])
+        assert_type(tx.runs.automation("nightly"), AutomationActivity | None)
+        assert_type(tx.runs.automation_ids(), tuple[str, ...])
+        assert_type(tx.runs.health("nightly", last=20), AutomationHealth)
+        approvals = tx.runs.approvals(RunFilter(org_id="acme"), overdue=True)
+        assert_type(approvals, ApprovalPage)
+        assert_type(approvals.items, tuple[PendingApproval, ...])
         assert_type(tx.automations.get("nightly"), AutomationSpec | None)
+        assert_type(tx.automations.ids(), tuple[str, ...])
         assert_type(tx.connection, Connection)
 
 

@@ -13,13 +13,13 @@ from tandem_store.cli.views.automation_list import Listed
 from tandem_store.cli.views.status_colours import status
 from tandem_store.cli.views.table import Cell
 from tandem_store.cli.views.values import (
-    age,
     counted,
     dollars,
     duration,
     number,
     one_line,
     percentage,
+    since_or_until,
     timestamp,
 )
 
@@ -87,7 +87,7 @@ def _names(names: Sequence[str]) -> str:
 def _activity(activity: AutomationActivity, since: datetime) -> Iterator[tuple[str, Cell]]:
     yield "Run now", f"{number(activity.active)}; queued: {number(activity.queued)}"
     yield "Last run", _run(activity.last_run)
-    if activity.last_terminal_run is not None:
+    if activity.last_terminal_run not in (None, activity.last_run):
         yield "Last that ended", _run(activity.last_terminal_run)
     yield "Created since", since.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
     yield "  Runs", f"{counted(activity.runs, 'run')}, {number(activity.ended)} of them ended"
@@ -105,6 +105,4 @@ def _run(run: LastRun) -> Cell:
 def _moment(at_ms: int | None) -> str:
     if at_ms is None:
         return "-"
-    now_ms = clock.now_ms()
-    apart = age(at_ms, now_ms)
-    return f"{timestamp(at_ms)} ({apart if at_ms > now_ms else f'{apart} ago'})"
+    return f"{timestamp(at_ms)} ({since_or_until(at_ms, clock.now_ms())})"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tandem_store import AutomationActivity, LastRun, clock
 from tandem_store.cli import output, terminal
-from tandem_store.cli.run_ids import shorten
+from tandem_store.cli.run_ids import shorten, without_prefix
 from tandem_store.cli.views.status_colours import status
 from tandem_store.cli.views.table import Cell
 from tandem_store.cli.views.values import (
@@ -18,6 +18,7 @@ from tandem_store.cli.views.values import (
     number,
     one_line,
     percentage,
+    since_or_until,
     timestamp,
 )
 
@@ -58,7 +59,7 @@ _SHORT: Final = (
     "NEXT",
 )
 #: The columns that a narrow terminal leaves out, in this order.
-_OPTIONAL: Final = ("MEDIAN", "RUNS", "QUEUED", "COST USD", "NOW", "STATE", "NEXT", "NAME", "OK")
+_OPTIONAL: Final = ("MEDIAN", "RUNS", "STATE", "COST USD", "QUEUED", "NOW", "NEXT", "OK", "NAME")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,10 @@ _NO_RUN: Final = ("-", "-", "-")
 
 def _show_short(automations: Sequence[Listed]) -> None:
     ids, now_ms = shorten(one.automation_id for one in automations), clock.now_ms()
-    rows = [tuple(_short_row(one, ids[one.automation_id], now_ms)) for one in automations]
+    rows = [
+        tuple(_short_row(one, without_prefix(ids[one.automation_id]), now_ms))
+        for one in automations
+    ]
     output.print_table(_SHORT, rows, align="llllrrrrrrrr", cut="NAME", optional=_OPTIONAL)
 
 
@@ -176,7 +180,7 @@ def _short_row(one: Listed, short_id: str, now_ms: int) -> Iterator[Cell]:
     yield "-" if last is None else status(last.status)
     yield "-" if last is None else age(last.created_at_ms, now_ms)
     yield from _figures(one.activity)
-    yield "-" if fires is None else age(fires, now_ms)
+    yield "-" if fires is None else since_or_until(fires, now_ms)
 
 
 def _figures(activity: AutomationActivity | None) -> tuple[str, ...]:

@@ -11,11 +11,11 @@ from tandem_store.cli import output, terminal
 from tandem_store.cli.views.status_colours import status
 from tandem_store.cli.views.table import Cell
 from tandem_store.cli.views.values import (
-    age,
     dollars,
     duration,
     number,
     one_line,
+    since_or_until,
     size,
     timestamp,
 )
@@ -97,19 +97,17 @@ def _facts(run: RunRecord) -> Iterator[tuple[str, Cell]]:
 
 def _times(run: RunRecord | RunSummary) -> Iterator[tuple[str, str]]:
     now_ms = clock.now_ms()
-    yield "Created", f"{timestamp(run.created_at_ms)} ({_ago(run.created_at_ms, now_ms)})"
+    yield "Created", f"{timestamp(run.created_at_ms)} ({since_or_until(run.created_at_ms, now_ms)})"
     yield "Started", timestamp(run.started_at_ms)
     if run.updated_at_ms != run.finished_at_ms:
-        yield "Updated", f"{timestamp(run.updated_at_ms)} ({_ago(run.updated_at_ms, now_ms)})"
+        yield (
+            "Updated",
+            f"{timestamp(run.updated_at_ms)} ({since_or_until(run.updated_at_ms, now_ms)})",
+        )
     took = ""
     if run.started_at_ms is not None and (run.finished_at_ms or 0) >= run.started_at_ms:
         took = f" (took {duration((run.finished_at_ms or 0) - run.started_at_ms)})"
     yield "Finished", f"{timestamp(run.finished_at_ms)}{took}"
-
-
-def _ago(at_ms: int, now_ms: int) -> str:
-    text = age(at_ms, now_ms)
-    return text if at_ms > now_ms else f"{text} ago"
 
 
 def _tokens(run: RunRecord | RunSummary) -> str:

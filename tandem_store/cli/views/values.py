@@ -67,6 +67,12 @@ def age(at_ms: int, now_ms: int) -> str:
     return text if at_ms <= now_ms else f"in {text}"
 
 
+def since_or_until(at_ms: int, now_ms: int) -> str:
+    """Return how long ago a time is, or how far ahead: ``3d ago``, ``in 5min``."""
+    text = age(at_ms, now_ms)
+    return text if at_ms > now_ms else f"{text} ago"
+
+
 def duration(length_ms: int) -> str:
     """Return a duration in one unit or two: ``850 ms``, ``12.3 s``, ``2 min 9 s``."""
     for unit, name, part, part_name in _DURATIONS:
