@@ -22,6 +22,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from tandem_store import clock
+from tandem_store.column_types import MonthKey
 
 #: Not ``now()``, which is the time at which the transaction began.
 _SERVER_CLOCK: Final = select(cast(extract("epoch", func.clock_timestamp()) * 1_000, BigInteger))
@@ -70,6 +71,25 @@ def _as_number(element: all_digits, compiler: SQLCompiler, **how: Any) -> str:
 @compiles(all_digits, "postgresql")
 def _by_its_text(element: all_digits, compiler: SQLCompiler, **how: Any) -> str:
     return f"CAST(CAST({compiler.process(element.clauses, **how)} AS TEXT) AS NUMERIC)"
+
+
+class month_of(FunctionElement[Any]):  # noqa: N801 - named as SQL functions are
+    """The month, UTC, of a column with milliseconds since 1970; NULL beyond the year 9999."""
+
+    inherit_cache = True
+    type = MonthKey()
+
+
+@compiles(month_of)
+def _by_strftime(element: month_of, compiler: SQLCompiler, **how: Any) -> str:
+    seconds = f"{compiler.process(element.clauses, **how)} / 1000"
+    return f"CAST(strftime('%Y%m', {seconds}, 'unixepoch') AS INTEGER)"
+
+
+@compiles(month_of, "postgresql")
+def _by_to_char(element: month_of, compiler: SQLCompiler, **how: Any) -> str:
+    seconds = f"to_timestamp({compiler.process(element.clauses, **how)} / 1000)"
+    return f"CAST(to_char({seconds} AT TIME ZONE 'UTC', 'YYYYMM') AS INTEGER)"
 
 
 def insert_unless_there(dialect_name: str, table: Table) -> Insert:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from tandem_store import clock
 from tandem_store.database.read_only import ReadOnly
 from tandem_store.month import Month
+from tandem_store.records.statistics_keys import DEFAULT_KEYS
 from tandem_store.runs import (
     activity,
     approvals,
@@ -399,21 +400,38 @@ class RunReader(ReadOnly):
         return queue.next_due(self._context, run_filter, include_imported=include_imported)
 
     def stats(
-        self, run_filter: RunFilter | None = None, *, attached_only: bool = False
+        self,
+        run_filter: RunFilter | None = None,
+        *,
+        by: str | Iterable[str] = DEFAULT_KEYS,
+        time: str = "created",
+        attached_only: bool = False,
     ) -> tuple[RunStatistics, ...]:
-        """Return runs, tokens and cost (US dollars) by month and status, oldest month first.
+        """Return runs, tokens, cost, success and durations of each group of runs.
+
+        ``by`` names what runs of one group have in common: any of day, week, month, automation,
+        tenant, trigger, status and profile. Without a name there is one group, of all runs. Entries
+        are in the order of these keys: the oldest first, names by code point, None last. Days,
+        weeks (which begin on Monday) and months are UTC, of the ``time``: created, updated, started
+        or finished. Runs without that time are in a group of their own.
 
         The runs of detached and dropped months are counted too, unless ``attached_only``: of those
         the store keeps totals by day of creation, automation, tenant, status and trigger.
 
-        Raises ``InvalidFilterError`` if the filter asks what those totals do not know, and there
-        are any.
+        Raises ``InvalidFilterError`` if there is no such key or time, or if the question takes more
+        than those totals know, and they are about runs that may pass.
 
         >>> with filled.read() as tx:
-        ...     [(entry.month.label, entry.status, entry.runs) for entry in tx.runs.stats()]
-        [('2026-05', 'completed', 2), ('2026-05', 'failed', 1)]
+        ...     by_status = tx.runs.stats(by="status")
+        ...     of_all, = tx.runs.stats(by=(), time="updated")
+        >>> [(entry.status, entry.runs) for entry in by_status]
+        [('completed', 2), ('failed', 1)]
+        >>> of_all.runs, of_all.completed, of_all.ended
+        (3, 2, 3)
         """
-        return statistics.stats(self._context, run_filter, attached_only=attached_only)
+        return statistics.stats(
+            self._context, run_filter, by=by, time=time, attached_only=attached_only
+        )
 
 
 def _thirty_days_ago() -> datetime:

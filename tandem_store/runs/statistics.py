@@ -1,97 +1,185 @@
-"""Runs, tokens and cost, summed by month and status."""
+"""Runs, tokens, cost, success and durations, kept apart by what is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import ColumnElement, FromClause, RowMapping, Select, case, func, literal, select
 
-from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged, stored_month
+from tandem_store.database.damaged_rows import DAMAGE, damaged
 from tandem_store.month import Month
 from tandem_store.records import RunFilter
-from tandem_store.runs import totals
+from tandem_store.records.statistics_keys import statistics_keys, statistics_time
+from tandem_store.runs import detached_sums
 from tandem_store.runs.context import RunsContext
-from tandem_store.runs.totals import Halves, sum_of_costs, whole
+from tandem_store.runs.selection import itself
+from tandem_store.runs.statistics_groups import Groups, in_order
+from tandem_store.runs.totals import TOKENS, Halves, ended_and_completed, sum_of_costs, whole
 from tandem_store.tables import runs
 
-_TYPES: Final = RowTypes((runs.c.month, runs.c.status))
 #: Digits of a sum of costs, far below a cent. The digits behind them depend on the order in which
 #: floats are added, and so on what is detached.
 _DECIMALS: Final = 9
+#: The status beside the keys, of which it may be one as well.
+_STATUS: Final = "how_it_is"
+#: The fields of an entry that add up exactly.
+_COUNTS: Final = ("runs", "ended", "completed", *TOKENS, "detached")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStatistics:
-    """The runs of one month in one status.
+    """The runs that have the same keys.
 
-    ``total_tokens`` is exact, however large; ``estimated_cost_usd`` is in US dollars, rounded to
-    nine digits behind the point. ``detached`` is how many of the runs are not in the store any
-    more, because their month was detached or dropped.
+    A key that was not asked for is None. So is one that a run does not have: the day, week and
+    month of a time that has not come, the deployment of a run that belongs to the workspace itself,
+    and the profile of a run that cannot be read.
+
+    Token sums are exact, however large; ``estimated_cost_usd`` is in US dollars, rounded to nine
+    digits behind the point. ``detached`` is how many of the runs are not in the store any more,
+    because their month was detached or dropped; nothing is known of their durations.
     """
 
-    month: Month
-    status: str
+    #: A day, UTC.
+    day: date | None = None
+    #: The Monday that the week begins with, UTC.
+    week: date | None = None
+    month: Month | None = None
+    automation_id: str | None = None
+    org_id: str | None = None
+    workspace_id: str | None = None
+    deployment_id: str | None = None
+    trigger_type: str | None = None
+    status: str | None = None
+    execution_profile: str | None = None
     runs: int
+    #: How many of the runs have ended: completed, failed, cancelled or blocked.
+    ended: int
+    completed: int
+    prompt_tokens: int
+    completion_tokens: int
     total_tokens: int
     estimated_cost_usd: float
+    #: Milliseconds from start to end: of the n runs that have both, sorted, element n // 2 (the
+    #: first is 0). None if n is 0.
+    duration_p50_ms: int | None = None
+    #: The same, element ceil(0.95 n) - 1: the least duration that 95 % of the runs do not exceed.
+    duration_p95_ms: int | None = None
     detached: int = 0
+
+    @property
+    def success_rate(self) -> float | None:
+        """Completed runs of those that have ended, from 0 to 1; None if none has."""
+        return self.completed / self.ended if self.ended else None
 
 
 def stats(
-    context: RunsContext, run_filter: RunFilter | None, *, attached_only: bool
+    context: RunsContext,
+    run_filter: RunFilter | None,
+    *,
+    by: str | Iterable[str],
+    time: str,
+    attached_only: bool,
 ) -> tuple[RunStatistics, ...]:
-    """Return one entry for each month and status that has runs, in that order, oldest first."""
-    entries = {(one.month, one.status): one for one in _attached(context, run_filter)}
+    """Return one entry for each combination of the keys that has runs, in the order of the keys."""
+    groups = Groups(statistics_keys(by), statistics_time(time))
+    entries: dict[tuple[Any, ...], RunStatistics] = {}
+    for row in _attached(context, run_filter, groups):
+        key, entry = _entry(groups, row)
+        entries[key] = entry
     if not attached_only:
-        for row in totals.by_month_and_status(context, run_filter):
-            entry = _entry(row, detached=True)
-            there = entries.get((entry.month, entry.status))
+        for row in detached_sums.sums(context, run_filter, groups):
+            key, entry = _entry(groups, row, is_detached=True)
             # A month that was dropped may have runs again.
-            entries[entry.month, entry.status] = entry if there is None else _sum(there, entry)
-    return tuple(entries[key] for key in sorted(entries))
+            entries[key] = _sum(entries[key], entry) if key in entries else entry
+    return tuple(entries[key] for key in sorted(entries, key=in_order))
 
 
-def _attached(context: RunsContext, run_filter: RunFilter | None) -> Iterator[RunStatistics]:
+def _attached(
+    context: RunsContext, run_filter: RunFilter | None, groups: Groups
+) -> Iterator[RowMapping]:
     selection = context.selection(run_filter)
-    query = (
+    query = _query(groups, selection.shape().conditions())
+    rows = context.connection.execute(query, selection.values()).mappings()
+    # Without a key there is a row for no runs as well.
+    return (row for row in rows if row["runs"])
+
+
+def _query(groups: Groups, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    """Return one statement for sums and durations: two could see two states of the store."""
+    chosen = _numbered(groups, conditions)
+    place, timed = chosen.c.place, chosen.c.timed
+    keys = [chosen.c[name] for name in groups.names]
+    return select(
+        *keys,
+        func.count().label("runs"),
+        *ended_and_completed(chosen.c[_STATUS], literal(1)),
+        *(half for name in TOKENS for half in Halves.of(chosen.c[name], name)),
+        sum_of_costs(chosen.c.estimated_cost_usd).label("estimated_cost_usd"),
+        _at(place == timed // 2 + 1, chosen.c.duration_ms).label("duration_p50_ms"),
+        _at(place == (timed * 95 + 99) // 100, chosen.c.duration_ms).label("duration_p95_ms"),
+    ).group_by(*keys)
+
+
+def _numbered(groups: Groups, conditions: Sequence[ColumnElement[bool]]) -> FromClause:
+    """Return the runs, each with its place in the order of durations of its group.
+
+    The groups have names here, because PostgreSQL does not see that two expressions are the same
+    if there are parameters in them.
+    """
+    named = (
         select(
-            runs.c.month,
-            runs.c.status,
-            func.count().label("runs"),
-            *Halves.of(runs.c.total_tokens, "total_tokens"),
-            sum_of_costs(runs.c.estimated_cost_usd).label("estimated_cost_usd"),
+            *groups.expressions(itself, runs.c[groups.time.column]),
+            runs.c.status.label(_STATUS),
+            *(runs.c[name] for name in (*TOKENS, "estimated_cost_usd", "duration_ms")),
         )
-        .where(*selection.shape().conditions())
-        .group_by(runs.c.month, runs.c.status)
+        .where(*conditions)
+        .subquery()
     )
-    rows = context.connection.execute(query, selection.values())
-    return (_entry(row) for row in rows)
+    keys = [named.c[name] for name in groups.names]
+    duration = named.c.duration_ms
+    place = func.row_number().over(partition_by=keys, order_by=duration.nulls_last())
+    return select(
+        named,
+        place.label("place"),
+        func.count(duration).over(partition_by=keys).label("timed"),
+    ).subquery()
 
 
-def _sum(one: RunStatistics, other: RunStatistics) -> RunStatistics:
-    return RunStatistics(
-        month=one.month,
-        status=one.status,
-        runs=one.runs + other.runs,
-        total_tokens=one.total_tokens + other.total_tokens,
-        estimated_cost_usd=round(one.estimated_cost_usd + other.estimated_cost_usd, _DECIMALS),
-        detached=one.detached + other.detached,
+def _at(condition: ColumnElement[bool], value: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.max(case((condition, value)))
+
+
+def _sum(there: RunStatistics, left: RunStatistics) -> RunStatistics:
+    """Return the runs of one group that are in the store together with those that left."""
+    cost = there.estimated_cost_usd + left.estimated_cost_usd
+    return replace(
+        there,
+        **{name: getattr(there, name) + getattr(left, name) for name in _COUNTS},
+        estimated_cost_usd=round(cost, _DECIMALS),
     )
 
 
-def _entry(row: Row[Any], *, detached: bool = False) -> RunStatistics:
-    month = stored_month(row.month, "A run")
+def _entry(
+    groups: Groups, row: RowMapping, *, is_detached: bool = False
+) -> tuple[tuple[Any, ...], RunStatistics]:
+    """Return the values of the keys, and the entry."""
     try:
-        _TYPES.refuse_others(row)
-        return RunStatistics(
-            month=month,
-            status=row.status,
-            runs=int(row.runs),
-            total_tokens=whole(row.total_tokens_high, row.total_tokens_low),
-            estimated_cost_usd=round(float(row.estimated_cost_usd or 0.0), _DECIMALS),
-            detached=int(row.runs) if detached else 0,
+        keys = groups.values(row)
+        return tuple(keys.values()), RunStatistics(
+            **keys,
+            runs=int(row["runs"]),
+            ended=int(row["ended"]),
+            completed=int(row["completed"]),
+            prompt_tokens=whole(row, "prompt_tokens"),
+            completion_tokens=whole(row, "completion_tokens"),
+            total_tokens=whole(row, "total_tokens"),
+            estimated_cost_usd=round(float(row["estimated_cost_usd"] or 0.0), _DECIMALS),
+            duration_p50_ms=row.get("duration_p50_ms"),
+            duration_p95_ms=row.get("duration_p95_ms"),
+            detached=int(row["runs"]) if is_detached else 0,
         )
     except DAMAGE as error:
-        raise damaged(f"A run of month {month}", f"cannot be counted: {error}") from error
+        raise damaged("A run", f"cannot be counted, as it has {error}") from error
