@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import sys
@@ -66,6 +68,13 @@ def print_note(text: str) -> None:
 def print_content(text: str) -> None:
     """Print stored text on stdout, such as a node's output; line breaks stay."""
     click.echo(printable(text, lines=True))
+
+
+def print_csv(rows: Iterable[Sequence[Any]]) -> None:
+    """Print CSV (RFC 4180) on stdout; a null is an empty cell."""
+    lines = io.StringIO()
+    csv.writer(lines, lineterminator="\n").writerows(rows)
+    print_content(lines.getvalue().rstrip("\n"))
 
 
 def print_styled(text: str, style: str) -> None:

@@ -31,7 +31,19 @@ def _choice(option: str, names: type[StrEnum], what: str) -> Decorator:
     return click.option(option, type=known, multiple=True, help=f"{what}; repeatable.")
 
 
-_OPTIONS: Final = (
+def since_and_until(what: str) -> tuple[Decorator, Decorator]:
+    """Return the options for a range of times, which are ``what`` says."""
+    examples = (
+        "2026-08-01, 2026-08-01T12:00:00Z, or an age such as 2w, 7d, 12h, 30min. Times without a "
+        "zone are UTC."
+    )
+    return (
+        click.option("--since", type=Moment(), help=f"{what} at this time or later: {examples}"),
+        click.option("--until", type=Moment(), help=f"{what} before this time."),
+    )
+
+
+_CONDITIONS: Final = (
     _names("--id", "ID", "The run with this id"),
     _names("--automation", "ID", "Runs of this automation"),
     _names("--automation-name", "NAME", "Runs whose definition has this name"),
@@ -86,13 +98,8 @@ _OPTIONS: Final = (
         type=click.IntRange(0, 2**63 - 1),
         help="Runs that used so many tokens or more.",
     ),
-    click.option(
-        "--since",
-        type=Moment(),
-        help="Created at this time or later: 2026-08-01, 2026-08-01T12:00:00Z, or an age such as "
-        "2w, 7d, 12h, 30min. Times without a zone are UTC.",
-    ),
-    click.option("--until", type=Moment(), help="Created before this time."),
+)
+_OTHER_TIMES: Final = (
     click.option("--updated-since", type=Moment(), help="Last updated at this time or later."),
     click.option("--updated-until", type=Moment(), help="Last updated before this time."),
     click.option("--finished-since", type=Moment(), help="Ended at this time or later."),
@@ -139,7 +146,12 @@ _SEPARATOR: Final = "~"
 
 def filter_options(command: Command) -> Command:
     """Add the options that choose runs to a command."""
-    for option in reversed(_OPTIONS):
+    return with_range(command, since_and_until("Created"))
+
+
+def with_range(command: Command, since_and_until: tuple[Decorator, Decorator]) -> Command:
+    """Add the options that choose runs, with these for the range that most questions have."""
+    for option in reversed((*_CONDITIONS, *since_and_until, *_OTHER_TIMES)):
         option(command)  # which notes it at the command
     return command
 

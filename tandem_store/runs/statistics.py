@@ -54,14 +54,14 @@ class RunStatistics:
     trigger_type: str | None = None
     status: str | None = None
     execution_profile: str | None = None
-    runs: int
+    runs: int = 0
     #: How many of the runs have ended: completed, failed, cancelled or blocked.
-    ended: int
-    completed: int
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-    estimated_cost_usd: float
+    ended: int = 0
+    completed: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    estimated_cost_usd: float = 0.0
     #: Milliseconds from start to end: of the n runs that have both, sorted, element n // 2 (the
     #: first is 0). None if n is 0.
     duration_p50_ms: int | None = None

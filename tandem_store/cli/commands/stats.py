@@ -2,28 +2,58 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 import click
 
 from tandem_store import open_store
-from tandem_store.cli import options, output
-from tandem_store.cli.views import statistics
+from tandem_store.cli import options, output, run_filters, statistics_options
+from tandem_store.cli.statistics_options import Keys
+from tandem_store.cli.views import statistics, statistics_table
 from tandem_store.cli.views.unfinished_imports import note_unfinished_imports
-
+from tandem_store.records.statistics_keys import StatisticsTime
 
 @click.command()
 @options.database
+@statistics_options.by
+@statistics_options.time
+@statistics_options.filters
 @click.option("--attached-only", is_flag=True, help="Leave out detached and dropped months.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @options.as_json
-def stats(url: str, attached_only: bool, as_json: bool) -> None:
-    """Count runs, tokens and estimated cost by month and status.
+def stats(
+    url: str,
+    by: Keys,
+    time: str,
+    attached_only: bool,
+    as_csv: bool,
+    as_json: bool,
+    **conditions: Any,
+) -> None:
+    """Count runs, tokens and estimated cost, with success and durations.
 
-    A run is counted in the month of its last update, so it moves when it is changed. Cost is in US
-    dollars. The store keeps the totals of months that were detached or dropped, and marks them.
+    Days, weeks (which begin on Monday) and months are UTC, and of the time of creation unless
+    --time names another; a run without that time is counted under "none". Cost is in US dollars.
+    Success is the share of completed runs among those that have ended. P50 and P95 are the
+    durations, from start to end, that half and 95 % of the runs do not exceed.
+
+    The store keeps the totals of months that were detached or dropped, and marks them; durations
+    are of the runs in the store only. Counts by nothing but days, weeks or months show those
+    without runs as well, and counts without them begin with the highest cost.
     """
+    if as_csv and as_json:
+        raise click.UsageError("--csv and --json cannot be used together.")
+    now = datetime.now(UTC)
+    run_filter = run_filters.Query.of(statistics_options.about(time, conditions), None, now=now).filter
     with open_store(url) as store, store.read() as tx:
         note_unfinished_imports(tx)
-        found = tx.runs.stats(attached_only=attached_only)
+        entries = tx.runs.stats(run_filter, by=by, time=time, attached_only=attached_only)
+        total = tx.runs.stats(run_filter, by=(), time=time, attached_only=attached_only)
+    found = statistics.Counted(entries, by, StatisticsTime(time), *total)
     if as_json:
-        output.print_json(statistics.to_json(found))
+        output.print_json(found.to_json())
+    elif as_csv:
+        output.print_csv(found.to_csv())
     else:
-        statistics.show(found)
+        statistics_table.show(found, *statistics_options.bounds(run_filter, time, now))
