@@ -100,6 +100,6 @@ def totals(url: str, *, attached_only: bool = False) -> Totals:
     """Runs, tokens and cost by month and status."""
     with open_store(url) as store, store.read() as tx:
         return {
-            (one.month.label, one.status): (one.runs, one.total_tokens, one.estimated_cost_usd)
+            (str(one.month), str(one.status)): (one.runs, one.total_tokens, one.estimated_cost_usd)
             for one in tx.runs.stats(attached_only=attached_only)
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -179,26 +180,73 @@ def test_large_costs_keep_their_digits(months_url: str, tmp_path: Path) -> None:
     assert totals(months_url) == before
 
 
+#: In February: half of a day on which runs were created.
+FEBRUARY_NOON = datetime(2020, 2, 5, 12, tzinfo=UTC)
+
+
 def test_what_totals_do_not_know_is_refused(months_url: str, tmp_path: Path) -> None:
-    """Only if there are any; and never if they are not asked for."""
-    noon = datetime(2020, 1, 6, 12, tzinfo=UTC)
-    unknown = (
-        RunFilter(text="2020-01"),
-        RunFilter(stop_kind="cancelled"),
-        RunFilter(updated_from=noon),
-        RunFilter(finished_to=noon),
-        RunFilter(created_from=noon),
+    """Only if they are about any run that may pass; and never if they are not asked for."""
+    unknown: tuple[tuple[RunFilter, dict[str, str]], ...] = (
+        (RunFilter(text="2020-01"), {}),
+        (RunFilter(stop_kind="cancelled"), {}),
+        (RunFilter(updated_from=FEBRUARY_NOON), {}),
+        (RunFilter(finished_to=FEBRUARY_NOON), {}),
+        (RunFilter(created_from=FEBRUARY_NOON), {}),
+        (RunFilter(created_to=FEBRUARY_NOON), {}),
+        (RunFilter(), {"by": "profile"}),
+        (RunFilter(), {"by": "week", "time": "updated"}),
     )
     with open_store(months_url) as store:
         with store.read() as tx:
-            attached = [tx.runs.stats(one) for one in unknown]
+            attached = [tx.runs.stats(one, **question) for one, question in unknown]
         detach_month(months_url, FEBRUARY, tmp_path)
         with store.read() as tx:
-            for run_filter in unknown:
+            for run_filter, question in unknown:
                 with pytest.raises(InvalidFilterError, match="attached_only"):
-                    tx.runs.stats(run_filter)
-                tx.runs.stats(run_filter, attached_only=True)
+                    tx.runs.stats(run_filter, **question)
+                tx.runs.stats(run_filter, attached_only=True, **question)
     assert sum(one.runs for one in attached[0]) > 0
+
+
+def test_totals_about_other_runs_refuse_nothing(months_url: str, tmp_path: Path) -> None:
+    """The last 30 days are the same question, whatever left years ago."""
+    march = datetime(2020, 3, 3, 12, tzinfo=UTC)
+    questions: tuple[tuple[RunFilter, dict[str, str]], ...] = (
+        (RunFilter(created_from=march, text="2020"), {"by": "profile"}),
+        (RunFilter(created_from=march), {}),
+        (RunFilter(created_to=datetime(2020, 2, 2, 12, tzinfo=UTC)), {}),
+        (RunFilter(created_from=datetime(2020, 2, 20, 12, tzinfo=UTC)), {"by": "day"}),
+        (RunFilter(updated_from=march), {"by": "week", "time": "updated"}),
+        (RunFilter(automation_id="nobody"), {"by": "profile"}),
+        (RunFilter(), {"by": "automation", "time": "updated"}),
+    )
+    with open_store(months_url) as store:
+        with store.read() as tx:
+            before = [tx.runs.stats(one, **question) for one, question in questions]
+        detach_month(months_url, FEBRUARY, tmp_path)
+        with store.read() as tx:
+            after = [tx.runs.stats(one, **question) for one, question in questions]
+
+    assert after[:6] == before[:6]
+    # What did leave is counted where the time of the last update does not matter.
+    for one, other in zip(after[6], before[6], strict=True):
+        assert (one.runs, one.detached) == (other.runs, EACH // 2)
+
+
+def test_every_key_that_totals_know_counts_what_left(months_url: str, tmp_path: Path) -> None:
+    """In the same groups as before."""
+    keys = ("day", "week", "month", "automation", "tenant", "trigger", "status")
+    with open_store(months_url) as store:
+        with store.read() as tx:
+            before = tx.runs.stats(by=keys)
+        detach_month(months_url, FEBRUARY, tmp_path)
+        with store.read() as tx:
+            after = tx.runs.stats(by=keys)
+
+    assert [
+        replace(one, duration_p50_ms=None, duration_p95_ms=None, detached=0) for one in after
+    ] == [replace(one, duration_p50_ms=None, duration_p95_ms=None) for one in before]
+    assert sum(one.detached for one in after) == EACH
 
 
 def test_what_left_is_marked(months_url: str, tmp_path: Path) -> None:

@@ -202,12 +202,13 @@ def test_statistics_add_up_beyond_64_bits(store: Store) -> None:
     most = 2**63 - 1
     runs = [new_run(f"r{n}", total_tokens=most, estimated_cost_usd=0.5) for n in range(3)]
     runs.append(new_run("f", status="failed", total_tokens=7))
-    runs.append(new_run("l", total_tokens=5, updated_at_ms=CREATED_MS + MONTH_MS))
+    later = CREATED_MS + MONTH_MS
+    runs.append(new_run("l", total_tokens=5, created_at_ms=later, updated_at_ms=later))
     add_all(store, runs)
 
     with store.read() as tx:
         found = [
-            (entry.month.label, entry.status, entry.runs, entry.total_tokens)
+            (str(entry.month), entry.status, entry.runs, entry.total_tokens)
             for entry in tx.runs.stats()
         ]
         cost = tx.runs.stats(RunFilter(status="completed"))[0].estimated_cost_usd

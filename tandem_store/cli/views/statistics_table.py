@@ -23,7 +23,7 @@ _MARK: Final = "*"
 #: The columns that a narrow terminal leaves out, in this order.
 _OPTIONAL: Final = ("% RUNS", "P95", "% COST", "P50", "BY COST", "BY RUNS", "% SUCCESS")
 #: The width of the bars, in terminal columns.
-_SHORTEST, _LONGEST = 8, 30
+_SHORTEST, _LONGEST = 7, 30
 
 
 def show(found: Counted, first: datetime | None, end: datetime | None) -> None:
