@@ -66,7 +66,8 @@ ENTRIES: Final[Mapping[str, CommandEntry]] = {
         f"{_COMMANDS}.runs:runs", "List runs, show one, compare two, or hold one."
     ),
     "stats": CommandEntry(
-        f"{_COMMANDS}.stats:stats", "Count runs, tokens and estimated cost by month and status."
+        f"{_COMMANDS}.stats:stats",
+        "Count runs, tokens and estimated cost, with success and durations.",
     ),
     "verify": CommandEntry(
         f"{_COMMANDS}.verify:verify", "Compare a state directory of the engine with the store."
