@@ -25,9 +25,7 @@ class _Keys(click.ParamType[Keys]):
     name = "key"
     _names = click.Choice([key.value for key in StatisticsKey])
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Keys:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Keys:
         """Read the keys."""
         if not isinstance(value, str):
             return tuple(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
 from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, RowMapping, Select, func, select
@@ -20,7 +19,10 @@ from tandem_store.tables import archives, month_totals
 
 #: The conditions of a filter that totals can answer completely; ``terminal`` follows from statuses.
 _KNOWN: Final = {*KEPT_BY, "terminal"}
+#: The range that they can answer in whole days.
 _CREATED: Final = {"created_from", "created_to"}
+
+_DAY: Final = MILLISECONDS_PER_DAY
 
 Conditions = list[ColumnElement[bool]]
 
@@ -47,19 +49,14 @@ class _Question:
         self._connection = context.connection
         self._filter = run_filter
         self._groups = groups
-        known = {name: getattr(run_filter, name) for name in _names(_KNOWN)}
+        known = {name: getattr(run_filter, name) for name in run_filter.given() & _KNOWN}
         selection = context.selection(RunFilter(**known))
         self._values = selection.values()
         self.conditions: Conditions = [*selection.shape().conditions(_kept), *self._times()]
 
     def unknown(self) -> list[str]:
         """Return what is asked that totals do not know."""
-        plain = RunFilter()
-        asked = [
-            name
-            for name in _names(None)
-            if name not in _KNOWN | _CREATED and getattr(self._filter, name) != getattr(plain, name)
-        ]
+        asked = sorted(self._filter.given() - _KNOWN - _CREATED)
         if StatisticsKey.PROFILE in self._groups.keys:
             asked.append("profile")
         if self._groups.time != StatisticsTime.CREATED and PERIODS & set(self._groups.keys):
@@ -101,9 +98,6 @@ class _Question:
         return found.get(column, (None, None))
 
 
-_DAY: Final = MILLISECONDS_PER_DAY
-
-
 def _summed(groups: Groups, conditions: Conditions) -> Select[Any]:
     named = (
         select(
@@ -133,12 +127,6 @@ def _summed(groups: Groups, conditions: Conditions) -> Select[Any]:
 def _any_of(conditions: Conditions) -> Select[Any]:
     query = select(month_totals.c.id).join_from(month_totals, archives)
     return query.where(*conditions).limit(1)
-
-
-def _names(wanted: set[str] | None) -> list[str]:
-    """Return the names of the conditions of a filter, those that are wanted or all of them."""
-    names = [field.name for field in fields(RunFilter)]
-    return [name for name in names if wanted is None or name in wanted]
 
 
 def _kept(column: Column[Any]) -> ColumnElement[Any]:

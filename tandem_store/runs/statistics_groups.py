@@ -13,7 +13,7 @@ from tandem_store.database.damaged_rows import RowTypes
 from tandem_store.database.dialect import month_of
 from tandem_store.month import MILLISECONDS_PER_DAY, Month
 from tandem_store.records.statistics_keys import PERIODS, StatisticsKey, StatisticsTime
-from tandem_store.runs.selection import ColumnRef
+from tandem_store.runs.conditions import ColumnRef
 from tandem_store.tables import runs
 
 #: The fields of an entry for each key that is no period; they are columns of ``runs``, too.

@@ -14,6 +14,7 @@ from tandem_store.cli.views import statistics, statistics_table
 from tandem_store.cli.views.unfinished_imports import note_unfinished_imports
 from tandem_store.records.statistics_keys import StatisticsTime
 
+
 @click.command()
 @options.database
 @statistics_options.by
@@ -45,7 +46,9 @@ def stats(
     if as_csv and as_json:
         raise click.UsageError("--csv and --json cannot be used together.")
     now = datetime.now(UTC)
-    run_filter = run_filters.Query.of(statistics_options.about(time, conditions), None, now=now).filter
+    run_filter = run_filters.Query.of(
+        statistics_options.about(time, conditions), None, now=now
+    ).filter
     with open_store(url) as store, store.read() as tx:
         note_unfinished_imports(tx)
         entries = tx.runs.stats(run_filter, by=by, time=time, attached_only=attached_only)
