@@ -423,7 +423,7 @@ class RunReader(ReadOnly):
 
         >>> with filled.read() as tx:
         ...     by_status = tx.runs.stats(by="status")
-        ...     of_all, = tx.runs.stats(by=(), time="updated")
+        ...     (of_all,) = tx.runs.stats(by=(), time="updated")
         >>> [(entry.status, entry.runs) for entry in by_status]
         [('completed', 2), ('failed', 1)]
         >>> of_all.runs, of_all.completed, of_all.ended
