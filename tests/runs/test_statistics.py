@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from tandem_store import (
     InvalidFilterError,
+    NotAStoreError,
     RunFilter,
     RunRecord,
     RunStatistics,
@@ -324,3 +325,27 @@ def test_keys_and_times_that_do_not_exist_are_refused(
     """By name, with those that there are."""
     with store.read() as tx, pytest.raises(InvalidFilterError, match=message):
         tx.runs.stats(**question)
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    ("column", "value", "keys"),
+    [
+        ("created_at_ms", str(2**62), ["month"]),
+        ("created_at_ms", str(2**62), ["day"]),
+        ("duration_ms", "'soon'", ["week"]),
+        ("automation_id", "x'05'", ["automation"]),
+        ("deployment_id", "x'07'", ["tenant"]),
+    ],
+)
+def test_what_cannot_be_counted_is_told_as_damage(
+    store: Store, column: str, value: str, keys: list[str]
+) -> None:
+    """Never as an error of Python, and never counted somewhere else."""
+    add_all(store, [new_run("a"), new_run("b")])
+    with store.begin() as tx:
+        change = f"UPDATE runs SET {column} = {value} WHERE run_id = 'b'"
+        tx.connection.exec_driver_sql(change)
+
+    with store.read() as tx, pytest.raises(NotAStoreError, match="A run cannot be counted"):
+        tx.runs.stats(by=keys)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -95,6 +95,9 @@ def read(store: Store) -> None:
         approvals = tx.runs.approvals(RunFilter(org_id="acme"), overdue=True)
         assert_type(approvals, ApprovalPage)
         assert_type(approvals.items, tuple[PendingApproval, ...])
+        (entry,) = tx.runs.stats(by=("day", "status"), time="finished")
+        assert_type(entry.day, date | None)
+        assert_type(entry.success_rate, float | None)
         assert_type(tx.automations.get("nightly"), AutomationSpec | None)
         assert_type(tx.automations.ids(), tuple[str, ...])
         assert_type(tx.connection, Connection)
