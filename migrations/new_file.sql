@@ -169,7 +169,6 @@ CREATE TABLE quarantine (
 CREATE INDEX ix_quarantine_digest ON quarantine (digest);
 CREATE INDEX ix_runs_deployment ON runs (org_id, workspace_id, deployment_id, created_at_ms, run_id);
 CREATE INDEX ix_runs_leases ON runs (status, claim_expires_at_ms) WHERE claimed_by IS NOT NULL;
-CREATE INDEX ix_runs_statistics ON runs (month, automation_id, status, total_tokens, estimated_cost_usd, trigger_type);
 CREATE TABLE deleted_runs (
 	run_id TEXT NOT NULL, 
 	revision INTEGER NOT NULL, 
@@ -272,6 +271,9 @@ CREATE INDEX ix_runs_finished ON runs (finished_at_ms, run_id);
 CREATE INDEX ix_runs_duration ON runs (duration_ms, run_id);
 CREATE INDEX ix_runs_cost ON runs (estimated_cost_usd, run_id);
 CREATE INDEX ix_runs_tokens ON runs (total_tokens, run_id);
+CREATE INDEX ix_runs_month ON runs (month);
+CREATE INDEX ix_runs_owner ON runs (org_id, workspace_id, automation_id);
+CREATE INDEX ix_runs_statistics ON runs (created_at_ms, automation_id, status, trigger_type, prompt_tokens, completion_tokens, total_tokens, estimated_cost_usd, duration_ms);
 CREATE INDEX ix_runs_queue ON runs (status, imported, created_at_ms, run_id, not_due_before_ms) WHERE status = 'queued' AND claimed_by IS NULL;
 CREATE INDEX ix_runs_due ON runs (not_due_before_ms) WHERE not_due_before_ms IS NOT NULL;
 CREATE INDEX ix_runs_waiting ON runs (waits_for, gate_requested_at_ms, run_id) WHERE waits_for IS NOT NULL;

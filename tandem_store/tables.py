@@ -137,17 +137,23 @@ runs: Final = Table(
     Index(
         "ix_runs_deployment", "org_id", "workspace_id", "deployment_id", "created_at_ms", "run_id"
     ),
-    # Carries the two sums and what tells a run that is never listed, so that statistics never
-    # touch the table.
+    # Carries what is added up, and what tells a run that is never listed: the statistics of a time
+    # and an automation never touch the table.
     Index(
         "ix_runs_statistics",
-        "month",
+        "created_at_ms",
         "automation_id",
         "status",
+        "trigger_type",
+        "prompt_tokens",
+        "completion_tokens",
         "total_tokens",
         "estimated_cost_usd",
-        "trigger_type",
+        "duration_ms",
     ),
+    Index("ix_runs_month", "month"),
+    # From one automation of a tenant to the next.
+    Index("ix_runs_owner", "org_id", "workspace_id", "automation_id"),
     # The other orders of a list. Nulls are in them too: they are the last page of it.
     Index("ix_runs_updated", "updated_at_ms", "run_id"),
     Index("ix_runs_finished", "finished_at_ms", "run_id"),

@@ -45,6 +45,26 @@ ORDERS = {
     "ix_runs_cost": "estimated_cost_usd",
     "ix_runs_tokens": "total_tokens",
 }
+#: What statistics add up, by the time of creation instead of the month, and what else is looked up.
+STATISTICS = [
+    "created_at_ms",
+    "automation_id",
+    "status",
+    "trigger_type",
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "estimated_cost_usd",
+    "duration_ms",
+]
+OLD_STATISTICS = [
+    "month",
+    "automation_id",
+    "status",
+    "total_tokens",
+    "estimated_cost_usd",
+    "trigger_type",
+]
 #: The queue of the workers, to which the time is added before which a run is not due.
 QUEUE = ["status", "imported", "created_at_ms", "run_id"]
 IN_QUEUE = "status = 'queued' AND claimed_by IS NULL"
@@ -55,6 +75,10 @@ def upgrade() -> None:
         op.add_column("runs", sa.Column(name, kind))
     for name, column in ORDERS.items():
         op.create_index(name, "runs", [column, "run_id"])
+    op.create_index("ix_runs_month", "runs", ["month"])
+    op.create_index("ix_runs_owner", "runs", ["org_id", "workspace_id", "automation_id"])
+    op.drop_index("ix_runs_statistics", "runs")
+    op.create_index("ix_runs_statistics", "runs", STATISTICS)
     op.drop_index("ix_runs_queue", "runs")
     partial("ix_runs_queue", [*QUEUE, "not_due_before_ms"], IN_QUEUE)
     partial("ix_runs_due", ["not_due_before_ms"], "not_due_before_ms IS NOT NULL")
@@ -66,8 +90,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for name in ("ix_runs_waiting", "ix_runs_due", "ix_runs_queue", *reversed(ORDERS)):
+    others = ("ix_runs_waiting", "ix_runs_due", "ix_runs_queue", "ix_runs_statistics")
+    for name in (*others, "ix_runs_owner", "ix_runs_month", *reversed(ORDERS)):
         op.drop_index(name, "runs")
+    op.create_index("ix_runs_statistics", "runs", OLD_STATISTICS)
     partial("ix_runs_queue", QUEUE, IN_QUEUE)
     for name in reversed(COLUMNS):
         op.drop_column("runs", name)

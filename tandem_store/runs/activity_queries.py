@@ -27,7 +27,7 @@ from tandem_store.database.damaged_rows import RowTypes
 from tandem_store.database.dialect import unindexed
 from tandem_store.records import TERMINAL_STATUSES, RunFilter, RunStatus, WaitsFor
 from tandem_store.runs.context import RunsContext
-from tandem_store.runs.selection import Selection, itself
+from tandem_store.runs.selection import Selection, Tenancy, itself
 from tandem_store.runs.totals import sum_of_costs
 from tandem_store.tables import runs
 
@@ -68,16 +68,12 @@ def _ids(context: RunsContext, automation_id: str | None) -> CTE:
         return select(
             literal(automation_id, runs.c.automation_id.type).label("automation_id")
         ).cte()
-    if context.scope is not None:
-        return select(runs.c.automation_id).where(*context.tenancy.conditions()).distinct().cte()
-    # From each id to the next in the index: a DISTINCT reads the entry of every run, see
-    # https://wiki.postgresql.org/wiki/Loose_indexscan.
-    first = select(func.min(runs.c.automation_id).label("automation_id")).cte(recursive=True)
-    following = (
-        select(func.min(runs.c.automation_id))
-        .where(runs.c.automation_id > first.c.automation_id)
-        .scalar_subquery()
-    )
+    # From each id to the next in an index: a DISTINCT reads the entry of every run, see
+    # https://wiki.postgresql.org/wiki/Loose_indexscan. All deployments of a workspace are walked.
+    own = () if context.scope is None else Tenancy.WORKSPACE.conditions()
+    least = select(func.min(runs.c.automation_id).label("automation_id")).where(*own)
+    first = least.cte(recursive=True)
+    following = least.where(runs.c.automation_id > first.c.automation_id).scalar_subquery()
     every = first.union_all(select(following).where(first.c.automation_id.is_not(None)))
     return select(every.c.automation_id).where(every.c.automation_id.is_not(None)).cte()
 

@@ -199,8 +199,19 @@ def test_automations_are_found_from_one_to_the_next(filled: Store) -> None:
     assert last.count("SEARCH runs USING INDEX ix_runs_automation (automation_id=?)") == 2
     assert by_key == "SEARCH runs USING INDEX sqlite_autoindex_runs_1 (run_id=?)"
     assert "USING INDEX ix_runs_status (status=?)" in going_on
-    assert "USING INDEX ix_runs_created (created_at_ms>?)" in recent
+    assert "USING COVERING INDEX ix_runs_statistics (created_at_ms>?)" in recent
     assert "SCAN runs" not in last + going_on + recent
+
+
+@pytest.mark.parametrize("scope", [HERE, EVERYWHERE], ids=["tenant", "workspace"])
+def test_those_of_a_tenant_are_found_so_too(filled: Store, scope: TenantScope) -> None:
+    """However many runs the tenant has."""
+    with filled.begin() as tx:
+        last, *_ = plans(tx.connection, Runs(tx.connection, scope).automations)
+
+    walk = "ix_runs_owner (org_id=? AND workspace_id=? AND automation_id>?)"
+    assert f"SEARCH runs USING COVERING INDEX {walk}" in last
+    assert "SCAN runs" not in last
 
 
 @pytest.mark.parametrize("scope", [None, HERE, EVERYWHERE], ids=["whole", "tenant", "workspace"])
@@ -233,11 +244,15 @@ def test_a_count_is_read_from_an_index_alone(filled: Store) -> None:
 
 SINCE = datetime(2026, 6, 1, tzinfo=UTC)
 STATISTICS: dict[str, tuple[RunFilter, dict[str, Any], str]] = {
-    "by month and status": (RunFilter(), {}, "SCAN runs"),
+    "by month and status": (
+        RunFilter(),
+        {},
+        "SCAN runs USING COVERING INDEX ix_runs_statistics",
+    ),
     "of some days": (
         RunFilter(created_from=SINCE),
         {"by": "day"},
-        "SEARCH runs USING INDEX ix_runs_created",
+        "SEARCH runs USING COVERING INDEX ix_runs_statistics (created_at_ms>?)",
     ),
     "of an automation": (
         RunFilter(automation_id="auto-1", created_from=SINCE),
