@@ -48,6 +48,7 @@ CREATE TABLE runs (
 	CONSTRAINT pk_runs PRIMARY KEY (run_id), 
 	CONSTRAINT uq_runs_run_id_month UNIQUE (run_id, month), 
 	CONSTRAINT ck_runs_revision CHECK (revision >= 1), 
+	CONSTRAINT ck_runs_upgraded_restart_older_services CHECK (schema_version >= 2), 
 	CONSTRAINT fk_runs_snapshot_id_automation_snapshots FOREIGN KEY(snapshot_id) REFERENCES automation_snapshots (id)
 );
 CREATE INDEX ix_runs_created ON runs (created_at_ms, run_id);

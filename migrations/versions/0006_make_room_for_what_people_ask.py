@@ -37,15 +37,22 @@ COLUMNS = {
     "needs_repair": sa.Boolean,
     "gates_decided": sa.Integer,
 }
-#: What each of the new orders sorts by.
-ORDERS = {
-    "ix_runs_updated": "updated_at_ms",
-    "ix_runs_finished": "finished_at_ms",
-    "ix_runs_duration": "duration_ms",
-    "ix_runs_cost": "estimated_cost_usd",
-    "ix_runs_tokens": "total_tokens",
+#: For the orders of lists, for what is looked up by month, and for the automations of a tenant.
+NEW_INDEXES = {
+    "ix_runs_updated": ["updated_at_ms", "run_id"],
+    "ix_runs_finished": ["finished_at_ms", "run_id"],
+    "ix_runs_duration": ["duration_ms", "run_id"],
+    "ix_runs_cost": ["estimated_cost_usd", "run_id"],
+    "ix_runs_tokens": ["total_tokens", "run_id"],
+    "ix_runs_month": ["month"],
+    "ix_runs_owner": ["org_id", "workspace_id", "automation_id"],
 }
-#: What statistics add up, by the time of creation instead of the month, and what else is looked up.
+#: For what waits, and for what is due next: of the few rows that do.
+PARTIAL_INDEXES = {
+    "ix_runs_due": (["not_due_before_ms"], "not_due_before_ms IS NOT NULL"),
+    "ix_runs_waiting": (["waits_for", "gate_requested_at_ms", "run_id"], "waits_for IS NOT NULL"),
+}
+#: What statistics add up, which go by the time of creation instead of the month.
 STATISTICS = [
     "created_at_ms",
     "automation_id",
@@ -71,27 +78,27 @@ IN_QUEUE = "status = 'queued' AND claimed_by IS NULL"
 
 
 def upgrade() -> None:
+    # A column keeps readers out on PostgreSQL, and an index those who write. So they are committed
+    # one by one there, and what a kill left is passed over.
+    again = op.get_bind().dialect.name == "postgresql"
     for name, kind in COLUMNS.items():
-        op.add_column("runs", sa.Column(name, kind))
-    for name, column in ORDERS.items():
-        op.create_index(name, "runs", [column, "run_id"])
-    op.create_index("ix_runs_month", "runs", ["month"])
-    op.create_index("ix_runs_owner", "runs", ["org_id", "workspace_id", "automation_id"])
+        op.add_column("runs", sa.Column(name, kind), if_not_exists=again)
+    for name, columns in NEW_INDEXES.items():
+        commit(again)
+        op.create_index(name, "runs", columns, if_not_exists=again)
+    for name, (columns, where) in PARTIAL_INDEXES.items():
+        commit(again)
+        partial(name, columns, where, if_not_exists=again)
+    commit(again)
     op.drop_index("ix_runs_statistics", "runs")
     op.create_index("ix_runs_statistics", "runs", STATISTICS)
+    commit(again)
     op.drop_index("ix_runs_queue", "runs")
     partial("ix_runs_queue", [*QUEUE, "not_due_before_ms"], IN_QUEUE)
-    partial("ix_runs_due", ["not_due_before_ms"], "not_due_before_ms IS NOT NULL")
-    partial(
-        "ix_runs_waiting",
-        ["waits_for", "gate_requested_at_ms", "run_id"],
-        "waits_for IS NOT NULL",
-    )
 
 
 def downgrade() -> None:
-    others = ("ix_runs_waiting", "ix_runs_due", "ix_runs_queue", "ix_runs_statistics")
-    for name in (*others, "ix_runs_owner", "ix_runs_month", *reversed(ORDERS)):
+    for name in ("ix_runs_queue", "ix_runs_statistics", *PARTIAL_INDEXES, *NEW_INDEXES):
         op.drop_index(name, "runs")
     op.create_index("ix_runs_statistics", "runs", OLD_STATISTICS)
     partial("ix_runs_queue", QUEUE, IN_QUEUE)
@@ -99,7 +106,21 @@ def downgrade() -> None:
         op.drop_column("runs", name)
 
 
-def partial(name: str, columns: list[str], where: str) -> None:
+def commit(is_wanted: bool) -> None:
+    """Commit what was done, within a revision, and begin a transaction again."""
+    if is_wanted:
+        with op.get_context().autocommit_block():
+            pass
+
+
+def partial(name: str, columns: list[str], where: str, *, if_not_exists: bool = False) -> None:
     """Create an index of the rows that satisfy a condition."""
     condition = sa.text(where)
-    op.create_index(name, "runs", columns, sqlite_where=condition, postgresql_where=condition)
+    op.create_index(
+        name,
+        "runs",
+        columns,
+        sqlite_where=condition,
+        postgresql_where=condition,
+        if_not_exists=if_not_exists,
+    )

@@ -2,9 +2,10 @@
 
 The first data revision. It walks each month by key. A batch of runs gets its columns, and runs and
 documents their new version, in one transaction; what was committed is not done again after a kill.
-Services may go on meanwhile: a run that a service of the older version writes behind the walk is
-found by the next one, and the last walk keeps writers out. Runs whose document cannot be read, or
-was forgotten, keep empty columns. What a record says does not change.
+Services of the older version may go on meanwhile. What they write behind the walk is filled in by a
+second one, before which the database begins to refuse runs of version 1: a row that a service
+writes after the upgrade would keep columns that its document contradicts. Runs whose document
+cannot be read, or was forgotten, keep empty columns. What a record says does not change.
 
 Revision: 0007, after 0006
 """
@@ -14,11 +15,17 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
 
 import orjson
 import sqlalchemy as sa
 from alembic import op
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -31,102 +38,193 @@ branch_labels = None
 depends_on = None
 
 OLD, NEW = 1, 2
-MONTH_TABLE = re.compile(r"run_documents_(\d{4})_(\d{2})")
-#: Runs in one transaction. Writers wait for it: some hundredths of a second.
-BATCH = 200
-#: Documents in memory at a time.
-READ = 10
-#: Of the time that a batch took, how much is left to those who waited for its end.
-PAUSE = 0.25
+MONTH_TABLE = re.compile(r"run_documents_\d{4}_\d{2}")
+#: The most runs in one transaction, and the most bytes of their documents as they are stored, so
+#: that neither memory nor the time that writers wait grows with the documents.
+BATCH, BATCH_BYTES = 50, 4_000_000
+#: Of the time that a batch takes, how much writers get before the next one, where only one can
+#: write at a time.
+PAUSE = {"sqlite": 0.5, "postgresql": 0.0}
+#: Runs that an estimate reads of each month, and how much longer than reading them the whole takes.
+SAMPLE = 20
+WRITING = {"sqlite": 4.0, "postgresql": 4.0}
 #: Seconds between two lines about the progress.
 TELL_S = 5.0
+#: Definitions whose name and folder are remembered.
+REMEMBERED = 1_000
 LARGEST = 2**63 - 1
+LARGEST_DOCUMENT = 2**28
 
+#: The columns, and what may be in them.
+FACTS = {
+    "automation_name": str,
+    "workspace_root": str,
+    "execution_profile": str,
+    "definition_version": str,
+    "duration_ms": int,
+    "waits_for": str,
+    "waits_for_detail": str,
+    "gate_node": str,
+    "gate_requested_at_ms": int,
+    "gate_expires_at_ms": int,
+    "not_due_before_ms": int,
+    "last_event": str,
+    "last_event_at_ms": int,
+    "attempts": int,
+    "nodes_attempted": int,
+    "outputs_failed_validation": int,
+    "needs_repair": bool,
+    "gates_decided": int,
+}
+TYPES = {str: sa.Text, int: sa.BigInteger, bool: sa.Boolean}
 RUNS = sa.table(
     "runs",
-    *map(
-        sa.column,
-        ("run_id", "month", "schema_version", "status", "snapshot_id"),
-    ),
-    *(sa.column(name, sa.BigInteger) for name in ("started_at_ms", "finished_at_ms")),
-    *map(
-        sa.column,
-        (
-            "automation_name",
-            "workspace_root",
-            "execution_profile",
-            "definition_version",
-            "duration_ms",
-            "waits_for",
-            "waits_for_detail",
-            "gate_node",
-            "gate_requested_at_ms",
-            "gate_expires_at_ms",
-            "not_due_before_ms",
-            "last_event",
-            "last_event_at_ms",
-            "attempts",
-            "nodes_attempted",
-            "outputs_failed_validation",
-        ),
-    ),
-    sa.column("needs_repair", sa.Boolean),
-    sa.column("gates_decided"),
+    *map(sa.column, ("run_id", "month", "schema_version", "status", "snapshot_id")),
+    *map(sa.column, ("started_at_ms", "finished_at_ms")),
+    *(sa.column(name, TYPES[kind]) for name, kind in FACTS.items()),
 )
-SNAPSHOTS = sa.table("automation_snapshots", *map(sa.column, ("id", "encoding", "document")))
+SNAPSHOTS = sa.table(
+    "automation_snapshots", *map(sa.column, ("id", "digest", "encoding", "document"))
+)
 DICTIONARIES = sa.table("dictionaries", *map(sa.column, ("id", "content")))
-MONTHS = sa.table("months", *map(sa.column, ("month", "state")))
-FACTS = tuple(column.name for column in RUNS.c)[7:]
 #: What a document that cannot be read may raise.
-DAMAGE = (zstd.ZstdError, ValueError, LookupError, TypeError, AttributeError)
+DAMAGE = (zstd.ZstdError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+
+#: What keeps runs of version 1 out; its name is what a service of the older version is told.
+CHECK = f"CONSTRAINT ck_runs_upgraded_restart_older_services CHECK (schema_version >= {NEW})"
+NAME = CHECK.split()[1]
+#: The check that SQLite gets it behind.
+BEFORE = "CONSTRAINT ck_runs_revision CHECK (revision >= 1)"
 
 
 def upgrade() -> None:
     bind = op.get_bind()
-    is_old = sa.select(sa.func.count()).select_from(RUNS).where(RUNS.c.schema_version < NEW)
-    progress = Progress(bind.scalar(is_old))
-    while walk(bind, progress):
-        pass
-    # Nobody can write from here to the end of the transaction; SQLite lets nobody in anyway.
-    if bind.dialect.name == "postgresql":
-        bind.execute(sa.text("LOCK TABLE runs IN SHARE ROW EXCLUSIVE MODE"))
-    for table, month in document_tables(bind):
-        for _ in fill(bind, table, month, progress):
-            pass
+    progress = Progress(count_old(bind))
+    with undecodable_as_bytes(bind):
+        walk(bind, progress)
+        # Runs of the older version come to an end: on SQLite because nobody else can write from
+        # here to the end of the transaction, on PostgreSQL by the check, which waits for the
+        # transactions that are open.
+        if bind.dialect.name == "postgresql":
+            op.execute(f"ALTER TABLE runs DROP CONSTRAINT IF EXISTS {NAME}, ADD {CHECK} NOT VALID")
+            commit()
+        if count_old(bind):
+            for count in fill_all(bind, patient=True):
+                progress.add(count)
     # Those without any document: they are damaged, and stay so.
     bind.execute(sa.update(RUNS).where(RUNS.c.schema_version < NEW).values(schema_version=NEW))
+    if bind.dialect.name == "postgresql":
+        op.execute(f"ALTER TABLE runs VALIDATE CONSTRAINT {NAME}")
+    else:
+        change_table(bind, BEFORE, f"{BEFORE}, \n\t{CHECK}")
     progress.end()
 
 
 def downgrade() -> None:
     """Number the runs as before; the columns go with 0006, and no record is touched."""
     bind = op.get_bind()
+    if bind.dialect.name == "postgresql":
+        op.execute(f"ALTER TABLE runs DROP CONSTRAINT {NAME}")
+    else:
+        change_table(bind, f", \n\t{CHECK}", "")
     bind.execute(sa.update(RUNS).where(RUNS.c.schema_version == NEW).values(schema_version=OLD))
     for table, month in document_tables(bind):
         is_new = sa.and_(table.c.schema_version == NEW, *in_month(table, month))
         bind.execute(sa.update(table).where(is_new).values(schema_version=OLD))
 
 
-def walk(bind: sa.Connection, progress: Progress) -> int:
-    """Fill in the runs of all months, and commit each batch; return how many there were."""
-    filled = 0
+def estimate(bind: sa.Connection) -> tuple[int, float]:
+    """Return how many runs would be filled in, and about how many seconds it would take.
+
+    It reads some documents of each month, and changes nothing.
+    """
+    read, began, decode = 0, time.monotonic(), Decoder(bind)
     for table, month in document_tables(bind):
+        for row in bind.execute(old_documents(table, month).limit(SAMPLE)).all():
+            facts_of(row, decode)
+            read += 1
+    old = count_old(bind)
+    name = bind.dialect.name
+    each = (time.monotonic() - began) * WRITING[name] * (1 + PAUSE[name]) / max(read, 1)
+    return old, old * each
+
+
+def count_old(bind: sa.Connection) -> int:
+    is_old = sa.select(sa.func.count()).select_from(RUNS).where(RUNS.c.schema_version < NEW)
+    return bind.scalar(is_old)
+
+
+def commit() -> None:
+    """Commit what was done, within a revision, and begin a transaction again."""
+    with op.get_context().autocommit_block():
+        pass
+
+
+def change_table(bind: sa.Connection, old: str, new: str) -> None:
+    """Replace words of the definition of ``runs``, as https://sqlite.org/lang_altertable.html does.
+
+    SQLite adds a check to a table only by writing all of it again, and a trigger instead of the
+    check would make it journal every insert, which costs half of the time of one.
+    """
+    master = sa.table("sqlite_master", *map(sa.column, ("type", "name", "sql")))
+    is_runs = sa.and_(master.c.type == "table", master.c.name == "runs")
+    changed = sa.update(master).where(is_runs, master.c.sql.contains(old, autoescape=True))
+    version = bind.exec_driver_sql("PRAGMA schema_version").scalar_one()
+    bind.exec_driver_sql("PRAGMA writable_schema=ON")
+    found = bind.execute(changed.values(sql=sa.func.replace(master.c.sql, old, new))).rowcount
+    bind.exec_driver_sql(f"PRAGMA schema_version={version + 1}")
+    bind.exec_driver_sql("PRAGMA writable_schema=OFF")
+    if found != 1:
+        raise CommandError(f"The table runs was altered by hand: it lacks {old.strip(', ')}.")
+
+
+@contextmanager
+def undecodable_as_bytes(bind: sa.Connection) -> Iterator[None]:
+    """Read text that is no UTF-8 as bytes, which SQLite returns from a damaged file."""
+
+    def decoded(text: bytes) -> str | bytes:
+        try:
+            return text.decode()
+        except UnicodeDecodeError:
+            return text
+
+    if bind.dialect.name != "sqlite":
+        yield
+        return
+    driver = bind.connection.dbapi_connection
+    before, driver.text_factory = driver.text_factory, decoded
+    try:
+        yield
+    finally:
+        driver.text_factory = before
+
+
+def walk(bind: sa.Connection, progress: Progress) -> None:
+    """Fill in the runs of all months that nobody is writing, and commit each batch."""
+    pause = PAUSE[bind.dialect.name]
+    began = time.monotonic()
+    for count in fill_all(bind, patient=False):
+        commit()
+        progress.add(count)
+        time.sleep(pause * (time.monotonic() - began))
         began = time.monotonic()
-        for count in fill(bind, table, month, progress):
-            filled += count
-            # The way to commit within a revision: it commits, and begins a transaction again.
-            with op.get_context().autocommit_block():
-                pass
-            time.sleep(PAUSE * (time.monotonic() - began))
-            began = time.monotonic()
-    return filled
+
+
+def fill_all(bind: sa.Connection, *, patient: bool) -> Iterator[int]:
+    """Fill in the runs of all months, and yield the number of each batch before it is committed.
+
+    Unless it is ``patient``, it passes over runs that somebody is writing, on PostgreSQL.
+    """
+    for table, month in document_tables(bind):
+        yield from fill(bind, table, month, patient=patient)
+        # What had nothing to do kept writers out as well, on SQLite.
+        yield 0
 
 
 def document_tables(bind: sa.Connection) -> Iterator[tuple[sa.TableClause, int | None]]:
-    """Yield the tables that have documents, each with the month to look for in it."""
+    """Yield the tables that have documents of runs, each with the month to look for in it."""
     if bind.dialect.name == "postgresql":
-        attached = sa.select(MONTHS.c.month).where(MONTHS.c.state == "attached")
-        for month in bind.scalars(attached.order_by(MONTHS.c.month)).all():
+        for month in bind.scalars(sa.select(RUNS.c.month).distinct().order_by(RUNS.c.month)).all():
             yield documents("run_documents"), month
         return
     for name in sorted(filter(MONTH_TABLE.fullmatch, sa.inspect(bind).get_table_names())):
@@ -143,102 +241,166 @@ def in_month(table: sa.TableClause, month: int | None) -> list[sa.ColumnElement]
     return [] if month is None else [table.c.month == month]
 
 
-def fill(
-    bind: sa.Connection, table: sa.TableClause, month: int | None, progress: Progress
-) -> Iterator[int]:
-    """Fill in the runs of one month, and yield the number of each batch before it is committed."""
-    query = (
-        sa.select(
-            RUNS.c.run_id,
-            RUNS.c.status,
-            RUNS.c.started_at_ms,
-            RUNS.c.finished_at_ms,
-            table.c.encoding,
-            table.c.document,
-            SNAPSHOTS.c.encoding.label("snapshot_encoding"),
-            SNAPSHOTS.c.document.label("snapshot"),
-        )
-        .join_from(RUNS, table, table.c.run_id == RUNS.c.run_id)
-        .outerjoin(SNAPSHOTS, SNAPSHOTS.c.id == RUNS.c.snapshot_id)
+def key(name: str, value: str | bytes | None = None) -> sa.ColumnElement:
+    """Return a parameter for the id of a run, which is bytes if it is damaged."""
+    return sa.cast(sa.bindparam(name, value, sa.types.NullType()), sa.Text)
+
+
+def old_runs(table: sa.TableClause, month: int | None, *columns: sa.ColumnElement) -> sa.Select:
+    """Return the question for the runs of a month that are not filled in, by key."""
+    together = sa.and_(table.c.run_id == RUNS.c.run_id, table.c.month == RUNS.c.month)
+    return (
+        sa.select(table.c.run_id, *columns)
+        .join_from(table, RUNS, together)
         .where(RUNS.c.schema_version < NEW, *in_month(table, month))
         .order_by(table.c.run_id)
-        .limit(BATCH)
-        # On PostgreSQL, so that no service writes a run between this and the update.
-        .with_for_update(of=RUNS)
     )
-    decode = decoder(bind)
-    last = None
-    while True:
-        behind = [] if last is None else [table.c.run_id > last]
-        with bind.execute(query.where(*behind), execution_options={"yield_per": READ}) as rows:
-            filled = [{"of_run": row.run_id, **facts_of(row, decode)} for row in rows]
-        if not filled:
-            return
-        write(bind, table, month, filled)
-        progress.add(len(filled))
-        last = filled[-1]["of_run"]
+
+
+def old_documents(table: sa.TableClause, month: int | None) -> sa.Select:
+    """Return the question for all that the columns of these runs are made from."""
+    parts = (RUNS.c.status, RUNS.c.started_at_ms, RUNS.c.finished_at_ms)
+    its_definition = SNAPSHOTS.c.digest.label("definition")
+    return old_runs(
+        table, month, *parts, table.c.encoding, table.c.document, its_definition
+    ).outerjoin(SNAPSHOTS, SNAPSHOTS.c.id == RUNS.c.snapshot_id)
+
+
+def fill(
+    bind: sa.Connection, table: sa.TableClause, month: int | None, *, patient: bool
+) -> Iterator[int]:
+    """Fill in the runs of one month, and yield the number of each batch."""
+    decode = Decoder(bind)
+    size = sa.func.length(table.c.document).label("size")
+    sizes = old_runs(table, month, size).limit(BATCH)
+    # On PostgreSQL, nobody writes a run or its document between this and the update. Nor does it
+    # wait for services that are writing, which may be waiting for it.
+    some = (
+        old_documents(table, month)
+        .where(table.c.run_id >= key("first"), table.c.run_id <= key("last"))
+        .with_for_update(of=[RUNS, table], key_share=True, skip_locked=not patient)
+    )
+    behind: list[sa.ColumnElement] = []
+    while found := bind.execute(sizes.where(*behind)).all():
+        first, last = found[0].run_id, last_of_batch(found)
+        rows = bind.execute(some, {"first": first, "last": last})
+        filled = [{"of_run": row.run_id, **facts_of(row, decode)} for row in rows]
+        if filled:
+            write(bind, table, month, filled)
         yield len(filled)
+        behind = [table.c.run_id > key("after", last)]
+
+
+def last_of_batch(found: list[sa.Row]) -> str | bytes:
+    """Return the id of the last run whose document still fits into a batch; at least the first."""
+    size = 0
+    for before, row in zip([found[0], *found], found, strict=False):
+        size += row.size
+        if size > BATCH_BYTES:
+            return before.run_id
+    return found[-1].run_id
 
 
 def write(
     bind: sa.Connection, table: sa.TableClause, month: int | None, filled: list[dict[str, object]]
 ) -> None:
-    is_run = RUNS.c.run_id == sa.bindparam("of_run")
     values = {name: sa.bindparam(f"new_{name}", type_=RUNS.c[name].type) for name in FACTS}
-    bind.execute(sa.update(RUNS).where(is_run).values(**values, schema_version=NEW), filled)
-    ids = [row["of_run"] for row in filled]
-    is_theirs = sa.and_(table.c.run_id.in_(ids), *in_month(table, month))
-    bind.execute(sa.update(table).where(is_theirs).values(schema_version=NEW))
+    of_run = sa.update(RUNS).where(RUNS.c.run_id == key("of_run"))
+    bind.execute(of_run.values(**values, schema_version=NEW), filled)
+    theirs = sa.update(table).where(table.c.run_id == key("of_run"), *in_month(table, month))
+    bind.execute(theirs.values(schema_version=NEW), [{"of_run": row["of_run"]} for row in filled])
 
 
-def decoder(bind: sa.Connection) -> Callable[[bytes, str], dict]:
-    """Return the function that reads documents of any encoding."""
-    stored = bind.execute(sa.select(DICTIONARIES)).all()
-    dictionaries = {row.id: zstd.ZstdDict(zstd.decompress(row.content)) for row in stored}
-    packaged = packaged_dictionary()
-    dictionaries[packaged.dict_id] = packaged
+class Decoder:
+    """Reads documents of any encoding, and remembers what it needs of definitions."""
 
-    def decode(document: bytes, encoding: str) -> dict:
+    def __init__(self, bind: sa.Connection) -> None:
+        self._bind = bind
+        self._dictionaries: dict[int, zstd.ZstdDict] = {}
+        self._definitions: dict[bytes, tuple[object, object]] = {}
+
+    def decoded(self, document: bytes, encoding: str) -> dict:
+        """Return the JSON of a document; raises one of ``DAMAGE`` if it cannot be read."""
         if encoding == "json":
             return orjson.loads(document)
-        wanted = zstd.get_frame_info(document).dictionary_id
-        dictionary = dictionaries[wanted] if wanted else None
-        return orjson.loads(zstd.decompress(document, zstd_dict=dictionary))
+        frame = zstd.get_frame_info(document)
+        # A damaged frame may claim any size.
+        if frame.decompressed_size is None or frame.decompressed_size > LARGEST_DOCUMENT:
+            raise ValueError("too large")
+        number = frame.dictionary_id
+        return orjson.loads(zstd.decompress(document, zstd_dict=self._dictionary(number)))
 
-    return decode
+    def definition(self, digest: bytes | None) -> tuple[object, object]:
+        """Return name and folder of a definition; neither for a run without one."""
+        if digest is None:
+            return None, None
+        if digest not in self._definitions:
+            if len(self._definitions) >= REMEMBERED:
+                self._definitions.clear()
+            question = sa.select(SNAPSHOTS.c.document, SNAPSHOTS.c.encoding)
+            stored = self._bind.execute(question.where(SNAPSHOTS.c.digest == digest)).one()
+            definition = self.decoded(bytes(stored.document), stored.encoding)
+            names = definition.get("name"), definition.get("workspace_root")
+            self._definitions[digest] = names
+        return self._definitions[digest]
+
+    def _dictionary(self, number: int) -> zstd.ZstdDict | None:
+        if number and number not in self._dictionaries:
+            # Asked again, because somebody may compact months meanwhile.
+            self._dictionaries = stored_dictionaries(self._bind)
+        return self._dictionaries[number] if number else None
 
 
+def stored_dictionaries(bind: sa.Connection) -> dict[int, zstd.ZstdDict]:
+    """Return the package's dictionary and those of compacted months that can be read, by number."""
+    found = {packaged_dictionary().dict_id: packaged_dictionary()}
+    # An estimate may be asked for before 0004 made the table.
+    has_table = sa.inspect(bind).has_table("dictionaries")
+    for row in bind.execute(sa.select(DICTIONARIES)) if has_table else ():
+        # If one cannot be read, neither can the documents that need it.
+        with suppress(*DAMAGE):
+            found[row.id] = zstd.ZstdDict(zstd.decompress(row.content))
+    return found
+
+
+@cache
 def packaged_dictionary() -> zstd.ZstdDict:
     """Return the dictionary of the package, which revision 0004 has a copy of."""
-    from base64 import b64decode
-
-    scripts = op.get_context().environment_context.script
+    scripts = ScriptDirectory(str(Path(__file__).parents[1]))
     return zstd.ZstdDict(b64decode(scripts.get_revision("0004").module.PACKAGED_DICTIONARY))
 
 
-def facts_of(row: sa.Row, decode: Callable[[bytes, str], dict]) -> dict[str, object]:
+def facts_of(row: sa.Row, decode: Decoder) -> dict[str, object]:
     """Return the columns of a run; all empty if its document cannot be read."""
     facts = dict.fromkeys(FACTS)
     try:
         if row.encoding != "forgotten":
-            facts |= facts_of_document(row, decode)
+            found = facts_of_document(row, decode)
+            refuse_other_types(found)
+            facts |= found
     except DAMAGE:
         pass  # Doctor finds it, and who restores the document restores the columns with it.
     return {f"new_{name}": escaped(value) for name, value in facts.items()}
 
 
-def facts_of_document(row: sa.Row, decode: Callable[[bytes, str], dict]) -> dict[str, object]:
-    stored = decode(bytes(row.document), row.encoding)
-    record, overlay = stored["record"], stored.get("snapshot_overlay", {})
+def refuse_other_types(facts: dict[str, object]) -> None:
+    """Raise ``TypeError`` for what no column can hold, as a document can that was written over."""
+    for name, value in facts.items():
+        if value is not None and type(value) is not FACTS[name]:
+            raise TypeError(name)
+
+
+def facts_of_document(row: sa.Row, decode: Decoder) -> dict[str, object]:
+    stored = decode.decoded(bytes(row.document), row.encoding)
+    record = stored["record"]
     checkpoint = record["checkpoint"]
-    definition = {}
-    if row.snapshot is not None:
-        definition = decode(bytes(row.snapshot), row.snapshot_encoding)
+    name, folder = decode.definition(row.definition)
+    overlay = stored.get("snapshot_overlay", {})
     attempts = checkpoint.get("node_attempts") or {}
     history = checkpoint.get("lifecycle_history") or [{}]
     return {
-        "automation_name": overlay.get("/name", definition.get("name")),
-        "workspace_root": overlay.get("/workspace_root", definition.get("workspace_root")),
+        "automation_name": overlay.get("/name", name),
+        "workspace_root": overlay.get("/workspace_root", folder),
         "execution_profile": record.get("effective_execution_profile", "strict"),
         "definition_version": record.get("workflow_definition_version"),
         "duration_ms": duration(row.started_at_ms, row.finished_at_ms),
@@ -327,26 +489,27 @@ class Progress:
         self._print = None if config is None else config.print_stdout
         self._done, self._total = 0, total
         self._began = self._told = time.monotonic()
-        self._is_first = True
+        if total:
+            self._say(f"{total:,} runs to fill in")
 
     def add(self, count: int) -> None:
-        """Count what was done; the first batch is what the first estimate is made from."""
+        """Count what was done."""
         self._done += count
         self._total = max(self._total, self._done)
         now = time.monotonic()
         if self._show is not None:
-            self._show("filling in columns", self._done, self._total)
-        elif self._is_first or now - self._told >= TELL_S:
+            self._show("filling in runs", self._done, self._total)
+        elif self._done and now - self._told >= TELL_S:
             left = (now - self._began) / self._done * (self._total - self._done)
             self._say(f"{self._done:,} of {self._total:,} runs; about {left:,.0f} s left")
-            self._told, self._is_first = now, False
+            self._told = now
 
     def end(self) -> None:
         """Tell what was done in all."""
-        if self._show is None and self._done:
+        if self._done:
             took = time.monotonic() - self._began
             self._say(f"{self._done:,} runs in {took:,.0f} s")
 
     def _say(self, text: str) -> None:
-        if self._print is not None:
+        if self._show is None and self._print is not None:
             self._print("Revision %s: %s.", revision, text)

@@ -56,7 +56,7 @@ def fill(engines: Engines) -> None:
         add_run(connection, "r1", MONTH)
         connection.execute(
             insert(partitions.document_table(connection, MONTH)).values(
-                run_id="r1", month=MONTH, schema_version=1, encoding="json", document=b"{}"
+                run_id="r1", month=MONTH, schema_version=2, encoding="json", document=b"{}"
             )
         )
         connection.execute(

@@ -16,7 +16,7 @@ def add_run(connection: Connection, run_id: str, month: Month) -> None:
             run_id=run_id,
             month=month,
             revision=1,
-            schema_version=1,
+            schema_version=2,
             org_id="local",
             workspace_id="local",
             automation_id="a",
@@ -33,6 +33,6 @@ def add_document(connection: Connection, run_id: str, month: Month) -> None:
     """A document in a month."""
     connection.execute(
         insert(partitions.document_table(connection, month)).values(
-            run_id=run_id, month=month, schema_version=1, encoding="json", document=b"{}"
+            run_id=run_id, month=month, schema_version=2, encoding="json", document=b"{}"
         )
     )
