@@ -41,7 +41,7 @@ OLD, NEW = 1, 2
 MONTH_TABLE = re.compile(r"run_documents_\d{4}_\d{2}")
 #: The most runs in one transaction, and the most bytes of their documents as they are stored, so
 #: that neither memory nor the time that writers wait grows with the documents.
-BATCH, BATCH_BYTES = 50, 4_000_000
+BATCH, BATCH_BYTES = 100, 4_000_000
 #: Of the time that a batch takes, how much writers get before the next one, where only one can
 #: write at a time.
 PAUSE = {"sqlite": 0.5, "postgresql": 0.0}
@@ -107,7 +107,7 @@ def upgrade() -> None:
         # transactions that are open.
         if bind.dialect.name == "postgresql":
             op.execute(f"ALTER TABLE runs DROP CONSTRAINT IF EXISTS {NAME}, ADD {CHECK} NOT VALID")
-            commit()
+            commit(bind)
         if count_old(bind):
             for count in fill_all(bind, patient=True):
                 progress.add(count)
@@ -154,10 +154,15 @@ def count_old(bind: sa.Connection) -> int:
     return bind.scalar(is_old)
 
 
-def commit() -> None:
-    """Commit what was done, within a revision, and begin a transaction again."""
+def commit(bind: sa.Connection, pause: float = 0.0) -> None:
+    """Commit what was done, within a revision, and begin a transaction again after a pause."""
     with op.get_context().autocommit_block():
-        pass
+        if pause and bind.dialect.name == "sqlite":
+            # The block is a transaction to SQLite, which would keep writers out during the pause.
+            driver = bind.connection.dbapi_connection
+            driver.rollback()
+            time.sleep(pause)
+            driver.execute("BEGIN")
 
 
 def change_table(bind: sa.Connection, old: str, new: str) -> None:
@@ -204,9 +209,8 @@ def walk(bind: sa.Connection, progress: Progress) -> None:
     pause = PAUSE[bind.dialect.name]
     began = time.monotonic()
     for count in fill_all(bind, patient=False):
-        commit()
+        commit(bind, pause * (time.monotonic() - began))
         progress.add(count)
-        time.sleep(pause * (time.monotonic() - began))
         began = time.monotonic()
 
 
