@@ -139,10 +139,11 @@ def estimate(bind: sa.Connection) -> tuple[int, float]:
     It reads some documents of each month, and changes nothing.
     """
     read, began, decode = 0, time.monotonic(), Decoder(bind)
-    for table, month in document_tables(bind):
-        for row in bind.execute(old_documents(table, month).limit(SAMPLE)).all():
-            facts_of(row, decode)
-            read += 1
+    with undecodable_as_bytes(bind):
+        for table, month in document_tables(bind):
+            for row in bind.execute(old_documents(table, month).limit(SAMPLE)):
+                facts_of(row, decode)
+                read += 1
     old = count_old(bind)
     name = bind.dialect.name
     each = (time.monotonic() - began) * WRITING[name] * (1 + PAUSE[name]) / max(read, 1)

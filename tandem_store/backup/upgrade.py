@@ -14,9 +14,12 @@ from tandem_store.clock import now_ms
 from tandem_store.database import revisions
 from tandem_store.database.urls import database_url, sqlite_path
 from tandem_store.errors import StoreError
+from tandem_store.progress import Progress
 
 
-def upgrade_after_backup(url: str | URL) -> tuple[str | None, BackupReport | None]:
+def upgrade_after_backup(
+    url: str | URL, *, progress: Progress | None = None
+) -> tuple[str | None, BackupReport | None]:
     """Upgrade a database as ``upgrade`` does, after a backup if it is an SQLite file.
 
     Returns the revision that it was at, and the backup, which lies beside the file and is named
@@ -30,9 +33,11 @@ def upgrade_after_backup(url: str | URL) -> tuple[str | None, BackupReport | Non
     target = database_url(url)
     path = sqlite_path(target)
     if path is None:
-        return revisions.upgrade(target), None
+        return revisions.upgrade(target, progress=progress), None
     made: list[BackupReport] = []
-    before = revisions.upgrade(target, before=lambda: made.append(_backed_up(target, path)))
+    before = revisions.upgrade(
+        target, before=lambda: made.append(_backed_up(target, path)), progress=progress
+    )
     for report in made:
         report.not_recorded = retention.record(target, report)
     return before, made[0] if made else None

@@ -3,14 +3,41 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from tandem_store.cli import verbosity
+from tandem_store.cli import output, verbosity
 
 #: Called with the phase, how much is done, and how much there is.
 Progress: TypeAlias = Callable[[str, int, int], None]
+#: Seconds between two lines about a long phase.
+_BETWEEN_S: Final = 5.0
+
+
+@contextmanager
+def bar_or_lines() -> Iterator[Progress]:
+    """Yield a function that shows progress: by a bar, or by a line every five seconds."""
+    with progress_bar() as progress:
+        yield progress or _in_lines(time.monotonic())
+
+
+def _in_lines(began: float) -> Progress:
+    told, phases = began, {""}
+
+    def show(phase: str, done: int, total: int) -> None:
+        nonlocal began, told
+        now = time.monotonic()
+        if phase not in phases:
+            phases.add(phase)
+            began = told = now
+        elif now - told >= _BETWEEN_S and done:
+            left = (now - began) / done * (total - done)
+            output.print_note(f"{phase}: {done:,} of {total:,}, about {left:,.0f} s left")
+            told = now
+
+    return show
 
 
 @contextmanager

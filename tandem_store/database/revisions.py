@@ -22,9 +22,11 @@ from tandem_store.database.engines import create_engines
 from tandem_store.database.portable_files import page_bytes
 from tandem_store.database.urls import database_url, is_absent, sqlite_path
 from tandem_store.errors import NotAStoreError, SchemaAheadError, SchemaBehindError, StoreError
+from tandem_store.progress import Progress
 
 if TYPE_CHECKING:
     from alembic.config import Config
+    from alembic.script import Script
 
 #: The newest revision in ``migrations/``.
 HEAD: Final = "0007"
@@ -78,12 +80,31 @@ def current(url: str | URL) -> str | None:
         engines.dispose()
 
 
-def upgrade(url: str | URL, *, before: Callable[[], object] | None = None) -> str | None:
+def pending(found: str | None) -> list[Script]:
+    """Return the revisions that a database at ``found`` lacks, oldest first.
+
+    Raises ``SchemaAheadError`` or ``NotAStoreError`` if it is not at one of them.
+    """
+    from alembic.script import ScriptDirectory
+
+    if found is not None and not isinstance(mismatch := _mismatch(found), SchemaBehindError):
+        raise mismatch
+    scripts = ScriptDirectory(str(migrations_folder()))
+    return list(scripts.iterate_revisions(HEAD, found or "base"))[::-1]
+
+
+def upgrade(
+    url: str | URL,
+    *,
+    before: Callable[[], object] | None = None,
+    progress: Progress | None = None,
+) -> str | None:
     """Create the database at ``url``, or upgrade it; return the revision that it was at.
 
     That is None for a new database. Many processes and threads may call it at once: one upgrades,
     the others wait and return the new revision. A database that needs no upgrade is not written
     to. ``before`` is called under the upgrade lock, before an older database is changed.
+    ``progress`` is called with a phase, how many runs are filled in, and how many there are.
 
     Raises:
         SchemaAheadError: the database is newer than this version of the package.
@@ -100,19 +121,24 @@ def upgrade(url: str | URL, *, before: Callable[[], object] | None = None) -> st
         raise mismatch
     if found is None and sqlite_path(target := database_url(url)) is not None:
         is_made = new_file.make(target, migrations_folder() / new_file.SCRIPT)
-        was = None if is_made else run_revisions(url, before=before)
+        was = None if is_made else run_revisions(url, before=before, progress=progress)
     else:
-        was = run_revisions(url, before=before)
+        was = run_revisions(url, before=before, progress=progress)
     if was != HEAD:
         _log.info("upgraded %s from %s to %s", urls.shown(url), was or "nothing", HEAD)
     return was
 
 
-def run_revisions(url: str | URL, *, before: Callable[[], object] | None = None) -> str | None:
+def run_revisions(
+    url: str | URL,
+    *,
+    before: Callable[[], object] | None = None,
+    progress: Progress | None = None,
+) -> str | None:
     """Let Alembic bring a database to ``HEAD``; return the revision that it was at."""
     from alembic import command
 
-    config = _config(url, before=before)
+    config = _config({"url": url, "before": before, "progress": progress})
     with _alembic:
         command.upgrade(config, "head")
     # Read under the lock: another process may have upgraded in the meantime.
@@ -183,11 +209,11 @@ def _mismatch(found: str | None) -> StoreError:
     )
 
 
-def _config(url: str | URL, *, before: Callable[[], object] | None = None) -> Config:
+def _config(attributes: dict[str, object]) -> Config:
     from alembic.config import Config
 
     # A library does not print; the command line says what users need to know.
-    config = Config(attributes={"url": url, "before": before}, stdout=StringIO())
+    config = Config(attributes=attributes, stdout=StringIO())
     config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
     return config
 

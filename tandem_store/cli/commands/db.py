@@ -7,7 +7,10 @@ import click
 from tandem_store.backup import upgrade_after_backup
 from tandem_store.cli import options, output
 from tandem_store.cli.command_table import CommandGroup
+from tandem_store.cli.progress import bar_or_lines
+from tandem_store.cli.views import upgrade_summary
 from tandem_store.database import revisions
+from tandem_store.database.upgrade_plan import plan_upgrade
 from tandem_store.database.urls import shown
 
 
@@ -20,15 +23,34 @@ def db(url: str) -> None:
 @db.command(short_help="Create the database, or upgrade it to the current revision.")
 @options.database
 @click.option("--no-backup", is_flag=True, help="Upgrade an SQLite file without a backup.")
+@click.option(
+    "--dry-run", is_flag=True, help="Only show what would be done, and how long it takes."
+)
 @options.as_json
-def upgrade(url: str, no_backup: bool, as_json: bool) -> None:
+def upgrade(url: str, no_backup: bool, dry_run: bool, as_json: bool) -> None:
     """Create the database, or upgrade it to the revision that this version needs.
 
     Several processes may run this at once: one upgrades, the others wait. An SQLite file of an
     older revision is first backed up to a file beside it. On PostgreSQL, make a backup with pg_dump
     before you upgrade: tandem-store backup reads only stores at the current revision.
+
+    Some revisions fill in all runs from their documents. They can be interrupted, and go on with
+    what is left when you run the command again.
     """
-    before, made = (revisions.upgrade(url), None) if no_backup else upgrade_after_backup(url)
+    plan = plan_upgrade(url)
+    if dry_run:
+        if as_json:
+            output.print_json(upgrade_summary.planned_items(plan, backs_up=not no_backup))
+        else:
+            upgrade_summary.show_plan(plan, backs_up=not no_backup)
+        return
+    if plan.runs:
+        output.print_note(upgrade_summary.filling_in(plan))
+    with bar_or_lines() as progress:
+        if no_backup:
+            before, made = revisions.upgrade(url, progress=progress), None
+        else:
+            before, made = upgrade_after_backup(url, progress=progress)
     backup = None if made is None else str(made.file)
     if as_json:
         output.print_json({"before": before, "revision": revisions.HEAD, "backup": backup})
