@@ -17,7 +17,7 @@ def planned_items(plan: UpgradePlan, *, backs_up: bool) -> dict[str, object]:
         "before": plan.found,
         "revisions": [{"revision": one.revision, "title": one.title} for one in plan.revisions],
         "runs": plan.runs,
-        "seconds": round(plan.seconds, 1),
+        "seconds": round(plan.seconds, 3),
         "backup_bytes": plan.backup_bytes if backs_up else None,
         "dry_run": True,
     }
