@@ -12,10 +12,16 @@ Rules of this folder; delete what does not apply, answer what does.
   `run_documents` changes every table named `run_documents_YYYY_MM` as well. Find them with
   `sa.inspect(op.get_bind()).get_table_names()`.
 * Views read the table `runs`. One that drops or renames what they name drops them first, and makes
-  them again: see 0005.
-* One that changes the shape of records walks each month by key in bounded batches and moves the
-  rows and their `schema_version` together, so that it can be killed and started again.
-* What `downgrade` loses, it counts and prints first.
+  them again: see 0005. A table that is rebuilt loses no check: see 0007 for how SQLite gets one.
+* One that makes room and one that fills it are two revisions: what Alembic has noted as done is not
+  done again. The second, a data revision, is written by the template in CONTRIBUTING.md.
+* To commit within a revision, use `op.get_context().autocommit_block()`, and what was done before it
+  must be passed over by the next attempt. On SQLite the file stays locked in the block, unless you
+  roll back there what the block itself began: see `committed` in 0007.
+* On PostgreSQL, a new column keeps readers out until the commit and a new index writers; commit
+  between them if the table may be large: see 0006.
+* `downgrade` undoes what `upgrade` did, data too: a later upgrade fills in all again. What it loses, it
+  counts and prints first.
 * A column that services still write is removed in two releases: stop using it, then drop it.
 
 Revision: ${up_revision}, after ${down_revision | comma,n}

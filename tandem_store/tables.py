@@ -128,7 +128,7 @@ runs: Final = Table(
     Column("gates_decided", Integer),
     CheckConstraint("revision >= 1", name="revision"),
     # Refuses a service of an older version that goes on after an upgrade: what it wrote would keep
-    # columns that the document contradicts. The name is what it is told.
+    # columns that the document contradicts. It reads the name of the check.
     CheckConstraint("schema_version >= 2", name="upgraded_restart_older_services"),
     # Says nothing new about runs; it is what a document refers to, so that a document can only
     # be in the month that its run is in.

@@ -114,7 +114,9 @@ def upgrade() -> None:
             for count in fill_all(bind, patient=True):
                 progress.add(count)
     # Those without any document: they are damaged, and stay so.
-    bind.execute(sa.update(RUNS).where(RUNS.c.schema_version < NEW).values(schema_version=NEW))
+    empty = dict.fromkeys(FACTS, sa.null())
+    is_old = RUNS.c.schema_version < NEW
+    bind.execute(sa.update(RUNS).where(is_old).values(**empty, schema_version=NEW))
     if bind.dialect.name == "postgresql":
         op.execute(f"ALTER TABLE runs VALIDATE CONSTRAINT {NAME}")
     else:
@@ -167,8 +169,10 @@ def committed(bind: sa.Connection) -> Iterator[None]:
         # Alembic's block is a transaction to SQLite, which would keep writers out.
         driver = bind.connection.dbapi_connection
         driver.rollback()
-        yield
-        driver.execute("BEGIN")
+        try:
+            yield
+        finally:
+            driver.execute("BEGIN")
 
 
 def change_table(bind: sa.Connection, old: str, new: str) -> None:
@@ -249,8 +253,12 @@ def documents(name: str) -> sa.TableClause:
 
 
 def in_month(table: sa.TableClause, month: int | None) -> list[sa.ColumnElement]:
-    """Return the condition that keeps PostgreSQL to one partition."""
-    return [] if month is None else [table.c.month == month]
+    """Return the condition that keeps PostgreSQL to one partition, and SQLite to ids that are text.
+
+    A damaged file may have ids that are bytes, which are greater than any text.
+    """
+    is_text = table.c.run_id < sa.literal(b"", sa.LargeBinary)
+    return [is_text] if month is None else [table.c.month == month]
 
 
 def key(name: str, value: str | bytes | None = None) -> sa.ColumnElement:

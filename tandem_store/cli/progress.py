@@ -24,18 +24,18 @@ def bar_or_lines() -> Iterator[Progress]:
 
 
 def _in_lines(began: float) -> Progress:
-    told, phases = began, {""}
+    shown, phases = began, {""}
 
     def show(phase: str, done: int, total: int) -> None:
-        nonlocal began, told
+        nonlocal began, shown
         now = time.monotonic()
         if phase not in phases:
             phases.add(phase)
-            began = told = now
-        elif now - told >= _BETWEEN_S and done:
+            began = shown = now
+        elif now - shown >= _BETWEEN_S and done:
             left = (now - began) / done * (total - done)
             output.print_note(f"{phase}: {done:,} of {total:,}, about {left:,.0f} s left")
-            told = now
+            shown = now
 
     return show
 

@@ -336,6 +336,8 @@ class TestDocuments:
 
         with tampering(filled_url) as connection:
             assert versions(connection) == {2: MONTHS * EACH}
+            empty = select(func.count()).select_from(runs).where(runs.c.attempts.is_(None))
+            assert connection.scalar(empty) == 1
 
     @pytest.mark.sqlite
     def test_values_of_other_types_are_passed_over(self, filled_url: str) -> None:
@@ -348,6 +350,9 @@ class TestDocuments:
             for table in (runs, its_table):
                 itself = table.c.run_id == wanted[4].run_id
                 connection.execute(update(table).where(itself).values(run_id=broken))
+            for table in (runs, partitions.document_table(connection, wanted[7].month)):
+                itself = table.c.run_id == wanted[7].run_id
+                connection.execute(update(table).where(itself).values(run_id=text("x'30ff'")))
             for number, column in ((5, "started_at_ms"), (6, "status")):
                 itself = runs.c.run_id == wanted[number].run_id
                 value = text("CAST(x'ff' AS TEXT)")
@@ -362,8 +367,10 @@ class TestDocuments:
         with tampering(filled_url) as connection:
             assert versions(connection) == {2: MONTHS * EACH}
             assert connection.exec_driver_sql(query).scalar() == 1
-            after = select(runs).where(runs.c.run_id > wanted[6].run_id).order_by(runs.c.run_id)
-            assert connection.execute(after).all() == wanted[7:]
+            after = select(runs).where(runs.c.run_id > wanted[7].run_id).order_by(runs.c.run_id)
+            rows = connection.execute(after).all()
+            assert rows[:-1] == wanted[8:]
+            assert (rows[-1].schema_version, rows[-1].attempts) == (2, None)
 
     def test_large_ones_are_committed_by_themselves(self, empty_url: str) -> None:
         """Neither memory nor the time that writers wait grows with them."""
