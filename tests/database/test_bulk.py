@@ -25,7 +25,7 @@ def rows(count: int) -> list[dict[str, Any]]:
             "run_id": f"r{number:04}",
             "month": Month(2026, 8),
             "revision": 2**31 - 1,
-            "schema_version": 1,
+            "schema_version": 2,
             "org_id": TEXTS[number % len(TEXTS)],
             "workspace_id": "w",
             "automation_id": "a",

@@ -43,6 +43,7 @@ CHECKED = {
     ("months", "state"): "attached",
     ("imports", "state"): "done",
     ("holds", "kind"): "run",
+    ("runs", "schema_version"): 2,
 }
 
 
@@ -56,8 +57,10 @@ def store(store_url: str) -> Iterator[Store]:
 
 def value_for(column: Column[Any]) -> Any:
     """A value of the column's type; hard text, if it is a text."""
+    if (checked := CHECKED.get((str(column.table.name), column.name))) is not None:
+        return checked
     if isinstance(column.type, EscapedText):
-        return CHECKED.get((str(column.table.name), column.name), HARD)
+        return HARD
     if isinstance(column.type, MonthKey):
         return MONTH
     return b"\0\xff" * 4 if isinstance(column.type, LargeBinary) else column.type.python_type(1)
