@@ -12,7 +12,8 @@ Rules of this folder; delete what does not apply, answer what does.
   `run_documents` changes every table named `run_documents_YYYY_MM` as well. Find them with
   `sa.inspect(op.get_bind()).get_table_names()`.
 * Views read the table `runs`. One that drops or renames what they name drops them first, and makes
-  them again: see 0005. A table that is rebuilt loses no check: see 0007 for how SQLite gets one.
+  them again: see 0005.
+* SQLite cannot add a check to a table that is there: see `change_table` in 0007.
 * One that makes room and one that fills it are two revisions: what Alembic has noted as done is not
   done again. The second, a data revision, is written by the template in CONTRIBUTING.md.
 * To commit within a revision, use `op.get_context().autocommit_block()`, and what was done before it
