@@ -14,12 +14,17 @@ import click
 
 from benchmarks.checkouts import ROOT
 from benchmarks.page import is_complete, readme_table, render
+from benchmarks.questions import tables as questions
 from benchmarks.results import Results
 
 PUBLISHED: Final = ROOT / "benchmarks" / "results" / "published.json"
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
 README: Final = ROOT / "README.md"
+QUESTIONS: Final = ROOT / "docs" / "questions.md"
 _TABLE: Final = re.compile(r"(?<=<!-- generated: figures -->\n).*?(?=<!-- end: figures -->)", re.S)
+_TABLES: Final = re.compile(
+    r"(?<=<!-- generated: questions -->\n).*?(?=<!-- end: questions -->)", re.S
+)
 
 
 def wanted_readme(results: Results) -> str:
@@ -28,6 +33,12 @@ def wanted_readme(results: Results) -> str:
     if not is_complete(results):
         return text
     return _TABLE.sub(lambda _: f"{readme_table(results)}\n", text, count=1)
+
+
+def wanted_questions() -> str:
+    """Return the page of the questions with the figures that were measured last."""
+    made = questions.render(Results.load(questions.MEASURED))
+    return _TABLES.sub(lambda _: f"{made}\n", QUESTIONS.read_text(), count=1)
 
 
 @click.command()
@@ -39,6 +50,7 @@ def main(file: Path | None) -> None:
         results.save(PUBLISHED)
     PAGE.write_text(render(results))
     README.write_text(wanted_readme(results))
+    QUESTIONS.write_text(wanted_questions())
 
 
 if __name__ == "__main__":
