@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Stamps instead of phony targets: the second `make` starts at once.
 $(STAMP): pyproject.toml
@@ -97,6 +97,11 @@ mutation: $(STAMP)  ## Change the rules of choice, cursors and claims, and see w
 .PHONY: bench
 bench: $(STAMP) $(BENCH_STAMP)  ## Measure everything; AGAINST=HEAD^ measures that commit, too
 	$(BIN)/python -m benchmarks $(if $(AGAINST),--against $(AGAINST)) $(OPTIONS)
+
+.PHONY: bench-questions
+bench-questions: $(STAMP)  ## Measure the questions of docs/questions.md at 10,000 to 1,000,000 runs
+	$(BIN)/python -m benchmarks.questions
+	$(BIN)/python -m benchmarks.publish
 
 .PHONY: bench-quick
 bench-quick: $(STAMP) $(BENCH_STAMP)  ## Check in a minute that everything measured stores the same

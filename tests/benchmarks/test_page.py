@@ -8,7 +8,15 @@ import pytest
 
 from benchmarks.page import SUITES, is_complete, readme_table, render
 from benchmarks.peers import ENGINE, LOADERS, SERVERS
-from benchmarks.publish import PAGE, PUBLISHED, README, wanted_readme
+from benchmarks.publish import (
+    PAGE,
+    PUBLISHED,
+    QUESTIONS,
+    README,
+    wanted_questions,
+    wanted_readme,
+)
+from benchmarks.questions import asked, tables
 from benchmarks.results import Results, before
 from benchmarks.sizes import FULL, QUICK, are_full
 from benchmarks.suites import importing, serving, starts
@@ -28,6 +36,23 @@ def test_the_page_is_current() -> None:
 def test_the_table_of_the_readme_is_current() -> None:
     """It has the figures of the last complete results that were published."""
     assert README.read_text() == wanted_readme(published()), "run make docs"
+
+
+def test_the_page_of_the_questions_is_current() -> None:
+    """With the figures that were measured last."""
+    assert QUESTIONS.read_text() == wanted_questions(), "run make docs"
+
+
+def test_every_question_was_measured_at_a_million_runs() -> None:
+    """On both databases; and there are fourteen."""
+    results = Results.load(tables.MEASURED)
+    case = tables.case_of(1_000_000)
+
+    assert results.setting["runs"] == [10_000, 100_000, 1_000_000]
+    assert {one.number for one in asked.QUESTIONS} == set(range(1, 15))
+    for question in asked.QUESTIONS:
+        for name in tables.DATABASES:
+            assert results.median(case, name, question.words), (question.words, name)
 
 
 def test_the_page_begins_with_ten_figures() -> None:

@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import URL
 
 from benchmarks.page import SUITES
+from benchmarks.questions.tables import DATABASES, case_of, render
 from benchmarks.results import Key, Results, before, is_before
 from benchmarks.sizes import QUICK
 from benchmarks.suites import databases, importing, serving, starts
@@ -50,6 +51,24 @@ def test_a_suite_measures_what_it_should(name: str, tmp_path: Path, postgresql_s
     assert len(lines) > 2
     assert results.setting["suites"] == [name]
     assert [key for key in expected(name) if key not in results.series] == []
+
+
+@pytest.mark.postgresql
+@pytest.mark.sqlite
+def test_every_question_is_asked(tmp_path: Path, postgresql_server: URL) -> None:
+    """At a small size; one that read documents where there are none would end with an error."""
+    file, url = tmp_path / "questions.json", postgresql_server.render_as_string(hide_password=False)
+    command = [sys.executable, "-m", "benchmarks.questions", "--runs", "120", "--server", url]
+
+    done = subprocess.run(
+        [*command, "--results", str(file)], cwd=REPOSITORY, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr
+    found = Results.load(file)
+    assert done.stdout == f"{render(found)}\n"
+    assert set(found.subjects(case_of(120))) == set(DATABASES)
+    assert found.setting["indexes"]["SQLite"]["the dearest"] == ["ix_runs_cost"]
 
 
 def expected(suite: str) -> list[Key]:
