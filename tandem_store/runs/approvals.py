@@ -6,30 +6,22 @@ nothing.
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, Final
 
-import orjson
 from sqlalchemy import ColumnElement, Row, Select, select, tuple_
 
 from tandem_store.column_types import as_stored
 from tandem_store.database.damaged_rows import DAMAGE, RowTypes, damaged_run
 from tandem_store.database.dialect import unindexed
-from tandem_store.errors import InvalidCursorError
 from tandem_store.records import RunFilter, RunStatus, WaitsFor
 from tandem_store.runs.context import RunsContext
+from tandem_store.runs.cursors import Cursors
 from tandem_store.runs.listing import LARGEST_PAGE
+from tandem_store.runs.orders import Position
 from tandem_store.runs.selection import Selection
 from tandem_store.stored_text import AsStored
 from tandem_store.tables import runs
-
-#: Grows when cursors change their form; an older one is refused, not misread.
-_VERSION: Final = 1
-_LARGEST_BIGINT: Final = 2**63 - 1
-#: The most that base64 may lack at its end; more than it lacks does no harm.
-_PADDING: Final = b"=="
 
 _COLUMNS: Final = (
     runs.c.run_id,
@@ -106,16 +98,19 @@ def approvals(
         raise TypeError(f"limit is a whole number, not {limit!r}")
     if not 1 <= limit <= LARGEST_PAGE:
         raise ValueError(f"limit is {limit}; a page holds 1 to {LARGEST_PAGE:,} approvals")
-    cursors = _Cursors(context.selection(run_filter), overdue)
-    query = _waiting(cursors.selection, now_ms if overdue else None)
+    selection = context.selection(run_filter)
+    cursors = Cursors([selection.facts(), "approvals", overdue], runs.c.gate_requested_at_ms)
+    query = _waiting(selection, now_ms if overdue else None)
     if cursor is not None:
-        query = query.where(_behind(*cursors.decode(cursor)))
+        query = query.where(_behind(cursors.decode(cursor)))
     # One more than asked for shows whether there is another page.
-    rows = context.connection.execute(query.limit(limit + 1), cursors.selection.values()).all()
-    return ApprovalPage(
-        tuple(_approval(row, now_ms) for row in rows[:limit]),
-        cursors.encode(rows[limit - 1]) if len(rows) > limit else None,
-    )
+    rows = context.connection.execute(query.limit(limit + 1), selection.values()).all()
+    shown, next_cursor = rows[:limit], None
+    if len(rows) > limit:
+        last = shown[-1]
+        position = Position(last.gate_requested_at_ms, AsStored(last.stored_id))
+        next_cursor = cursors.encode(position)
+    return ApprovalPage(tuple(_approval(row, now_ms) for row in shown), next_cursor)
 
 
 def _waiting(selection: Selection, expired_before_ms: int | None) -> Select[Any]:
@@ -131,11 +126,9 @@ def _waiting(selection: Selection, expired_before_ms: int | None) -> Select[Any]
     return query
 
 
-def _behind(requested_at_ms: int, run_id: str) -> ColumnElement[bool]:
-    return tuple_(*_ORDER) < tuple_(requested_at_ms, AsStored(run_id), types=_KEY_TYPES)
-
-
-_KEY_TYPES: Final = [column.type for column in _ORDER]
+def _behind(position: Position) -> ColumnElement[bool]:
+    key = (position.value, position.run_id)
+    return tuple_(*_ORDER) < tuple_(*key, types=[column.type for column in _ORDER])
 
 
 def _approval(row: Row[Any], now_ms: int) -> PendingApproval:
@@ -163,53 +156,3 @@ def _given(value: Any, what: str) -> Any:
     if value is None:
         raise TypeError(f"a gate without a {what}")
     return value
-
-
-@dataclass(frozen=True, slots=True)
-class _Cursors:
-    """The cursors of one list: JSON in URL-safe base64, with a check of what it depends on."""
-
-    selection: Selection
-    overdue: bool
-
-    def encode(self, row: Row[Any]) -> str:
-        """Return the cursor of the page behind an approval."""
-        return self._encode(row.gate_requested_at_ms, row.stored_id)
-
-    def decode(self, cursor: str) -> tuple[int, str]:
-        """Return time and id of the approval before the page. Raises ``InvalidCursorError``."""
-        position = _position(cursor)
-        if position is None or not self._has_made(cursor, position):
-            raise InvalidCursorError(
-                "The cursor is damaged, or was made for another filter or tenant. Use it with the "
-                "same filter as the page it came from, or start again without a cursor."
-            )
-        return position
-
-    def _has_made(self, cursor: str, position: tuple[int, str]) -> bool:
-        # Making it again compares the check and everything else at once.
-        try:
-            return self._encode(*position) == cursor
-        except orjson.JSONEncodeError:
-            return False  # a filter for text that no run can have, which no page was ever made of
-
-    def _encode(self, at_ms: int, run_id: str) -> str:
-        body = {"v": _VERSION, "order": "requested", "at": at_ms, "id": run_id}
-        selected = [body, self.selection.facts(), self.overdue]
-        check = sha256(_json(selected)).hexdigest()[:16]
-        return urlsafe_b64encode(_json({**body, "check": check})).decode().rstrip("=")
-
-
-def _json(value: Any) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-
-
-def _position(cursor: str) -> tuple[int, str] | None:
-    try:
-        body: Any = orjson.loads(urlsafe_b64decode(cursor.encode() + _PADDING))
-        at_ms, run_id = body["at"], body["id"]
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return None
-    if type(at_ms) is not int or type(run_id) is not str or "\0" in run_id:
-        return None
-    return (at_ms, run_id) if 0 <= at_ms <= _LARGEST_BIGINT else None

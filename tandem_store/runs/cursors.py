@@ -15,13 +15,16 @@ import math
 import re
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, Self
 from uuid import UUID
 
 import orjson
+from sqlalchemy import Column
 
 from tandem_store.errors import InvalidCursorError
 from tandem_store.records import RunOrder
@@ -52,10 +55,10 @@ _NO_CURSOR: Final = (ValueError, LookupError, TypeError, AttributeError, struct.
 
 @dataclass(frozen=True)
 class Cursors:
-    """The cursors of one listing: of these runs, in this order."""
+    """The cursors of one list: of what it depends on, as JSON values, and what it is sorted by."""
 
-    selection: Selection
-    ordering: Ordering
+    facts: Any
+    column: Column[Any]
 
     def encode(self, position: Position) -> str:
         """Return the cursor of the page beside ``position``."""
@@ -64,27 +67,30 @@ class Cursors:
         return urlsafe_b64encode(body + check).decode().rstrip("=")
 
     def decode(self, cursor: str) -> Position:
-        """Return the position in a cursor of this listing.
+        """Return the position in a cursor of this list.
 
         Raises ``InvalidCursorError`` for any other text.
         """
-        for read, write in ((_read, self.encode), (_from_json, self._encode_as_json)):
-            try:
+        for read, write in self._forms():
+            # JSON has no form for a filter for text that no run can have, which no page was ever
+            # made of.
+            with suppress(*_NO_CURSOR):
                 position = read(urlsafe_b64decode(cursor.encode() + _PADDING))
-                # Making it again compares the check and everything else at once. JSON has no form
-                # for a filter for text that no run can have, which no page was ever made of.
+                # Making it again compares the check and everything else at once.
                 if self._is_one(position) and write(position) == cursor:
                     return position
-            except _NO_CURSOR:
-                continue
         raise InvalidCursorError(
             "The cursor is damaged, or was made for another filter, tenant or order. Use it "
             "with the same filter as the page it came from, or start again without a cursor."
         )
 
+    def _forms(self) -> Iterator[tuple[Callable[[bytes], Position], Callable[[Position], str]]]:
+        """Yield what reads and what writes each form that a cursor may have."""
+        yield _read, self.encode
+
     def _is_one(self, position: Position) -> bool:
         """Return whether the list can have a run at the position."""
-        value, column = position.value, self.ordering.column
+        value, column = position.value, self.column
         if "\0" in position.run_id:
             return False
         if value is None:
@@ -95,12 +101,30 @@ class Cursors:
 
     @cached_property
     def _selected(self) -> bytes:
-        """The selection and its order as JSON, made once for the two or three cursors of a page."""
-        return _json([self.selection.facts(), self.ordering.order, self.ordering.newest_first])
+        """What the list depends on, made once for the two or three cursors of a page."""
+        return _json(self.facts)
+
+
+@dataclass(frozen=True)
+class RunCursors(Cursors):
+    """The cursors of a list of runs, which may be of version 2."""
+
+    selection: Selection
+    ordering: Ordering
+
+    @classmethod
+    def of(cls, selection: Selection, ordering: Ordering) -> Self:
+        """Return the cursors of the runs of a selection in an order."""
+        facts = [selection.facts(), ordering.order, ordering.newest_first]
+        return cls(facts, ordering.column, selection, ordering)
+
+    def _forms(self) -> Iterator[tuple[Callable[[bytes], Position], Callable[[Position], str]]]:
+        yield from super()._forms()
+        # That version had one order.
+        if self.ordering.order is RunOrder.CREATED:
+            yield _from_json, self._encode_as_json
 
     def _encode_as_json(self, position: Position) -> str:
-        if self.ordering.order is not RunOrder.CREATED:
-            raise ValueError("that version had one order")
         body = {
             "v": _JSON_VERSION,
             "order": "newest" if self.ordering.newest_first else "oldest",

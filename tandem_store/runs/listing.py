@@ -26,7 +26,7 @@ from tandem_store.records import (
 )
 from tandem_store.runs import detached_runs
 from tandem_store.runs.context import RunsContext
-from tandem_store.runs.cursors import Cursors
+from tandem_store.runs.cursors import RunCursors
 from tandem_store.runs.orders import Ordering, Position, Side, Stretch
 from tandem_store.runs.selection import Shape, Tenancy
 from tandem_store.stored_text import AsStored
@@ -86,7 +86,7 @@ def list(  # noqa: A001 - the name of the method
     if not 1 <= limit <= LARGEST_PAGE:
         raise ValueError(f"limit is {limit}; a page holds 1 to {LARGEST_PAGE:,} runs")
     ordering = Ordering(_order(order_by), newest_first)
-    cursors = Cursors(context.selection(run_filter), ordering)
+    cursors = RunCursors.of(context.selection(run_filter), ordering)
     start = None if cursor is None else cursors.decode(cursor)
     # One more than asked for shows whether there is another page.
     rows = _read(context, cursors, start, limit + 1)
@@ -111,7 +111,7 @@ def _order(order_by: RunOrder | str) -> RunOrder:
 
 
 def _read(
-    context: RunsContext, cursors: Cursors, start: Position | None, wanted: int
+    context: RunsContext, cursors: RunCursors, start: Position | None, wanted: int
 ) -> Sequence[Values]:
     """Return at most so many rows from a position on, the nearest first."""
     selection = cursors.selection

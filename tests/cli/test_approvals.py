@@ -99,7 +99,7 @@ def test_a_page_is_continued_by_its_cursor(cli: Cli, ask: Ask) -> None:
         ask(f"r{hours}", hours=hours)
 
     first = cli("approvals", "list", "--limit", "2")
-    (cursor,) = [word for word in first.stderr.split() if word.startswith("ey")]
+    cursor = first.stderr.split("--cursor ")[1].strip()
 
     assert "r1" in first.stdout
     assert "r3" not in first.stdout

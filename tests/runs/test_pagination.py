@@ -23,7 +23,7 @@ from tandem_store import (
     open_store,
 )
 from tandem_store.records import RunOrder
-from tandem_store.runs.cursors import Cursors
+from tandem_store.runs.cursors import RunCursors
 from tandem_store.runs.orders import Ordering, Position, Side
 from tandem_store.runs.selection import Selection
 from tests.support import legacy_runs
@@ -34,7 +34,7 @@ from tests.support.run_records import new_run
 ENGINES = "automation-v2-run-02c93153-c250-432c-9d4f-d6cde090c2e5"
 IDS = st.text(alphabet="ab\0\x01\U0001f600é", max_size=3)
 KEYS = st.tuples(st.integers(0, 2), IDS)
-CURSORS = Cursors(Selection(), Ordering())
+CURSORS = RunCursors.of(Selection(), Ordering())
 STEPS = st.lists(st.tuples(st.sampled_from(["add", "delete"]), KEYS), max_size=4)
 
 
@@ -390,7 +390,7 @@ def test_the_version_before_knew_no_other_order() -> None:
     """Its positions are times of creation."""
     for order in set(RunOrder) - {RunOrder.CREATED}:
         with pytest.raises(InvalidCursorError):
-            Cursors(Selection(), Ordering(order)).decode(in_json(1, "r"))
+            RunCursors.of(Selection(), Ordering(order)).decode(in_json(1, "r"))
 
 
 @pytest.mark.parametrize(
@@ -400,7 +400,7 @@ def test_the_version_before_knew_no_other_order() -> None:
 @pytest.mark.parametrize("side", Side)
 def test_a_cursor_is_read_as_it_was_written(run_id: str, order: RunOrder, side: Side) -> None:
     """Whatever the id, the order and the direction."""
-    cursors = Cursors(Selection(), Ordering(order))
+    cursors = RunCursors.of(Selection(), Ordering(order))
     value = 0.1 if order is RunOrder.COST else 7
     for place in (value, None) if cursors.ordering.column.nullable else (value,):
         position = Position(place, run_id, side)
