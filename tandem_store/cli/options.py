@@ -48,6 +48,21 @@ def as_json(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
+def page(command: Command) -> Command:
+    """Add ``--limit`` and ``--cursor``, the size of a page and where it begins."""
+    command = click.option(
+        "--cursor", metavar="TEXT", help="Continue after a page that printed this cursor."
+    )(command)
+    return click.option(
+        "--limit",
+        metavar="N",
+        type=click.IntRange(1, 1_000),
+        default=50,
+        show_default=True,
+        help="The number of items on a page.",
+    )(command)
+
+
 def fail_if_any(command: Command) -> Command:
     """Add ``--fail-if-any`` as ``fail_if_any``."""
     return click.option(

@@ -17,7 +17,7 @@ from tandem_store.database.dialect import unindexed
 from tandem_store.records import RunFilter, RunStatus, WaitsFor
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.cursors import Cursors
-from tandem_store.runs.listing import LARGEST_PAGE
+from tandem_store.runs.listing import refuse_wrong_limit
 from tandem_store.runs.orders import Position
 from tandem_store.runs.selection import Selection
 from tandem_store.stored_text import AsStored
@@ -94,10 +94,7 @@ def approvals(
     now_ms: int,
 ) -> ApprovalPage:
     """Return one page of the approvals that runs wait for; ``overdue``: only of those."""
-    if type(limit) is not int:
-        raise TypeError(f"limit is a whole number, not {limit!r}")
-    if not 1 <= limit <= LARGEST_PAGE:
-        raise ValueError(f"limit is {limit}; a page holds 1 to {LARGEST_PAGE:,} approvals")
+    refuse_wrong_limit(limit)
     selection = context.selection(run_filter)
     cursors = Cursors([selection.facts(), "approvals", overdue], runs.c.gate_requested_at_ms)
     query = _waiting(selection, now_ms if overdue else None)

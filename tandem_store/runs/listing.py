@@ -81,10 +81,7 @@ def list(  # noqa: A001 - the name of the method
     newest_first: bool,
 ) -> Page:
     """Return one page of the runs that pass the filter."""
-    if type(limit) is not int:
-        raise TypeError(f"limit is a whole number, not {limit!r}")
-    if not 1 <= limit <= LARGEST_PAGE:
-        raise ValueError(f"limit is {limit}; a page holds 1 to {LARGEST_PAGE:,} runs")
+    refuse_wrong_limit(limit)
     ordering = Ordering(_order(order_by), newest_first)
     cursors = RunCursors.of(context.selection(run_filter), ordering)
     start = None if cursor is None else cursors.decode(cursor)
@@ -99,6 +96,14 @@ def list(  # noqa: A001 - the name of the method
         next_cursor=None if after is None else cursors.encode(after),
         previous_cursor=None if before is None else cursors.encode(before),
     )
+
+
+def refuse_wrong_limit(limit: int) -> None:
+    """Raise ``TypeError`` or ``ValueError`` unless a page may have so many items."""
+    if type(limit) is not int:
+        raise TypeError(f"limit is a whole number, not {limit!r}")
+    if not 1 <= limit <= LARGEST_PAGE:
+        raise ValueError(f"limit is {limit}; a page holds 1 to {LARGEST_PAGE:,} items")
 
 
 def _order(order_by: RunOrder | str) -> RunOrder:

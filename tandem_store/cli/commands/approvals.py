@@ -25,15 +25,7 @@ def approvals(url: str) -> None:
 @click.option("--org", metavar="ID", help="Runs of this organisation.")
 @click.option("--workspace", metavar="ID", help="Runs of this workspace.")
 @click.option("--overdue", is_flag=True, help="Only requests that have expired.")
-@click.option(
-    "--limit",
-    metavar="N",
-    type=click.IntRange(1, 1_000),
-    default=50,
-    show_default=True,
-    help="The number of approvals on a page.",
-)
-@click.option("--cursor", metavar="TEXT", help="Continue after a page that printed this cursor.")
+@options.page
 @options.fail_if_any
 @options.as_json
 @click.pass_context

@@ -35,15 +35,7 @@ def runs(url: str) -> None:
     help="By what the runs are sorted, the newest or greatest first.",
 )
 @click.option("--reverse", is_flag=True, help="The oldest, or least, first.")
-@click.option(
-    "--limit",
-    metavar="N",
-    type=click.IntRange(1, 1_000),
-    default=50,
-    show_default=True,
-    help="The number of runs on a page.",
-)
-@click.option("--cursor", metavar="TEXT", help="Continue after a page that printed this cursor.")
+@options.page
 @click.option("--all", "everything", is_flag=True, help="All runs, in blocks of 1,000.")
 @options.fields(
     help="Only these columns, in this order, named as in --json; or times without their _ms.",
