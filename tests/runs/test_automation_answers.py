@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tandem_store import PendingApproval, RunRecord, Store, open_store
+from tandem_store import PendingApproval, RunFilter, RunRecord, Store, clock, open_store
 from tandem_store.clock import EPOCH
+from tandem_store.records import QueueReason, RunGroup, RunStatus, WaitsFor
 from tandem_store.runs import RunReader
 from tandem_store.testing.strategies import runs
 from tests.importer.traps import lay_all
@@ -64,6 +65,39 @@ def assert_answers_agree(store: Store, now_ms: int, since_ms: int) -> None:
             assert found is not None
             assert found.estimated_cost_usd == pytest.approx(one["estimated_cost_usd"], abs=1e-9)
             assert without_cost([asdict(found)]) == without_cost([one])
+
+        assert_runs_agree(tx.runs, records)
+
+
+def assert_runs_agree(runs: RunReader, records: list[RunRecord]) -> None:
+    """The answers about single runs: groups, waiting, back-off; and tokens by day."""
+    now_ms = clock.now_ms()
+    by_id = {run.run_id: run for run in records}
+    summaries = {run.run_id: run for run in runs.list(limit=1_000).items}
+    assert summaries.keys() == by_id.keys()
+    for run_id, summary in summaries.items():
+        assert summary.group == plain_answers.group(by_id[run_id])
+        assert (summary.waits_for, summary.waits_for_detail) == plain_answers.waits_for(
+            by_id[run_id]
+        )
+
+    def ids(**conditions: Any) -> set[str]:
+        return {one.run_id for one in runs.list(RunFilter(**conditions), limit=1_000).items}
+
+    for group in RunGroup:
+        assert ids(group=group) == {
+            one.run_id for one in records if plain_answers.group(one) == group
+        }
+    for kind in WaitsFor:
+        waiting = {one.run_id for one in records if plain_answers.waits_for(one)[0] == kind}
+        assert ids(waits_for=kind) == waiting
+    for due in (True, False):
+        assert ids(due=due) == {
+            one.run_id for one in records if plain_answers.is_due(one, now_ms) is due
+        }
+    days = {(one.day - EPOCH.date()).days: one for one in runs.stats(by="day") if one.day}
+    found = {day: (one.runs, one.total_tokens) for day, one in days.items()}
+    assert found == plain_answers.tokens_by_day(records)
 
 
 def without_cost(found: Any) -> list[dict[str, Any]]:
@@ -118,6 +152,21 @@ GATES = st.fixed_dictionaries(
         ),
     },
 )
+#: Reasons to wait, of which several may come together.
+WAITING = st.fixed_dictionaries(
+    {"status": st.sampled_from([status.value for status in RunStatus])},
+    optional={
+        "pause_reason": st.sampled_from(["", "budget\0"]),
+        "scheduler": st.fixed_dictionaries(
+            {"queue_reason": st.none() | st.sampled_from([one.value for one in QueueReason])},
+            optional={
+                "resource_key": st.sampled_from(["", "gpu"]),
+                "rate_limited_provider": st.just("acme-ai"),
+                "retry_after_ms": TIMES | st.just(2**64 - 1),
+            },
+        ),
+    },
+)
 
 
 @st.composite
@@ -142,6 +191,9 @@ def telling_runs(draw: st.DrawFn) -> RunRecord:
         checkpoint["node_attempts"] = draw(st.dictionaries(st.text(max_size=2), TIMES, max_size=3))
     if draw(st.booleans()):
         checkpoint["awaiting_gate"] = {"requested_at_ms": 0, **draw(GATES)}
+    if draw(st.booleans()):
+        value |= draw(WAITING)
+        checkpoint["blocked_nodes"] = draw(st.sampled_from([[], ["upload", "draft"]]))
     return RunRecord.model_validate(value)
 
 

@@ -113,6 +113,52 @@ def approvals(records: Iterable[RunRecord], now_ms: int) -> list[dict[str, Any]]
     return sorted(found, key=lambda one: (one["requested_at_ms"], one["run_id"]), reverse=True)
 
 
+def group(run: RunRecord) -> str:
+    """The group of a run: the first that fits, but one that has ended waits at no gate."""
+    has_gate = run.checkpoint.awaiting_gate is not None and run.status not in ENDED
+    if run.status == "queued":
+        return "queued"
+    if run.status in {"awaiting_approval", "blocked", "paused"} or has_gate:
+        return "waiting"
+    if run.status in {"failed", "cancelled"}:
+        return "failed"
+    return "completed" if run.status == "completed" else "active"
+
+
+def waits_for(run: RunRecord) -> tuple[str | None, str | None]:
+    """What a run waits for, and which one: the first that fits."""
+    gate, scheduler = run.checkpoint.awaiting_gate, run.scheduler
+    if run.status in ENDED - {"blocked"}:
+        return None, None
+    if gate is not None and run.status != "blocked":
+        return "approval", gate.title
+    if scheduler is not None and scheduler.queue_reason is not None:
+        which = scheduler.resource_key or scheduler.rate_limited_provider
+        return str(scheduler.queue_reason), which
+    if run.checkpoint.blocked_nodes:
+        return "blocked_node", run.checkpoint.blocked_nodes[0]
+    return (None, None) if run.pause_reason is None else ("pause", run.pause_reason)
+
+
+def is_due(run: RunRecord, now_ms: int) -> bool | None:
+    """Whether a queued run may start; None if it is not queued."""
+    if run.status != "queued":
+        return None
+    scheduler = run.scheduler
+    if scheduler is None or scheduler.queue_reason != "retry_backoff":
+        return True
+    return scheduler.retry_after_ms is None or scheduler.retry_after_ms <= now_ms
+
+
+def tokens_by_day(records: Iterable[RunRecord]) -> dict[int, tuple[int, int]]:
+    """Runs and tokens by the day of creation, counted from 1970."""
+    found: dict[int, tuple[int, int]] = {}
+    for run in records:
+        runs, tokens = found.get(day := run.created_at_ms // 86_400_000, (0, 0))
+        found[day] = runs + 1, tokens + run.total_tokens
+    return found
+
+
 def activity(records: Iterable[RunRecord], since_ms: int) -> list[dict[str, Any]]:
     """What each automation did last, does now, and did since a time; the last active first."""
     runs_of: dict[str, list[RunRecord]] = {}
