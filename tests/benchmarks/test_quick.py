@@ -68,7 +68,7 @@ def test_every_question_is_asked(tmp_path: Path, postgresql_server: URL) -> None
     found = Results.load(file)
     assert done.stdout == f"{render(found)}\n"
     assert set(found.subjects(case_of(120))) == set(DATABASES)
-    assert found.setting["indexes"]["SQLite"]["the dearest"] == ["ix_runs_cost"]
+    assert found.setting["indexes"]["SQLite"]["the most expensive"] == ["ix_runs_cost"]
 
 
 def expected(suite: str) -> list[Key]:
