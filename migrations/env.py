@@ -116,7 +116,10 @@ def main() -> None:
 
 
 if context.is_offline_mode():
-    raise CommandError("--sql is not supported: a migration looks at the months that exist.")
+    raise CommandError(
+        "--sql is not supported: the revisions read the database to find its months. Run alembic "
+        "without --sql, or tandem-store db upgrade."
+    )
 try:
     main()
 except StoreError as error:

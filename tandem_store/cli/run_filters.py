@@ -46,25 +46,25 @@ def since_and_until(what: str) -> tuple[Decorator, Decorator]:
 _CONDITIONS: Final = (
     _names("--id", "ID", "The run with this id"),
     _names("--automation", "ID", "Runs of this automation"),
-    _names("--automation-name", "NAME", "Runs whose definition has this name"),
+    _names("--automation-name", "NAME", "Runs whose definition has exactly this name"),
     _choice("--status", RunStatus, "Runs with this status"),
-    _choice("--group", RunGroup, "Runs in this group of the engine's panel"),
+    _choice("--group", RunGroup, "Runs in this group, as in the engine's panel"),
     _choice("--waits-for", WaitsFor, "Runs that wait for this"),
     click.option(
         "--due/--not-due",
         default=None,
-        help="Only queued runs that may start now, or only those that back off.",
+        help="Only queued runs that may start now, or only those that back off until later.",
     ),
     click.option(
         "--stuck",
         metavar="LENGTH",
         type=Length(),
-        help="Runs of which nothing was heard for so long, such as 1h: running ones, and queued "
-        "ones that were due; and runs whose lease has ended.",
+        help="Runs that were not updated for this long, such as 1h: running or pausing, or queued "
+        "and due; and runs whose lease has ended.",
     ),
     _choice("--stop-kind", StopKind, "Runs that were stopped in this way"),
     _names("--trigger", "TYPE", "Runs that this kind of trigger started"),
-    _choice("--profile", ExecutionProfile, "Runs that follow their definition this strictly"),
+    _choice("--profile", ExecutionProfile, "Runs with this execution profile"),
     _names("--definition-version", "TEXT", "Runs with this version of their definition"),
     click.option(
         "--text",
@@ -84,19 +84,19 @@ _CONDITIONS: Final = (
         "--min-duration",
         metavar="LENGTH",
         type=Length(),
-        help="Runs that took so long or longer: 90s, 30min, 2h, 7d or 2w.",
+        help="Runs that took at least this long: 90s, 30min, 2h, 7d or 2w.",
     ),
     click.option(
         "--min-cost",
         metavar="USD",
         type=click.FloatRange(min=0),
-        help="Runs that cost so many US dollars or more.",
+        help="Runs that cost at least this many US dollars.",
     ),
     click.option(
         "--min-tokens",
         metavar="N",
         type=click.IntRange(0, 2**63 - 1),
-        help="Runs that used so many tokens or more.",
+        help="Runs that used at least this many tokens.",
     ),
 )
 _OTHER_TIMES: Final = (

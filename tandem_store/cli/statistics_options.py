@@ -53,7 +53,7 @@ def time(command: Command) -> Command:
         type=click.Choice([one.value for one in _TIMES]),
         default=StatisticsTime.CREATED.value,
         show_default=True,
-        help="The time that day, week and month are of, and --since and --until.",
+        help="The time of a run that days, weeks, months, --since and --until refer to.",
     )(command)
 
 

@@ -187,6 +187,18 @@ def test_all_pages_are_one_list(cli: Cli, add: Add, monkeypatch: pytest.MonkeyPa
     assert nothing == {"items": [], "next_cursor": None, "left_out": []}
 
 
+@pytest.mark.parametrize("command", ["runs", "approvals"])
+def test_a_shortened_id_in_a_filter_is_explained(cli: Cli, add: Add, command: str) -> None:
+    """Lists on a terminal show short ids, which a filter does not take."""
+    add("automation-v2-run-1", automation_id="automation-v2-824f5271")
+
+    short = cli(command, "list", "--automation", "824f5271")
+    other = cli(command, "list", "--org", "nobody")
+
+    assert "need complete ids" in short.stderr
+    assert "complete ids" not in other.stderr
+
+
 def test_a_monitor_is_told_by_the_exit_code(cli: Cli, add: Add) -> None:
     """3 if there are any, 0 if there are none; what was found is printed all the same."""
     add("done")

@@ -424,7 +424,7 @@ class TestSaidBefore:
         assert 0 < told["seconds"] < 60
         assert (told["backup_bytes"] is None) == (database == "postgresql")
         assert "0007      Fill in what people ask of a run" in shown.stdout
-        assert f"{MONTHS * EACH} runs to be filled in from their documents: about" in shown.stdout
+        assert f"{MONTHS * EACH} runs to fill in from their documents: about" in shown.stdout
 
     def test_it_counts_only_what_is_left(self, filled_url: str) -> None:
         """After a kill."""
@@ -445,13 +445,13 @@ class TestSaidBefore:
         done = command("--db", filled_url, "db", "upgrade")
 
         assert done.exit_code == 0
-        assert f"{MONTHS * EACH} runs to be filled in" in done.stderr
+        assert f"{MONTHS * EACH} runs to fill in" in done.stderr
 
     def test_there_is_nothing_to_do_at_head(self, store_url: str) -> None:
         """Which most deploys find."""
         told = command("--db", store_url, "db", "upgrade", "--dry-run")
 
-        assert "Nothing is to be done" in told.stdout
+        assert "There is nothing to do" in told.stdout
 
     def test_a_new_store_is_not_made(self, empty_url: str) -> None:
         """Only the upgrade makes one."""
@@ -487,5 +487,5 @@ class TestSaidBefore:
         done = alembic(filled_url, "upgrade", "head", "--sql")
 
         assert done.returncode != 0
-        assert "--sql is not supported: a migration looks at" in done.stderr
+        assert "--sql is not supported: the revisions read the database" in done.stderr
         assert "Traceback" not in done.stderr

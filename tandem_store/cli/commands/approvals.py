@@ -7,7 +7,7 @@ import click
 from tandem_store import RunFilter, clock, open_store
 from tandem_store.cli import exits, options, output
 from tandem_store.cli.command_table import CommandGroup
-from tandem_store.cli.views import approval_list
+from tandem_store.cli.views import approval_list, run_list
 from tandem_store.cli.views.unfinished_imports import note_unfinished_imports
 
 
@@ -43,9 +43,8 @@ def list_approvals(
 ) -> None:
     """List the approvals that runs wait for, the newest request first.
 
-    All of them are listed, however old. A run that has ended waits for nothing, also if its gate
-    was left open; in this point the list differs from the engine's panel. Runs of detached months
-    are left out.
+    All of them are listed, however old. A run that has ended is not listed, even if its gate was
+    left open; the engine's panel lists it. Runs of detached months are left out.
     """
     run_filter = RunFilter(automation_id=automation or None, org_id=org, workspace_id=workspace)
     now_ms = clock.now_ms()
@@ -59,4 +58,6 @@ def list_approvals(
         output.print_json({"items": items, "next_cursor": page.next_cursor})
     else:
         approval_list.show(page.items, page.next_cursor, now_ms)
+        if not page.items:
+            run_list.note_complete_ids(run_filter)
     context.exit(exits.of_finding(len(page.items), fail_if_any=fail_if_any))

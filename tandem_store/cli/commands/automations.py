@@ -86,7 +86,7 @@ def list_automations(url: str, since: datetime, as_json: bool) -> None:
 @_since
 @options.as_json
 def show(automation_id: str, url: str, since: datetime, as_json: bool) -> None:
-    """Show one automation: its definition, what it does, its health and its last runs.
+    """Show one automation: its definition, what it does now, its health and its last runs.
 
     With --json, print the complete definition as the engine writes it, and the figures. ID may be
     the beginning of an automation's id, if only one begins so; the prefix automation-v2- may be
@@ -123,14 +123,15 @@ def show(automation_id: str, url: str, since: datetime, as_json: bool) -> None:
     type=click.IntRange(1, 1_000),
     default=50,
     show_default=True,
-    help="How many runs that have ended are looked at.",
+    help="The number of runs: the newest that have ended.",
 )
 @options.as_json
 def health(automation_id: str, url: str, last: int, as_json: bool) -> None:
     """Show the engine's figures over the newest runs of an automation that have ended.
 
-    Runs whose outputs the engine's compaction removed, with what their checks said, are unknown:
-    they do not count for the rates of validation and repair. ID may be shortened as for show.
+    The engine's compaction removes the outputs of older runs, and the results of their checks with
+    them. Such runs are left out of "Passed validation" and "Needed repair", and are counted as
+    "Unknown outputs". ID may be shortened as for show.
     """
     with open_store(url) as store, store.read() as tx:
         note_unfinished_imports(tx)

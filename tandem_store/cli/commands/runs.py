@@ -32,13 +32,14 @@ def runs(url: str) -> None:
     type=click.Choice([order.value for order in RunOrder]),
     default=RunOrder.CREATED.value,
     show_default=True,
-    help="By what the runs are sorted, the newest or greatest first.",
+    help="What the runs are sorted by, the newest or greatest first.",
 )
-@click.option("--reverse", is_flag=True, help="The oldest, or least, first.")
+@click.option("--reverse", is_flag=True, help="The oldest or least first.")
 @options.page
-@click.option("--all", "everything", is_flag=True, help="All runs, in blocks of 1,000.")
+@click.option("--all", "everything", is_flag=True, help="List all runs; --limit is ignored.")
 @options.fields(
-    help="Only these columns, in this order, named as in --json; or times without their _ms.",
+    help="Only these columns, in this order: the names in --json; times without their _ms, such as "
+    "created_at, as text.",
     records=False,
 )
 @click.option("--absolute", is_flag=True, help="Show times instead of ages.")
@@ -133,7 +134,7 @@ def _show_rest(url: str, given: str, why: str, as_json: bool) -> None:
 @click.option(
     "--against",
     type=click.Choice(["last-completed"]),
-    help="Compare with the run with which the automation completed last before.",
+    help="Compare with the last run of the automation that completed before.",
 )
 @click.option("--all", "everything", is_flag=True, help="Show all differences, not only the first.")
 @options.as_json

@@ -34,14 +34,14 @@ def stats(
 ) -> None:
     """Count runs, tokens and estimated cost, with success and durations.
 
-    Days, weeks (which begin on Monday) and months are UTC, and of the time of creation unless
-    --time names another; a run without that time is counted under "none". Cost is in US dollars.
-    Success is the share of completed runs among those that have ended. P50 and P95 are the
-    durations, from start to end, that half and 95 % of the runs do not exceed.
+    Days, weeks (which begin on Monday) and months are UTC, and those of a run's creation unless
+    --time names another time; a run without that time is counted under "none". Cost is in US
+    dollars. Success is the share of completed runs among those that have ended. P50 and P95 are
+    durations from start to end: half of the runs, and 95 % of them, took no longer.
 
-    The store keeps the totals of months that were detached or dropped, and marks them; durations
-    are of the runs in the store only. Counts by nothing but days, weeks or months show those
-    without runs as well, and counts without them begin with the highest cost.
+    Detached and dropped months are counted too, from the totals that the store keeps, and are
+    marked; durations are those of the runs in the store only. With days, weeks or months alone, the
+    table also shows those without runs; without any of them, it begins with the highest cost.
     """
     if as_csv and as_json:
         raise click.UsageError("--csv and --json cannot be used together.")

@@ -13,7 +13,6 @@ from tandem_store.cli.views.automation_list import Listed
 from tandem_store.cli.views.status_colours import status
 from tandem_store.cli.views.table import Cell
 from tandem_store.cli.views.values import (
-    counted,
     dollars,
     duration,
     number,
@@ -85,12 +84,12 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _activity(activity: AutomationActivity, since: datetime) -> Iterator[tuple[str, Cell]]:
-    yield "Run now", f"{number(activity.active)}; queued: {number(activity.queued)}"
+    yield "Running", f"{number(activity.active)}; queued: {number(activity.queued)}"
     yield "Last run", _run(activity.last_run)
     if activity.last_terminal_run not in (None, activity.last_run):
         yield "Last that ended", _run(activity.last_terminal_run)
-    yield "Created since", since.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
-    yield "  Runs", f"{counted(activity.runs, 'run')}, {number(activity.ended)} of them ended"
+    yield "Runs created since", since.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+    yield "  Runs", f"{number(activity.runs)}, of which {number(activity.ended)} ended"
     yield "  Completed", f"{number(activity.completed)} ({percentage(activity.success_rate)})"
     median = activity.median_duration_ms
     yield "  Median duration", "-" if median is None else duration(median)

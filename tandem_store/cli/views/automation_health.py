@@ -8,7 +8,7 @@ from typing import Any
 
 from tandem_store import AutomationHealth
 from tandem_store.cli import output
-from tandem_store.cli.views.values import counted, duration, number, one_line, percentage
+from tandem_store.cli.views.values import counted, duration, one_line, percentage
 
 
 def to_json(health: AutomationHealth) -> dict[str, Any]:
@@ -29,10 +29,10 @@ def facts(health: AutomationHealth) -> Iterator[tuple[str, str]]:
     yield "Attempts per node", f"{health.mean_attempts_per_node:.2f}"
     yield "Needed repair", _known(health.repairable_failure_rate)
     yield "Median duration", duration(health.median_wall_clock_ms)
-    yield "Needed people", number(health.human_intervention_count)
+    yield "Human intervention", counted(health.human_intervention_count, "run")
     if health.outputs_unknown:
         runs = counted(health.outputs_unknown, "run")
-        yield "Unknown outputs", f"{runs}, which validation and repair leave out"
+        yield "Unknown outputs", f"{runs}, not counted for validation and repair"
 
 
 def _known(rate: float | None) -> str:

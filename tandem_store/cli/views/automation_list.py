@@ -35,7 +35,7 @@ _COMPLETE: Final = (
     "LAST ENDED",
     "ENDED AS",
     "ENDED AT",
-    "RUN NOW",
+    "RUNNING",
     "QUEUED",
     "RUNS",
     "OK",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any, Final
 
-from tandem_store import RunSummary, clock
+from tandem_store import RunFilter, RunSummary, clock
 from tandem_store.cli import output, terminal
 from tandem_store.cli.run_ids import shorten, without_prefix
 from tandem_store.cli.run_pages import RunPages
@@ -53,6 +53,7 @@ def show_pages(pages: RunPages, fields: Sequence[str] | None, *, absolute: bool)
             show(runs, order=pages.order, fields=fields, absolute=absolute)
     if not pages.shown:
         output.print_note("No runs.")
+        note_complete_ids(pages.query.filter)
     note_more(pages.next_cursor)
     note_detached_months(pages.left_out())
 
@@ -76,6 +77,14 @@ def show(
     else:
         made = _with_order(_COMPLETE, map(_complete_row, runs), runs, order, None)
         output.print_table(*made, align=f"ll{_side(order)}llrrr")
+
+
+def note_complete_ids(run_filter: RunFilter) -> None:
+    """Print that ids in a filter must be complete, if it names some."""
+    if run_filter.run_id or run_filter.automation_id:
+        output.print_note(
+            "Options such as --id and --automation need complete ids, which --json prints."
+        )
 
 
 def note_more(cursor: str | None) -> None:

@@ -26,10 +26,10 @@ def planned_items(plan: UpgradePlan, *, backs_up: bool) -> dict[str, object]:
 def show_plan(plan: UpgradePlan, *, backs_up: bool) -> None:
     """Print what an upgrade would do."""
     if plan.found is None:
-        output.print_message("There are no tables yet: all of them would be made.")
+        output.print_message("There are no tables yet: the upgrade makes all of them.")
         return
     if not plan.revisions:
-        output.print_message(f"Nothing is to be done: the database is at revision {plan.found}.")
+        output.print_message(f"There is nothing to do: the database is at revision {plan.found}.")
         return
     output.print_table(
         ("REVISION", "WHAT IT DOES"),
@@ -39,11 +39,13 @@ def show_plan(plan: UpgradePlan, *, backs_up: bool) -> None:
     if plan.runs:
         output.print_message(filling_in(plan))
     if backs_up and plan.backup_bytes is not None:
-        output.print_message(f"The backup before takes up to {size(plan.backup_bytes)}.")
+        output.print_message(
+            f"The backup that is made first takes up to {size(plan.backup_bytes)}."
+        )
 
 
 def filling_in(plan: UpgradePlan) -> str:
     """Return how many runs are filled in, and about how long it takes."""
     seconds = max(round(plan.seconds), 1)
     takes = f"{seconds} s" if seconds < _MINUTE else duration(seconds * 1_000)
-    return f"{counted(plan.runs, 'run')} to be filled in from their documents: about {takes}."
+    return f"{counted(plan.runs, 'run')} to fill in from their documents: about {takes}."
