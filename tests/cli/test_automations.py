@@ -232,6 +232,16 @@ def test_health_has_the_seven_figures(cli: Cli, add: Add) -> None:
     assert "1 run, not counted for validation and repair" in told
 
 
+def test_there_is_no_rate_before_a_run_has_ended(cli: Cli, add: Add) -> None:
+    """0 % would look like bad health."""
+    add("r", automation_id="a", status="running")
+
+    assert cli("automations", "health", "a").stdout.split("\n")[1:] == [
+        "Sample      no run has ended yet",
+        "",
+    ]
+
+
 def test_a_rate_that_nobody_knows_is_not_shown_as_zero(cli: Cli, add: Add) -> None:
     """Each output was removed by the engine."""
     add("r", automation_id="a", checkpoint=checkpoint(completed_nodes=["draft"]))

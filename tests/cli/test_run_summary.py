@@ -92,6 +92,23 @@ def test_a_summary_says_what_happened(cli: Cli, add: Add) -> None:
         assert fact in shown
 
 
+def test_it_says_what_a_run_waits_for(cli: Cli, add: Add) -> None:
+    """And when it is due, if it backs off; nothing of a run that goes on."""
+    add("on", status="running")
+    backs_off = {"queue_reason": "retry_backoff", "retry_after_ms": CREATED_MS}
+    add("off", status="queued", scheduler=backs_off)
+    add("paused", status="paused", pause_reason="budget")
+
+    going_on, queued, paused = (
+        cli("runs", "show", name).stdout for name in ("on", "off", "paused")
+    )
+
+    assert "Waits for" not in going_on.partition("NODE")[0]
+    assert "Waits for   retry backoff\nDue         2026-05-20T00:00:00Z (" in queued
+    assert "Waits for   pause: budget\n" in paused
+    assert "Due" not in paused
+
+
 def test_nodes_stand_in_the_order_of_the_graph(cli: Cli, add: Add) -> None:
     """State, attempts, start and duration of the last attempt, and what each waits for."""
     add("r", **with_graph(status="awaiting_approval", checkpoint=WAITING))

@@ -102,6 +102,8 @@ def show_run(
     try:
         with open_store(url) as store, store.read() as tx:
             run = find_run(tx, run_id)
+            summary = tx.runs.summary(run.run_id)
+            assert summary is not None  # both read the same state of the store
     except ContentForgottenError as error:
         if node is not None:
             raise
@@ -112,7 +114,7 @@ def show_run(
     elif as_json:
         output.print_json(run.to_legacy())
     else:
-        run_details.show(run, run_id, all_events=events)
+        run_details.show(run, summary, run_id, all_events=events)
 
 
 def _show_rest(url: str, given: str, why: str, as_json: bool) -> None:
@@ -136,7 +138,9 @@ def _show_rest(url: str, given: str, why: str, as_json: bool) -> None:
     type=click.Choice(["last-completed"]),
     help="Compare with the last run of the automation that completed before.",
 )
-@click.option("--all", "everything", is_flag=True, help="Show all differences, not only the first.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Show all differences, not only the first ones."
+)
 @options.as_json
 def diff_runs(
     one: str, other: str | None, url: str, against: str | None, everything: bool, as_json: bool

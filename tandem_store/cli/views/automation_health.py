@@ -22,7 +22,10 @@ def show(health: AutomationHealth) -> None:
 
 
 def facts(health: AutomationHealth) -> Iterator[tuple[str, str]]:
-    """Yield each figure with its label."""
+    """Yield each figure with its label; without runs there are none."""
+    if not health.sample_size:
+        yield "Sample", "no run has ended yet"
+        return
     yield "Sample", f"the newest {counted(health.sample_size, 'run')} that ended"
     yield "Completed", percentage(health.completion_rate)
     yield "Passed validation", _known(health.validation_pass_rate)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from tandem_store import NotFoundError, clock
 from tandem_store.cli import output, terminal
+from tandem_store.cli.views.run_list import waiting
 from tandem_store.cli.views.status_colours import status
 from tandem_store.cli.views.table import Cell
 from tandem_store.cli.views.values import (
@@ -32,9 +33,9 @@ _LAST_EVENTS: Final = 10
 _DEEPEST: Final = 8
 
 
-def show(run: RunRecord, given: str, *, all_events: bool = False) -> None:
+def show(run: RunRecord, summary: RunSummary, given: str, *, all_events: bool = False) -> None:
     """Print what happened in a run. ``given`` is its id as it was typed."""
-    output.print_facts(_facts(run))
+    output.print_facts(_facts(run, summary))
     _show_nodes(run)
     _show_failure(run)
     _show_gate(run)
@@ -75,7 +76,7 @@ def show_output(run: RunRecord, node: str, as_json: bool) -> None:
         output.print_content(value)
 
 
-def _facts(run: RunRecord) -> Iterator[tuple[str, Cell]]:
+def _facts(run: RunRecord, summary: RunSummary) -> Iterator[tuple[str, Cell]]:
     tenant = run.tenant_context
     stopped = (run.status, run.stop_kind, run.stop_reason)
     yield "Run", run.run_id
@@ -84,6 +85,7 @@ def _facts(run: RunRecord) -> Iterator[tuple[str, Cell]]:
     yield "Status", status(run.status, one_line(" - ".join(filter(None, stopped))))
     if run.detail:
         yield "Detail", one_line(run.detail)
+    yield from _waits(summary)
     yield "Trigger", one_line(" - ".join(filter(None, (run.trigger_type, run.trigger_reason))))
     yield (
         "Tenant",
@@ -93,6 +95,13 @@ def _facts(run: RunRecord) -> Iterator[tuple[str, Cell]]:
     yield "Tokens", _tokens(run)
     yield "Cost", f"{dollars(run.estimated_cost_usd)} USD"
     yield "Sizes", _sizes(run)
+
+
+def _waits(run: RunSummary) -> Iterator[tuple[str, str]]:
+    if run.waits_for is not None:
+        yield "Waits for", one_line(waiting(run))
+    if (due_ms := run.not_due_before_ms) is not None:
+        yield "Due", f"{timestamp(due_ms)} ({since_or_until(due_ms, clock.now_ms())})"
 
 
 def _times(run: RunRecord | RunSummary) -> Iterator[tuple[str, str]]:
