@@ -16,12 +16,21 @@ TABLE = Table.of(
 
 @pytest.mark.parametrize(
     ("width", "headings"),
-    [(80, ("ID", "NODES", "WHY")), (32, ("ID", "NODES", "WHY")), (31, ("ID", "WHY")), (9, ("ID",))],
+    [
+        (80, ("ID", "NODES", "WHY")),
+        (32, ("ID", "NODES", "WHY")),
+        (31, ("ID", "WHY")),
+        (24, ("ID", "NODES")),
+        (9, ("ID",)),
+    ],
 )
 def test_a_table_goes_without_what_it_can_before_it_loses_its_words(
     width: int, headings: tuple[str, ...]
 ) -> None:
-    """Optional columns one after the other; a cut column keeps twenty signs."""
+    """Optional columns one after the other; a cut column keeps twenty signs.
+
+    A narrow column stays if a wide one has to go anyway.
+    """
     fitted = TABLE.fitted(width, cut="WHY", optional=("NODES", "WHY"))
 
     assert fitted.headings == headings

@@ -61,10 +61,16 @@ class Table:
 
     def fitted(self, width: int, *, cut: str, optional: Sequence[str]) -> Table:
         """Return the table with optional columns left out and one column cut, if necessary."""
-        made = self
+        left_out: list[str] = []
         for heading in optional:
-            if made.width - made.spare(cut) > width:
-                made = made.without(heading)
+            if not self.without(*left_out).fits(width, cut):
+                left_out.append(heading)
+        # A wide column that had to go may have made room for a narrow one that went before it.
+        for heading in reversed(left_out[:-1]):
+            fewer = [one for one in left_out if one != heading]
+            if self.without(*fewer).fits(width, cut):
+                left_out = fewer
+        made = self.without(*left_out)
         return made.shortened(cut, made.width - width) if made.width > width else made
 
     def ruled(self) -> RenderableType:
@@ -100,15 +106,17 @@ class Table:
             return 0
         return max(self.widths[self.headings.index(cut)] - _NARROWEST, 0)
 
-    def without(self, heading: str) -> Table:
-        """Return the table without the column of this heading."""
-        if heading not in self.headings:
-            return self
-        gone = self.headings.index(heading)
+    def fits(self, width: int, cut: str) -> bool:
+        """Return whether the table is not too wide if the column ``cut`` is narrowed."""
+        return self.width - self.spare(cut) <= width
+
+    def without(self, *headings: str) -> Table:
+        """Return the table without the columns of these headings."""
+        kept = [at for at, heading in enumerate(self.headings) if heading not in headings]
         return Table(
-            self.headings[:gone] + self.headings[gone + 1 :],
-            tuple(row[:gone] + row[gone + 1 :] for row in self.rows),
-            self.align[:gone] + self.align[gone + 1 :],
+            tuple(self.headings[at] for at in kept),
+            tuple(tuple(row[at] for at in kept) for row in self.rows),
+            "".join(self.align[at] for at in kept),
         )
 
     def shortened(self, heading: str, excess: int) -> Table:
