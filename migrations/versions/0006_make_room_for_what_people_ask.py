@@ -1,4 +1,4 @@
-"""Make room for what people ask of a run, and list runs in other orders.
+"""Add columns for what people ask about runs, and indexes to sort by.
 
 The columns repeat what only documents say so far: what a run waits for, its last event, its
 attempts and so on. They are empty until 0007, which fills them.

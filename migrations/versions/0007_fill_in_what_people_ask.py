@@ -1,11 +1,11 @@
-"""Fill in what people ask of a run, from its document; from here on its version is 2.
+"""Fill in the new columns from documents, and raise runs to version 2.
 
 The first data revision. It walks each month by key. A batch of runs gets its columns, and runs and
 documents their new version, in one transaction; what was committed is not done again after a kill.
-Services of the older version may go on meanwhile. What they write behind the walk is filled in by a
-second one, before which the database begins to refuse runs of version 1: a row that a service
-writes after the upgrade would keep columns that its document contradicts. Runs whose document
-cannot be read, or was forgotten, keep empty columns. What a record says does not change.
+Services of the older version may go on meanwhile. What they write where the walk has been already
+is filled in by a second one, before which the database begins to refuse runs of version 1: a row
+that a service writes after the upgrade would keep columns that its document contradicts. Runs whose
+document cannot be read, or was forgotten, keep empty columns. What a record says does not change.
 
 Revision: 0007, after 0006
 """

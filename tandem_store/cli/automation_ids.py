@@ -32,7 +32,7 @@ def find_automation_id(tx: ReadTransaction, given: str) -> str:
     quoted = repr(one_line(given, _WIDTH))
     if not found:
         raise NotFoundError(
-            f"There is no automation {quoted}. List all automations: tandem-store automations list"
+            f"There is no automation {quoted}. List automations: tandem-store automations list"
         )
     lines = [f"Several automations begin with {quoted}. Type more of the id:"]
     lines += [f"  {one_line(one, _WIDTH)}" for one in found[:_LISTED]]

@@ -81,7 +81,7 @@ def program(url: str) -> None:
       0    done
       1    error, or doctor found a problem that must be solved
       2    wrong usage
-      3    done, but not everything: see the message; or --fail-if-any found something
+      3    done, but not all: see the message; or --fail-if-any found something
       4    verify or copy found a difference
       5    the database is not at the revision that this version needs
       6    locked by another process

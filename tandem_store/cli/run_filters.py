@@ -44,8 +44,8 @@ def since_and_until(what: str) -> tuple[Decorator, Decorator]:
 
 
 _CONDITIONS: Final = (
-    _names("--id", "ID", "The run with this id"),
-    _names("--automation", "ID", "Runs of this automation"),
+    _names("--id", "ID", "The run with this complete id"),
+    _names("--automation", "ID", "Runs of the automation with this complete id"),
     _names("--automation-name", "NAME", "Runs whose definition has exactly this name"),
     _choice("--status", RunStatus, "Runs with this status"),
     _choice("--group", RunGroup, "Runs in this group, as in the engine's panel"),

@@ -124,7 +124,7 @@ def _not_found(tx: ReadTransaction, given: str) -> NotFoundError:
             f"{no_run} any more: the import read it from {one_line(entry.path, _WIDTH)}, and "
             f"{_outcome(entry)}."
         )
-    return NotFoundError(f"{no_run}. List all runs: tandem-store runs list --all")
+    return NotFoundError(f"{no_run}. List runs: tandem-store runs list")
 
 
 def _quarantined(tx: ReadTransaction, given: str) -> QuarantineItem | None:

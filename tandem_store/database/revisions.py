@@ -196,8 +196,8 @@ def _mismatch(found: str | None) -> StoreError:
     if found < HEAD:
         return SchemaBehindError(
             f"The database is at revision {found}, this version needs {HEAD}. "
-            "Run: tandem-store db upgrade, which backs an SQLite file up first; of a PostgreSQL "
-            "database make a backup before, with pg_dump.",
+            "Make a backup of a PostgreSQL database with pg_dump first; the upgrade backs an "
+            "SQLite file up itself. Run: tandem-store db upgrade",
             found=found,
             expected=HEAD,
         )

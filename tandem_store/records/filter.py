@@ -116,8 +116,8 @@ class RunFilter:
     waits_for: str | Collection[str] | None = None
     #: True: queued runs that may start now. False: queued runs that back off for some time yet.
     due: bool | None = None
-    #: Runs of which nothing was heard for so long: running ones, and queued ones that were due; and
-    #: runs whose worker let its lease end, whenever that was.
+    #: Runs that were not updated for at least so long: running or pausing, or queued and due; and
+    #: such runs whose lease has ended, no matter when.
     stuck_for: timedelta | None = None
     #: Runs that took at least so long.
     min_duration: timedelta | None = None

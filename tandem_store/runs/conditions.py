@@ -101,7 +101,7 @@ def is_due(of: ColumnRef, *, due: bool) -> Iterator[ColumnElement[bool]]:
 
 
 def is_stuck(of: ColumnRef) -> ColumnElement[bool]:
-    """Return the condition for runs of which nothing was heard since ``silent_since_ms``.
+    """Return the condition for runs that were not updated since ``silent_since_ms``.
 
     They are running, or queued and due; or their lease ended before ``due_at_ms``.
     """

@@ -355,8 +355,8 @@ class RunReader(ReadOnly):
 
         With ``overdue``, only of those whose time is over at ``now_ms``: in milliseconds since
         1970, UTC, the present unless you say otherwise. ``limit`` is 1 to 1,000. ``cursor`` is the
-        ``next_cursor`` of another page of the same filter. A run that has ended waits for nothing,
-        also if its gate was left open.
+        ``next_cursor`` of another page of the same filter. A run that has ended is not there, even
+        if its gate was left open.
 
         Raises:
             InvalidCursorError: it is damaged, or was made for another filter or tenant.
@@ -390,8 +390,8 @@ class RunReader(ReadOnly):
     ) -> int | None:
         """Return when ``claim_next`` will find a run that it does not find yet; milliseconds UTC.
 
-        That is when the first run stops to back off, or the first lease ends, by the clock of the
-        database; None if no run waits for a moment. New runs may come at any time before.
+        That is when the first back-off is over, or the first lease ends, by the clock of the
+        database; None if no run backs off and no lease lasts. New runs may come before that.
 
         >>> with filled.read() as tx:
         ...     tx.runs.next_due() is None

@@ -112,5 +112,5 @@ def test_of_many_at_once_one_makes_it(old_url: str) -> None:
 
 def test_the_refusal_of_an_older_store_fits(old_url: str) -> None:
     """It names the command that makes the backup, and says so."""
-    with pytest.raises(SchemaBehindError, match="db upgrade, which backs an SQLite file up first"):
+    with pytest.raises(SchemaBehindError, match=r"file up itself\. Run: tandem-store db upgrade$"):
         open_store(old_url)

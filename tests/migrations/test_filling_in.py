@@ -423,7 +423,7 @@ class TestSaidBefore:
         assert (told["before"], told["runs"], told["dry_run"]) == ("0005", MONTHS * EACH, True)
         assert 0 < told["seconds"] < 60
         assert (told["backup_bytes"] is None) == (database == "postgresql")
-        assert "0007      Fill in what people ask of a run" in shown.stdout
+        assert "0007      Fill in the new columns from documents" in shown.stdout
         assert f"{MONTHS * EACH} runs to fill in from their documents: about" in shown.stdout
 
     def test_it_counts_only_what_is_left(self, filled_url: str) -> None:

@@ -20,7 +20,10 @@ def approvals(url: str) -> None:
 @approvals.command("list", short_help="List pending approvals, the newest request first.")
 @options.database
 @click.option(
-    "--automation", metavar="ID", multiple=True, help="Runs of this automation; repeatable."
+    "--automation",
+    metavar="ID",
+    multiple=True,
+    help="Runs of the automation with this complete id; repeatable.",
 )
 @click.option("--org", metavar="ID", help="Runs of this organisation.")
 @click.option("--workspace", metavar="ID", help="Runs of this workspace.")
