@@ -154,8 +154,8 @@ def diff_runs(
     With --json, print the JSON Patch (RFC 6902) from left to right: applied to the record that
     "runs show --json" prints of the run on the left, it makes that of the run on the right.
 
-    A and B may be beginnings of ids, as for "runs show". The exit code is 0 whether the runs differ
-    or not.
+    Long values are cut; --json has all of them. A and B may be beginnings of ids, as for "runs
+    show". The exit code is 0 whether the runs differ or not.
     """
     if (other is None) is (against is None):
         raise click.UsageError("Give either a second run B or --against last-completed.")
