@@ -7,6 +7,7 @@ is rolled back then.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -160,7 +161,12 @@ def _is_as_before(before: Mapping[str, Any], name: str, value: Any) -> bool:
     if name not in before:
         return False
     old = before[name]
-    return type(old) is type(value) and bool(old == value)
+    return type(old) is type(value) and bool(old == value) and _has_same_sign(old, value)
+
+
+def _has_same_sign(old: Any, value: Any) -> bool:
+    """Return whether equal values are not the two zeros of floats, which PostgreSQL keeps apart."""
+    return type(value) is not float or math.copysign(1, old) == math.copysign(1, value)
 
 
 @lru_cache(_STATEMENTS)

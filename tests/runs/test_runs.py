@@ -80,6 +80,20 @@ def test_saving_raises_the_revision(store: Store) -> None:
     assert (found.revision, found.run) == (2, changed)
 
 
+@pytest.mark.parametrize(("before", "after"), [(-0.0, 0.0), (0.0, -0.0)])
+def test_an_update_changes_the_sign_of_a_zero(store: Store, before: float, after: float) -> None:
+    """Although the two are equal, and an update writes what differs."""
+    add_all(store, [new_run("r", estimated_cost_usd=before)])
+
+    with store.begin() as tx:
+        tx.runs.update("r", lambda run: run.changed(estimated_cost_usd=after))
+
+    with store.read() as tx:
+        run = tx.runs.get("r")
+    assert run is not None
+    assert repr(run.estimated_cost_usd) == repr(after)
+
+
 def test_saving_at_an_old_revision_is_a_conflict(store: Store) -> None:
     """The refusal carries both revisions, and nothing is written."""
     with store.begin() as tx:
