@@ -69,6 +69,9 @@ def next_due(
     return min(times, default=None)
 
 
+_IS_DUE: Final = or_(
+    runs.c.not_due_before_ms.is_(None), runs.c.not_due_before_ms <= bindparam("now_ms")
+)
 #: The lease that ended first comes first, so that a run which nobody can finish does not keep the
 #: others waiting.
 _EXPIRED: Final = (
@@ -77,24 +80,25 @@ _EXPIRED: Final = (
         runs.c.claimed_by.is_not(None),
         runs.c.status.in_(_AT_WORK),
         runs.c.claim_expires_at_ms <= bindparam("now_ms"),
+        # Its worker may have put it off and died before it gave the run back.
+        _IS_DUE,
     )
     .order_by(runs.c.claim_expires_at_ms, runs.c.created_at_ms, runs.c.run_id)
 )
 _IS_QUEUED: Final = (runs.c.status == _QUEUED_STATUS, runs.c.claimed_by.is_(None))
 _QUEUE: Final = (
-    select(runs.c.run_id)
-    .where(
-        *_IS_QUEUED,
-        or_(runs.c.not_due_before_ms.is_(None), runs.c.not_due_before_ms <= bindparam("now_ms")),
-    )
-    .order_by(runs.c.created_at_ms, runs.c.run_id)
+    select(runs.c.run_id).where(*_IS_QUEUED, _IS_DUE).order_by(runs.c.created_at_ms, runs.c.run_id)
 )
-#: The first run of the queue that stops backing off, and the first lease that ends.
+#: The first run that stops backing off, and the first lease that ends, each unless the other keeps
+#: the run waiting for longer.
 _BACKING_OFF: Final = (
     select(runs.c.not_due_before_ms)
     .where(
         unindexed(runs.c.status) == _QUEUED_STATUS,
-        unindexed(runs.c.claimed_by).is_(None),
+        or_(
+            unindexed(runs.c.claimed_by).is_(None),
+            unindexed(runs.c.claim_expires_at_ms) <= runs.c.not_due_before_ms,
+        ),
         runs.c.not_due_before_ms > bindparam("now_ms"),
     )
     .order_by(runs.c.not_due_before_ms)
@@ -105,6 +109,10 @@ _LEASED: Final = (
         runs.c.claimed_by.is_not(None),
         runs.c.status.in_(_AT_WORK),
         runs.c.claim_expires_at_ms > bindparam("now_ms"),
+        or_(
+            runs.c.not_due_before_ms.is_(None),
+            runs.c.not_due_before_ms < runs.c.claim_expires_at_ms,
+        ),
     )
     .order_by(runs.c.claim_expires_at_ms)
 )

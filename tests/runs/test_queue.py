@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from tandem_store import RunFilter, RunRecord, Store, clock
 from tandem_store.records import SchedulerMetadata
+from tandem_store.tables import runs
 from tandem_store.worker import Job, Worker
 from tests.support.legacy_runs import CREATED_MS
 from tests.support.query_plans import explained
@@ -103,6 +105,33 @@ def test_the_next_time_is_the_first_end_of_a_back_off_or_a_lease(store: Store) -
     with store.begin() as tx:
         tx.runs.finish(claim, lambda run: run.changed(status="completed"))
     assert next_due(store) == at_ms
+
+
+def test_a_lease_that_ends_does_not_make_a_run_due(store: Store) -> None:
+    """Its worker put the run off, and died before it gave it back."""
+    add(store, new_run("r", status="queued"))
+    now_ms = clock.now_ms()
+
+    def put_off(until_ms: int) -> None:
+        scheduler = SchedulerMetadata(queue_reason="retry_backoff", retry_after_ms=until_ms)
+        with store.begin() as tx:
+            tx.runs.update("r", lambda run: run.changed(scheduler=scheduler))
+
+    with store.begin() as tx:
+        claim = tx.runs.claim_next("w", LEASE)
+    assert claim is not None
+    put_off(claim.expires_at_ms + HOUR_MS)
+    assert next_due(store) == claim.expires_at_ms + HOUR_MS
+    put_off(now_ms + 1)
+    assert next_due(store) == claim.expires_at_ms
+
+    with store.begin() as tx:
+        tx.connection.execute(update(runs).values(claim_expires_at_ms=now_ms - 1))
+    put_off(now_ms + HOUR_MS)
+    assert claimed(store) is None
+    assert next_due(store) == now_ms + HOUR_MS
+    put_off(now_ms)
+    assert claimed(store) == "r"
 
 
 def test_a_worker_wakes_when_a_run_is_due(store: Store) -> None:
