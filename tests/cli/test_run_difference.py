@@ -209,6 +209,19 @@ def test_one_run_is_compared_with_one(cli: Cli, words: list[str]) -> None:
     assert "Usage: " in done.stderr
 
 
+@pytest.mark.sqlite
+def test_the_heading_of_nodes_with_short_names_is_whole(
+    on_terminal: OnTerminal, add: Add, store_url: str
+) -> None:
+    """A column is as wide as its heading, also if nothing in it is."""
+    add("one", checkpoint=checkpoint(completed_nodes=["a", "b"]))
+    add("two", checkpoint=checkpoint(completed_nodes=["a"], pending_nodes=["b"]))
+
+    lines = without_style(on_terminal("--db", store_url, "runs", "diff", "one", "two"))
+
+    assert any(line.split() == ["NODE", "A", "B"] for line in lines.splitlines()), lines
+
+
 def test_runs_of_two_automations_can_be_compared(cli: Cli, add: Add) -> None:
     """A note says that they are; a patch stays a patch."""
     add("a")

@@ -30,7 +30,7 @@ def drawing(
 
     made = Drawing(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     labels = [as_styled(row[0]).text for row in rows]
-    widths = (None, None, None) if window is None else _columns(labels, window)
+    widths = (None, None, None) if window is None else _columns([headings[0], *labels], window)
     for heading, width in zip(headings, widths, strict=True):
         made.add_column(heading, width=width, no_wrap=window is None, overflow="fold")
     for label, row in zip(labels, rows, strict=True):
@@ -57,7 +57,7 @@ def most_columns() -> int:
 
 
 def _columns(labels: Sequence[str], window: int) -> tuple[int, int, int]:
-    label = min(max(map(cell_len, labels), default=0), window // 3)
+    label = min(max(map(cell_len, labels)), window // 3)
     value = max((window - label - 2 * _GAP) // 2, 1)
     return label, value, value
 
