@@ -26,8 +26,11 @@ from tandem_store.store import Store, TenantStore
 LEASE: Final = timedelta(minutes=5)
 #: How long an idle worker waits before it asks for a run again.
 IDLE: Final = timedelta(seconds=1)
-#: The shortest such wait, if the next run should be due already.
-_SHORTEST: Final = timedelta(milliseconds=10)
+#: The shortest such wait in milliseconds, if the next run should be due already.
+_SHORTEST_MS: Final = 10
+#: A clock that is further ahead than this cannot tell when a run is due.
+_MOST_AHEAD_MS: Final = 1_000
+_MILLISECOND: Final = timedelta(milliseconds=1)
 #: Renewals within one lease: two may fail before it ends.
 _RENEWALS_PER_LEASE: Final = 3
 #: Seconds between two attempts while the database cannot be reached.
@@ -324,6 +327,9 @@ class Worker:
             due_at_ms = tx.runs.next_due(self._filter, include_imported=self._include_imported)
         if due_at_ms is None:
             return idle
-        # By this machine's clock, which may be ahead of the database's.
-        left = timedelta(milliseconds=due_at_ms - clock.now_ms())
-        return min(max(left, _SHORTEST), idle)
+        left_ms = due_at_ms - clock.now_ms()
+        # By this machine's clock. If that is ahead of the database's, asking again and again until
+        # the other has caught up is no way to wait. No timedelta holds the latest of moments.
+        if left_ms < -_MOST_AHEAD_MS or left_ms > idle / _MILLISECOND:
+            return idle
+        return min(timedelta(milliseconds=max(left_ms, _SHORTEST_MS)), idle)

@@ -155,6 +155,43 @@ def test_a_worker_wakes_when_a_run_is_due(store: Store) -> None:
     assert done == ["r"]
 
 
+class StopAtOnce(threading.Event):
+    """Stops a worker when it first waits, and notes for how many seconds it would have."""
+
+    waits: float | None = None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Stop instead."""
+        self.waits = timeout
+        self.set()
+        return True
+
+
+def test_a_worker_waits_for_no_time_beyond_every_calendar(store: Store) -> None:
+    """It looks again after the usual time."""
+    add(store, backing_off("r", 2**64 - 1))
+    stop = StopAtOnce()
+
+    Worker(store, "w").serve(lambda job: None, idle=timedelta(seconds=60), stop=stop)
+
+    assert stop.waits == 60
+
+
+@pytest.mark.postgresql
+def test_a_worker_whose_clock_is_ahead_waits_as_usual(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And does not ask a hundred times a second."""
+    now_ms = clock.now_ms()
+    add(store, backing_off("r", now_ms + HOUR_MS))
+    monkeypatch.setattr(clock, "now_ms", lambda: now_ms + 2 * HOUR_MS)
+    stop = StopAtOnce()
+
+    Worker(store, "w").serve(lambda job: None, idle=timedelta(seconds=60), stop=stop)
+
+    assert stop.waits == 60
+
+
 def test_due_runs_and_others_can_be_listed(store: Store) -> None:
     """And counted; a run that is not queued is neither."""
     now_ms = clock.now_ms()
