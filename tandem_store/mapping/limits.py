@@ -21,8 +21,11 @@ LONGEST_TOGETHER: Final = 2_600
 LONGEST_ID: Final = 1_024
 #: The longest trigger, which one row has beside an id and a status.
 LONGEST_TRIGGER: Final = 1_024
-#: The ids that one row has.
-_TOGETHER: Final = ("run_id", "org_id", "workspace_id", "deployment_id")
+#: The ids that one row has: in the indexes of a tenant's runs, and in that of its automations.
+_TOGETHER: Final = (
+    ("run_id", "org_id", "workspace_id", "deployment_id"),
+    ("org_id", "workspace_id", "automation_id"),
+)
 #: The ids of a run, each of which has a limit of its own.
 _IDS: Final = ("run_id", "automation_id", "org_id", "workspace_id", "deployment_id")
 _INDEXED: Final = (*_IDS, "trigger_type")
@@ -49,9 +52,9 @@ def refuse_long_texts(columns: Mapping[str, Any]) -> None:
         raise UnstorableError(
             f"trigger_type is longer than {LONGEST_TRIGGER} bytes", reason="trigger_too_long"
         )
-    if is_longer("".join(columns[name] or "" for name in _TOGETHER), LONGEST_TOGETHER):
-        names = ", ".join(_TOGETHER)
-        raise UnstorableError(
-            f"{names} are longer than {LONGEST_TOGETHER} bytes together",
-            reason="ids_too_long_together",
-        )
+    for names in _TOGETHER:
+        if is_longer("".join(columns[name] or "" for name in names), LONGEST_TOGETHER):
+            raise UnstorableError(
+                f"{', '.join(names)} are longer than {LONGEST_TOGETHER} bytes together",
+                reason="ids_too_long_together",
+            )

@@ -28,23 +28,33 @@ def tenant(**ids: str) -> Json:
     return {"org_id": "acme", "workspace_id": "north", "source": "explicit"} | ids
 
 
-#: What does not fit, by the code that says so.
-TOO_LONG: Final[dict[str, Json]] = {
-    "ids_too_long_together": {
-        "run_id": noise(1_000),
-        "tenant_context": tenant(org_id=noise(1_001), workspace_id=noise(1_002)),
-    },
-    "trigger_too_long": {"trigger_type": noise(LONG)},
-    "id_too_long": {"automation_id": noise(1_025)},
-}
+#: What does not fit, with the code that says so.
+TOO_LONG: Final[list[tuple[str, Json]]] = [
+    (
+        "ids_too_long_together",
+        {
+            "run_id": noise(1_000),
+            "tenant_context": tenant(org_id=noise(1_001), workspace_id=noise(1_002)),
+        },
+    ),
+    (
+        "ids_too_long_together",
+        {
+            "automation_id": noise(1_000),
+            "tenant_context": tenant(org_id=noise(1_001), workspace_id=noise(1_002)),
+        },
+    ),
+    ("trigger_too_long", {"trigger_type": noise(LONG)}),
+    ("id_too_long", {"automation_id": noise(1_025)}),
+]
 
 
-@pytest.mark.parametrize("reason", TOO_LONG)
+@pytest.mark.parametrize(("reason", "fields"), TOO_LONG)
 def test_a_copy_that_no_index_can_hold_is_quarantined_alone(
-    state: StateDir, url: str, reason: str
+    state: StateDir, url: str, reason: str, fields: Json
 ) -> None:
     """The code names the limit, and it is the same on both databases."""
-    state.hot({"long": run("long") | TOO_LONG[reason], "b": run("b")})
+    state.hot({"long": run("long") | fields, "b": run("b")})
 
     report = imported(url, state.root)
 
@@ -57,11 +67,11 @@ def test_the_longest_texts_that_are_taken_fit_every_index(state: StateDir, url: 
     ids = {"org_id": noise(550), "workspace_id": noise(551), "deployment_id": noise(549)}
     wide = run(noise(950), tenant_context=tenant(**ids))
     narrow = run(
-        noise(1_023),
+        noise(1_024),
         automation_id=noise(1_024),
         trigger_type=noise(1_022),
         status="awaiting_approval",
-        tenant_context=tenant(org_id=noise(1_021)[:788], workspace_id=noise(789)),
+        tenant_context=tenant(org_id=noise(1_021)[:787], workspace_id=noise(789)),
     )
     state.hot({"wide": wide, "narrow": narrow})
     state.write("data/automations_v2.json", {"long": definition(noise(1_024))})
@@ -93,10 +103,12 @@ def test_a_definition_whose_id_is_too_long_is_quarantined_alone(state: StateDir,
     assert report["definitions"] == 1
 
 
-@pytest.mark.parametrize("reason", TOO_LONG)
-def test_a_service_cannot_store_what_no_index_can_hold(store_url: str, reason: str) -> None:
+@pytest.mark.parametrize(("reason", "fields"), TOO_LONG)
+def test_a_service_cannot_store_what_no_index_can_hold(
+    store_url: str, reason: str, fields: Json
+) -> None:
     """It is told which limit, and the store is as it was."""
-    record = RunRecord.model_validate(run("long") | TOO_LONG[reason])
+    record = RunRecord.model_validate(run("long") | fields)
     with open_store(store_url) as store:
         with pytest.raises(UnstorableError) as refused, store.begin() as tx:
             tx.runs.add(record)
