@@ -80,7 +80,7 @@ _EXPIRED: Final = (
         runs.c.claimed_by.is_not(None),
         runs.c.status.in_(_AT_WORK),
         runs.c.claim_expires_at_ms <= bindparam("now_ms"),
-        # Its worker may have put it off and died before it gave the run back.
+        # Its worker may have put it off, and died before the run was released.
         _IS_DUE,
     )
     .order_by(runs.c.claim_expires_at_ms, runs.c.created_at_ms, runs.c.run_id)
