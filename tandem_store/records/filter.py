@@ -167,7 +167,7 @@ class RunFilter:
             # The first full millisecond that is not shorter.
             yield "duration_ms", -(-self.min_duration // _MILLISECOND)
         if self.min_cost_usd is not None:
-            yield "estimated_cost_usd", self.min_cost_usd
+            yield "estimated_cost_usd", float(self.min_cost_usd)
         if self.min_tokens is not None:
             yield "total_tokens", self.min_tokens
 

@@ -202,7 +202,9 @@ class Selection:
         """Return the selection as JSON values, equal for filters with the same meaning."""
         run_filter, scope = self.run_filter, self.scope
         return {
-            "choices": {name: sorted(wanted) for name, wanted in run_filter.choices()},
+            "choices": {
+                name: sorted(map(_as_json_has_it, wanted)) for name, wanted in run_filter.choices()
+            },
             "ranges": [list(range_) for range_ in run_filter.ranges()],
             "text": run_filter.text,
             "terminal": run_filter.terminal,
@@ -221,6 +223,11 @@ class Selection:
             "stuck_for_ms": None if stuck_for is None else stuck_for // _MILLISECOND,
         }
         return {name: fact for name, fact in facts.items() if fact is not None}
+
+
+def _as_json_has_it(name: str) -> str:
+    """Return a name without lone surrogates, which no run has; it may be beside names of others."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def _facts_of(scope: TenantScope) -> list[Any]:

@@ -310,6 +310,26 @@ def test_a_filter_in_other_words_takes_the_same_cursor(paged: Store) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "same"),
+    [
+        ({"min_cost_usd": 0}, {"min_cost_usd": 0.0}),
+        ({"automation_id": ["a0", "\ud800"]}, {"automation_id": {"\ud800", "a0"}}),
+    ],
+)
+def test_a_filter_that_is_equal_takes_the_same_cursor(
+    paged: Store, given: dict[str, Any], same: dict[str, Any]
+) -> None:
+    """Also beside a name that no run can have."""
+    one, other = RunFilter(**given), RunFilter(**same)
+    with paged.read() as tx:
+        first = tx.runs.list(one, limit=2)
+        second = tx.runs.list(other, limit=2, cursor=first.next_cursor)
+
+    assert one == other
+    assert len({run.run_id for run in (*first.items, *second.items)}) == 4
+
+
+@pytest.mark.parametrize(
     "cursor", ["", "x", "====", "é", "\0", "W10", "e30", "bnVsbA", "eyJhdCI6MSwiaWQiOiJhIn0"]
 )
 def test_what_was_never_a_cursor_is_refused(store: Store, cursor: str) -> None:
