@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from alembic.util import CommandError
 
 revision = "0006"
 down_revision = "0005"
@@ -72,6 +73,8 @@ OLD_STATISTICS = [
     "estimated_cost_usd",
     "trigger_type",
 ]
+#: What the texts of one row of an index may have together, in bytes.
+LONGEST_TOGETHER = 2_600
 #: The queue of the workers, to which the time is added before which a run is not due.
 QUEUE = ["status", "imported", "created_at_ms", "run_id"]
 IN_QUEUE = "status = 'queued' AND claimed_by IS NULL"
@@ -81,6 +84,8 @@ def upgrade() -> None:
     # A column keeps readers out on PostgreSQL, and an index those who write. So they are committed
     # one by one there, and what a kill left is passed over.
     again = op.get_bind().dialect.name == "postgresql"
+    if again:
+        refuse_long_ids(op.get_bind())
     for name, kind in COLUMNS.items():
         op.add_column("runs", sa.Column(name, kind), if_not_exists=again)
     for name, columns in NEW_INDEXES.items():
@@ -104,6 +109,19 @@ def downgrade() -> None:
     partial("ix_runs_queue", QUEUE, IN_QUEUE)
     for name in reversed(COLUMNS):
         op.drop_column("runs", name)
+
+
+def refuse_long_ids(bind: sa.Connection) -> None:
+    """Raise if a run has ids that a row of ix_runs_owner cannot hold: no one asked that before."""
+    runs = sa.table("runs", *map(sa.column, ["run_id", *NEW_INDEXES["ix_runs_owner"]]))
+    length = sum(sa.func.octet_length(runs.c[name]) for name in NEW_INDEXES["ix_runs_owner"])
+    run_id = bind.scalar(sa.select(runs.c.run_id).where(length > LONGEST_TOGETHER).limit(1))
+    if run_id is not None:
+        raise CommandError(
+            f"Organisation, workspace and automation of the run {run_id!r} have more than "
+            f"{LONGEST_TOGETHER:,} bytes together, which no index holds. Export and delete such "
+            "runs with the version before, then upgrade again."
+        )
 
 
 def commit(is_wanted: bool) -> None:

@@ -9,9 +9,20 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
+from alembic.util import CommandError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, delete, func, insert, literal_column, select, text, update
+from sqlalchemy import (
+    Connection,
+    delete,
+    func,
+    insert,
+    inspect,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 import tandem_store
@@ -24,6 +35,7 @@ from tandem_store.month import Month
 from tandem_store.recompression import compact_months
 from tandem_store.tables import runs
 from tandem_store.testing.strategies import runs as any_run
+from tests.importer.test_limits import noise
 from tests.recompression.months import FEBRUARY, JANUARY, fill, run_of
 from tests.support.databases import file_of
 from tests.support.legacy_runs import MONTH_MS
@@ -100,6 +112,28 @@ def old_service_saves(url: str, run_id: str) -> None:
             .where(runs.c.run_id == run_id)
             .values(schema_version=1, revision=runs.c.revision + 1, waits_for="stale")
         )
+
+
+@pytest.mark.postgresql
+def test_a_run_that_no_index_can_hold_is_named_before_anything_is_changed(empty_url: str) -> None:
+    """Three long ids had no limit together before; without that run, the upgrade goes on."""
+    revisions.upgrade(empty_url)
+    with open_store(empty_url) as store:
+        add_all(store, [new_run("long"), new_run("short")])
+    downgrade(empty_url, "0005")
+    ids = {name: noise(1_000) + name for name in ("org_id", "workspace_id", "automation_id")}
+    with tampering(empty_url) as connection:
+        connection.execute(update(runs).where(runs.c.run_id == "long").values(**ids))
+
+    with pytest.raises(CommandError, match=r"the run 'long' have more than 2,600 bytes together"):
+        tandem_store.upgrade(empty_url)
+
+    with tampering(empty_url) as connection:
+        names = {one["name"] for one in inspect(connection).get_columns("runs")}
+        connection.execute(text("DELETE FROM run_documents WHERE run_id = 'long'"))
+        connection.execute(delete(runs).where(runs.c.run_id == "long"))
+    assert "waits_for" not in names
+    tandem_store.upgrade(empty_url)
 
 
 def test_an_upgrade_that_is_killed_again_and_again_ends(filled_url: str) -> None:
