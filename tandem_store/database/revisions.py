@@ -137,10 +137,16 @@ def run_revisions(
 ) -> str | None:
     """Let Alembic bring a database to ``HEAD``; return the revision that it was at."""
     from alembic import command
+    from alembic.util import CommandError
 
     config = _config({"url": url, "before": before, "progress": progress})
-    with _alembic:
-        command.upgrade(config, "head")
+    try:
+        with _alembic:
+            command.upgrade(config, "head")
+    except (
+        CommandError
+    ) as error:  # a revision that cannot be applied, with a sentence that says why
+        raise StoreError(str(error)) from error
     # Read under the lock: another process may have upgraded in the meantime.
     was: str | None = config.attributes["found"]
     return was

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
-from alembic.util import CommandError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import (
@@ -26,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 import tandem_store
-from tandem_store import RunRecord, open_store, tables
+from tandem_store import RunRecord, StoreError, open_store, tables
 from tandem_store.database import partitions, revisions
 from tandem_store.database.engines import Engines
 from tandem_store.doctor import examine
@@ -125,7 +124,7 @@ def test_a_run_that_no_index_can_hold_is_named_before_anything_is_changed(empty_
     with tampering(empty_url) as connection:
         connection.execute(update(runs).where(runs.c.run_id == "long").values(**ids))
 
-    with pytest.raises(CommandError, match=r"the run 'long' have more than 2,600 bytes together"):
+    with pytest.raises(StoreError, match=r"the run 'long' have more than 2,600 bytes together"):
         tandem_store.upgrade(empty_url)
 
     with tampering(empty_url) as connection:
