@@ -26,8 +26,7 @@ from benchmarks.servers import Server, own_server
 from benchmarks.setting import describe
 from benchmarks.sizes import FULL
 
-#: Seconds for which one question is asked at one size, and how often at most.
-_SECONDS: Final = 1.0
+#: How often one question is asked at one size, at most.
 _MOST: Final = 40
 #: Times that a question is asked before, which make connections and statements.
 _BEFORE: Final = 2
@@ -43,6 +42,13 @@ _BEFORE: Final = 2
     show_default=True,
     help="How many runs a store has; repeatable.",
 )
+@click.option(
+    "--seconds",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="For how long one question is asked at one size.",
+)
 @click.option("--server", metavar="URL", help="A PostgreSQL server; may create databases.")
 @click.option(
     "--results",
@@ -51,7 +57,7 @@ _BEFORE: Final = 2
     default=MEASURED,
     help="Where the results go.",
 )
-def main(sizes: tuple[int, ...], server: str | None, file: Path) -> None:
+def main(sizes: tuple[int, ...], seconds: float, server: str | None, file: Path) -> None:
     """Ask every question, for all tenants and for one, in stores of several sizes."""
     with ExitStack() as opened:
         work = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="tandem-store-ask-")))
@@ -60,13 +66,13 @@ def main(sizes: tuple[int, ...], server: str | None, file: Path) -> None:
         lab.results.setting.update(describe(lab), indexes={}, runs=sorted(sizes))
         for size in sorted(sizes):
             for name, is_server in DATABASES.items():
-                _measure(lab, name, size, is_server=is_server)
+                _measure(lab, name, size, seconds, is_server=is_server)
         lab.results.save(file)
         # As they are in the file, with fewer digits: what is published is made of it.
         click.echo(render(Results.load(file)))
 
 
-def _measure(lab: Lab, name: str, size: int, *, is_server: bool) -> None:
+def _measure(lab: Lab, name: str, size: int, seconds: float, *, is_server: bool) -> None:
     lab.say(f"filling {size:,} runs, {name}")
     with lab.new_database(is_server) as url:
         setup = {"url": url, "runs": size, "seed": lab.sizes.seed}
@@ -74,16 +80,18 @@ def _measure(lab: Lab, name: str, size: int, *, is_server: bool) -> None:
         with Answering(command, lab.programs, setup) as program:
             lab.results.setting["indexes"][name] = program.call("indexes").result
             for question in QUESTIONS:
-                _ask(lab, program, name, size, question)
+                _ask(lab, program, name, size, question, seconds)
 
 
-def _ask(lab: Lab, program: Answering, name: str, size: int, question: Question) -> None:
+def _ask(
+    lab: Lab, program: Answering, name: str, size: int, question: Question, seconds: float
+) -> None:
     for call in (question.words, of_tenant(question)):
         first = program.call(call, _BEFORE).seconds[-1]
-        times = max(1, min(_MOST, int(_SECONDS / first)))
+        times = max(1, min(_MOST, int(seconds / first)))
         answer = program.call(call, times)
-        for seconds in answer.seconds:
-            lab.results.add(case_of(size), name, {call: seconds * 1e3})
+        for took in answer.seconds:
+            lab.results.add(case_of(size), name, {call: took * 1e3})
 
 
 if __name__ == "__main__":

@@ -205,7 +205,7 @@ def shared_store(lasting_url: str) -> Iterator[Store]:
 
 
 @settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     drawn=st.lists(telling_runs(), max_size=9, unique_by=lambda run: run.run_id),
