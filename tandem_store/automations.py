@@ -14,6 +14,7 @@ from tandem_store.errors import NotAStoreError, RecordTooNewError, UnstorableErr
 from tandem_store.jsontext import canonical, dumps, loads
 from tandem_store.mapping import (
     DEFINITION_VERSION,
+    LARGEST_BIGINT,
     compress,
     decompress,
     refuse_long_id,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 _TEXTS: Final = ("automation_id", "name", "status")
 _TIME: Final = "updated_at_ms"
-_LARGEST_BIGINT: Final = 2**63 - 1
 
 
 class AutomationReader(ReadOnly):
@@ -94,7 +94,7 @@ class Automations(AutomationReader):
 def _row(definition: dict[str, Any]) -> dict[str, Any]:
     rest = {key: item for key, item in definition.items() if key not in {*_TEXTS, _TIME}}
     at = definition[_TIME]
-    if at > _LARGEST_BIGINT:
+    if at > LARGEST_BIGINT:
         raise UnstorableError(f"{_TIME} {at} is beyond 2^63 - 1", reason="out_of_range")
     texts = {name: definition[name] for name in _TEXTS}
     refuse_long_id("automation_id", texts["automation_id"])

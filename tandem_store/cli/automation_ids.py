@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from tandem_store import NotFoundError, ReadTransaction
-from tandem_store.cli.error_messages import CommandError
-from tandem_store.cli.run_ids import without_prefix
-from tandem_store.cli.views.values import one_line
-
-#: How many automations are listed if an id is ambiguous.
-_LISTED: Final = 10
-_WIDTH: Final = 160
+from tandem_store.cli.run_ids import ambiguous, quote, without_prefix
 
 
 def find_automation_id(tx: ReadTransaction, given: str) -> str:
@@ -29,16 +21,11 @@ def find_automation_id(tx: ReadTransaction, given: str) -> str:
     found = sorted(one for one in known if given and _begins(one, given))
     if len(found) == 1:
         return found[0]
-    quoted = repr(one_line(given, _WIDTH))
-    if not found:
-        raise NotFoundError(
-            f"There is no automation {quoted}. List automations: tandem-store automations list"
-        )
-    lines = [f"Several automations begin with {quoted}. Type more of the id:"]
-    lines += [f"  {one_line(one, _WIDTH)}" for one in found[:_LISTED]]
-    if len(found) > _LISTED:
-        lines.append("  ... and more")
-    raise CommandError("\n".join(lines), lines=True)
+    if found:
+        raise ambiguous("automations", given, found)
+    raise NotFoundError(
+        f"There is no automation {quote(given)}. List automations: tandem-store automations list"
+    )
 
 
 def _begins(automation_id: str, given: str) -> bool:

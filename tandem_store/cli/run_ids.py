@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from tandem_store import NotFoundError, ReadTransaction
@@ -80,7 +80,7 @@ def find_run_id(tx: ReadTransaction, given: str) -> str:
     found = tx.runs.find_ids(given, limit=_LISTED + 1)
     if len(found) == 1:
         return found[0]
-    raise _ambiguous(given, found) if found else _not_found(tx, given)
+    raise ambiguous("runs", given, found) if found else _not_found(tx, given)
 
 
 def find_last_completed(tx: ReadTransaction, run: RunRecord) -> RunRecord:
@@ -91,8 +91,8 @@ def find_last_completed(tx: ReadTransaction, run: RunRecord) -> RunRecord:
     found = tx.runs.last_completed_before(run.run_id)
     if found is None:
         raise NotFoundError(
-            f"No run of the automation {_quote(run.automation_id)} and the same tenant was "
-            f"completed among those created before the run {_quote(run.run_id)}. Detached months "
+            f"No run of the automation {quote(run.automation_id)} and the same tenant was "
+            f"completed among those created before the run {quote(run.run_id)}. Detached months "
             "are not searched. List completed runs: tandem-store runs list --status completed"
         )
     completed = tx.runs.get(found.run_id)
@@ -100,16 +100,17 @@ def find_last_completed(tx: ReadTransaction, run: RunRecord) -> RunRecord:
     return completed
 
 
-def _ambiguous(given: str, found: tuple[str, ...]) -> CommandError:
-    lines = [f"Several runs begin with {_quote(given)}. Type more of the id:"]
-    lines += [f"  {one_line(run_id, _WIDTH)}" for run_id in found[:_LISTED]]
+def ambiguous(what: str, given: str, found: Sequence[str]) -> CommandError:
+    """Return the error for the beginning of several ids, of which it lists the first."""
+    lines = [f"Several {what} begin with {quote(given)}. Type more of the id:"]
+    lines += [f"  {one_line(one, _WIDTH)}" for one in found[:_LISTED]]
     if len(found) > _LISTED:
         lines.append("  ... and more")
     return CommandError("\n".join(lines), lines=True)
 
 
 def _not_found(tx: ReadTransaction, given: str) -> NotFoundError:
-    no_run = f"There is no run {_quote(given)}"
+    no_run = f"There is no run {quote(given)}"
     if item := _quarantined(tx, given):
         where = (
             "was discarded from quarantine, where it was"
@@ -158,5 +159,6 @@ def _outcome(entry: Entry) -> str:
     return f"the copy was {entry.outcome.replace('_', ' ')} ({reason})"
 
 
-def _quote(given: str) -> str:
+def quote(given: str) -> str:
+    """Return an id as it was typed, for a message: in quotes, in one line, cut if it is long."""
     return repr(one_line(given, _WIDTH))

@@ -17,9 +17,8 @@ from tandem_store.database.damaged_rows import DAMAGE, damaged, damaged_run
 from tandem_store.records import RunStatus
 from tandem_store.runs import activity_queries
 from tandem_store.runs.context import RunsContext
+from tandem_store.runs.totals import rounded_cost
 
-#: Digits of a sum of costs, far below a cent.
-_DECIMALS: Final = 9
 #: Of automations without runs to count.
 _NO_COUNTS: Final = {"active": 0, "queued": 0}
 _NO_FIGURES: Final = {
@@ -116,7 +115,7 @@ def _activity(
             **figures.get(automation_id, _NO_FIGURES),
             "automation_id": automation_id,
         }
-        fields["estimated_cost_usd"] = round(float(fields["estimated_cost_usd"] or 0.0), _DECIMALS)
+        fields["estimated_cost_usd"] = rounded_cost(fields["estimated_cost_usd"])
     except DAMAGE as error:
         what = f"A run of the automation {automation_id!r}"
         raise damaged(what, f"cannot be counted: {error}") from error

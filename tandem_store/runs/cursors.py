@@ -27,6 +27,7 @@ import orjson
 from sqlalchemy import Column
 
 from tandem_store.errors import InvalidCursorError
+from tandem_store.mapping import LARGEST_BIGINT
 from tandem_store.records import RunOrder
 from tandem_store.runs.orders import Ordering, Position, Side
 from tandem_store.runs.selection import Selection
@@ -36,7 +37,6 @@ from tandem_store.stored_text import AsStored
 VERSION: Final = 3
 
 _JSON_VERSION: Final = 2
-_LARGEST: Final = 2**63 - 1
 #: The most that base64 may lack at its end; more than it lacks does no harm.
 _PADDING: Final = b"=="
 #: Bytes of the check: against damage and mistakes, not against an attacker.
@@ -97,7 +97,7 @@ class Cursors:
             return bool(column.nullable)
         if type(value) is not column.type.python_type:
             return False
-        return math.isfinite(value) and (type(value) is float or 0 <= value <= _LARGEST)
+        return math.isfinite(value) and (type(value) is float or 0 <= value <= LARGEST_BIGINT)
 
     @cached_property
     def _selected(self) -> bytes:

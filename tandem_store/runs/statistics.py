@@ -28,12 +28,16 @@ from tandem_store.records.statistics_keys import statistics_keys, statistics_tim
 from tandem_store.runs import detached_sums
 from tandem_store.runs.context import RunsContext
 from tandem_store.runs.statistics_groups import Groups, in_order
-from tandem_store.runs.totals import TOKENS, Halves, ended_and_completed, sum_of_costs, whole
+from tandem_store.runs.totals import (
+    TOKENS,
+    Halves,
+    ended_and_completed,
+    rounded_cost,
+    sum_of_costs,
+    whole,
+)
 from tandem_store.tables import runs
 
-#: Digits of a sum of costs, far below a cent. The digits behind them depend on the order in which
-#: floats are added, and so on what is detached.
-_DECIMALS: Final = 9
 #: The status beside the keys, of which it may be one as well.
 _STATUS: Final = "how_it_is"
 #: The fields of an entry that add up exactly.
@@ -170,7 +174,7 @@ def _sum(there: RunStatistics, left: RunStatistics) -> RunStatistics:
     return replace(
         there,
         **{name: getattr(there, name) + getattr(left, name) for name in _COUNTS},
-        estimated_cost_usd=round(cost, _DECIMALS),
+        estimated_cost_usd=rounded_cost(cost),
     )
 
 
@@ -189,7 +193,7 @@ def _entry(
             prompt_tokens=whole(row, "prompt_tokens"),
             completion_tokens=whole(row, "completion_tokens"),
             total_tokens=whole(row, "total_tokens"),
-            estimated_cost_usd=round(float(row["estimated_cost_usd"] or 0.0), _DECIMALS),
+            estimated_cost_usd=rounded_cost(row["estimated_cost_usd"]),
             duration_p50_ms=p50,
             duration_p95_ms=p95,
             detached=int(row["runs"]) if is_detached else 0,

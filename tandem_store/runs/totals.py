@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from tandem_store.database.bulk import insert_rows
+from tandem_store.mapping import LARGEST_BIGINT
 from tandem_store.month import MILLISECONDS_PER_DAY, Month
 from tandem_store.records import TERMINAL_STATUSES, RunStatus
 from tandem_store.tables import month_totals, runs
@@ -40,8 +41,9 @@ KEPT_BY: Final = (
 #: The sums of tokens.
 TOKENS: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
 _COST: Final = "estimated_cost_usd"
-_LARGEST_BIGINT: Final = 2**63 - 1
 _LOW_BITS: Final = 32
+#: Digits of a sum of costs behind the point.
+_COST_DIGITS: Final = 9
 _DECIMAL: Final = Numeric(asdecimal=False)
 _TERMINAL: Final = sorted(status.value for status in TERMINAL_STATUSES)
 
@@ -71,6 +73,14 @@ def whole(row: RowMapping, name: str) -> int:
 def sum_of_costs(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return the sum of costs, as a decimal: floats could overflow, an error on PostgreSQL."""
     return func.sum(cast(column, _DECIMAL))
+
+
+def rounded_cost(cost: Any) -> float:
+    """Return a sum of costs, which is None for no rows, rounded far below a cent.
+
+    The digits behind depend on the order in which floats are added, and so on what is detached.
+    """
+    return round(float(cost or 0.0), _COST_DIGITS)
 
 
 def ended_and_completed(
@@ -108,7 +118,7 @@ def _rows(row: RowMapping) -> Iterator[dict[str, Any]]:
     left = {name: whole(row, name) for name in TOKENS}
     counts: dict[str, Any] = {"runs": row["runs"], _COST: float(row[_COST] or 0.0)}
     while True:
-        held = {name: min(number, _LARGEST_BIGINT) for name, number in left.items()}
+        held = {name: min(number, LARGEST_BIGINT) for name, number in left.items()}
         yield {**groups, **counts, **held}
         left = {name: number - held[name] for name, number in left.items()}
         if not any(left.values()):
